@@ -1,0 +1,5 @@
+"""The tables' common ground: one engine, one session shape, UTC times. Rooms keep their own tables in `store.py`."""
+
+from butai.db.base import Base, Database, UtcDateTime
+
+__all__ = ["Base", "Database", "UtcDateTime"]
