@@ -1,0 +1,3 @@
+from butai.cli import main
+
+main()

@@ -1,0 +1,61 @@
+"""The parts put together: one place where every service meets what it needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from butai.blueprints.service import Blueprints
+from butai.datafolder import DataFolder
+from butai.db import Database
+from butai.db.migrate import migrate
+from butai.environments.engines import Engines
+from butai.environments.jobs import EnvironmentJob
+from butai.environments.service import Environments
+from butai.runs.carry import Carrier
+from butai.runs.model import RunKind
+from butai.runs.service import Runs
+from butai.settings import Settings
+from butai.states.service import States
+from butai.tables import load_tables
+
+
+def now() -> datetime:
+    """The one clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Butai:
+    """Everything a server or a worker works with."""
+
+    settings: Settings
+    data: DataFolder
+    database: Database
+    blueprints: Blueprints
+    engines: Engines
+    runs: Runs
+    states: States
+    environments: Environments
+
+    def carrier(self) -> Carrier:
+        """What a worker carries runs out with."""
+        job = EnvironmentJob(self.database, self.blueprints, self.engines, self.states, self.runs, os.environ, now)
+        return Carrier(self.database, self.data, dict.fromkeys(RunKind, job), now)
+
+
+def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Butai:
+    """Open the data folder and the database (made or brought up to date), and put the services on them."""
+    environ = os.environ if environ is None else environ
+    data = DataFolder(settings.data)
+    load_tables()
+    database = Database(settings.database_url)
+    migrate(database)
+    states = States(database, data.state_key, now)
+    blueprints = Blueprints(database, data, now)
+    engines = Engines(settings, environ)
+    runs = Runs(database, now)
+    environments = Environments(database, data, blueprints, engines, runs, states, now)
+    return Butai(settings, data, database, blueprints, engines, runs, states, environments)

@@ -1,0 +1,68 @@
+"""Whether ECS services are steady, and what stands in the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+DESCRIBE_AT_ONCE = 10
+
+
+@dataclass(frozen=True)
+class ServiceRef:
+    """One ECS service: name or ARN of its cluster, and its own name."""
+
+    cluster: str
+    name: str
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """What ECS says of a service. `steady`: one deployment, complete, with every wanted task running."""
+
+    name: str
+    desired: int
+    running: int
+    steady: bool
+    reason: str
+
+
+def parse_service_arn(arn: str) -> ServiceRef | None:
+    """`arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/NAME` as a reference; none for anything else."""
+    parts = arn.split(":", 5)
+    if len(parts) != 6 or parts[2] != "ecs":
+        return None
+    path = parts[5].split("/")
+    return ServiceRef(path[1], path[2]) if len(path) == 3 and path[0] == "service" else None
+
+
+def look(session: boto3.Session, services: list[ServiceRef]) -> list[ServiceState]:
+    """The state of these services. One that ECS does not know is not steady."""
+    client = session.client("ecs")
+    states: list[ServiceState] = []
+    for cluster in sorted({service.cluster for service in services}):
+        names = [service.name for service in services if service.cluster == cluster]
+        for start in range(0, len(names), DESCRIBE_AT_ONCE):
+            wanted = names[start : start + DESCRIBE_AT_ONCE]
+            try:
+                found: Any = client.describe_services(cluster=cluster, services=wanted)["services"]
+            except (BotoCoreError, ClientError) as error:
+                states += [ServiceState(name, 0, 0, False, str(error)) for name in wanted]
+                continue
+            by_name = {each["serviceName"]: each for each in found}
+            states += [_state(name, by_name.get(name)) for name in wanted]
+    return states
+
+
+def _state(name: str, raw: Any) -> ServiceState:
+    if raw is None or raw["status"] != "ACTIVE":
+        return ServiceState(name, 0, 0, False, "ECS does not know this service")
+    deployments = raw.get("deployments", [])
+    rolled_out = len(deployments) == 1 and deployments[0].get("rolloutState", "COMPLETED") == "COMPLETED"
+    enough = raw["runningCount"] == raw["desiredCount"]
+    events = raw.get("events", [])
+    reason = "" if rolled_out and enough else (events[0]["message"] if events else "tasks are starting")
+    return ServiceState(name, raw["desiredCount"], raw["runningCount"], rolled_out and enough, reason)

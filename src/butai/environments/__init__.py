@@ -1,0 +1,1 @@
+"""Environments: living instances of a blueprint, each with its own state, leases, URL and owner."""

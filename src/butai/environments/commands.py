@@ -1,0 +1,265 @@
+"""`butai env ...`: the environments' commands. Thin: they say what is wanted to the public API and show the answer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from butai.client import Api, connect
+from butai.environments.watch import Watch, exit_of
+from butai.errors import Exit, WrongUseError
+from butai.settings import Settings
+from butai.terminal import JsonFlag, data_out, print_json, say, table
+from butai.terraform.text import plain
+
+app = typer.Typer(no_args_is_help=True, help="Environments: create, look, update, destroy.")
+
+NameArgument = Annotated[str, typer.Argument(help="The environment's name, or BLUEPRINT/NAME.")]
+WaitFlag = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end and show progress.")]
+ServiceOption = Annotated[
+    list[str], typer.Option("--service", "-s", metavar="SERVICE=BRANCH", help="Branch (or commit) of a service.")
+]
+VarOption = Annotated[list[str], typer.Option("--var", metavar="NAME=VALUE", help="Value of a variable of the root.")]
+
+
+def api() -> Api:
+    """The server that this command talks to."""
+    return connect(Settings())
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="2 to 20 lower-case letters, digits and hyphens.")],
+    blueprint: Annotated[str, typer.Option(help="Which blueprint; not needed when there is only one.")] = "",
+    service: ServiceOption = [],  # noqa: B006 - Typer reads it, nobody changes it
+    var: VarOption = [],  # noqa: B006
+    purpose: Annotated[str, typer.Option(help="What it is for; others see it.")] = "",
+    owner: Annotated[str, typer.Option(help="Whose it is; you, if not given.")] = "",
+    ref: Annotated[str, typer.Option(help="Branch, tag or commit of the blueprint.")] = "",
+    engine: Annotated[str, typer.Option(help="terraform, tofu or a path.")] = "",
+    wait: WaitFlag = True,
+    json: JsonFlag = False,
+) -> None:
+    """Create an environment."""
+    body = {
+        "name": name,
+        "blueprint": blueprint,
+        "services": _choices(service),
+        "variables": _pairs(var, "--var"),
+        "purpose": purpose,
+        "owner": owner,
+        "ref": ref,
+        "engine": engine,
+    }
+    server = api()
+    _finish(server, server.post("/api/v1/environments", body), wait=wait, as_json=json)
+
+
+@app.command(name="list")
+def list_(json: JsonFlag = False) -> None:
+    """Every environment with its state, versions and address."""
+    found = api().get("/api/v1/environments")
+    if json:
+        print_json(found)
+        return
+    if not found:
+        say("There is no environment yet. `butai env create NAME` makes one.")
+        return
+    table(["NAME", "STATE", "RUNS", "OWNER", "URL"], [_row(each) for each in found])
+
+
+@app.command()
+def show(name: NameArgument, json: JsonFlag = False) -> None:
+    """One environment: state, URLs, services, outputs, leases, runs."""
+    server = api()
+    environment = server.get(_path(name), blueprint=_blueprint(name))
+    runs = server.get(f"{_path(name)}/runs", blueprint=_blueprint(name))
+    if json:
+        print_json({**environment, "runs": runs})
+        return
+    for line in _lines(environment):
+        data_out.print(plain(line))
+    table(["RUN", "KIND", "END", "BY", "STARTED"], [_run_row(run) for run in runs])
+
+
+@app.command()
+def logs(
+    name: Annotated[str, typer.Argument(help="The environment's name; its last run is shown.")] = "",
+    run: Annotated[int, typer.Option(help="This run instead.")] = 0,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """The log of a run, with the engine's own messages."""
+    server = api()
+    if not name and not run:
+        raise WrongUseError("Whose log?", next="`butai env logs NAME`, or `butai env logs --run NUMBER`.")
+    run = run or server.get(_path(name), blueprint=_blueprint(name))["last_run"]["id"]
+    after = 0
+    while True:
+        ended = server.get(f"/api/v1/runs/{run}")["status"] == "ended"
+        events = server.get(f"/api/v1/runs/{run}/events", after=after, limit=5000)
+        for event in events:
+            after = event["seq"]
+            _print_event(event, json)
+        if not events and (ended or not follow):
+            return
+        if not events:
+            _pause()
+
+
+@app.command()
+def update(
+    name: NameArgument,
+    service: ServiceOption = [],  # noqa: B006
+    var: VarOption = [],  # noqa: B006
+    latest: Annotated[bool, typer.Option(help="Go to the newest commit of the blueprint's branch.")] = False,
+    commit: Annotated[str, typer.Option(help="Go to this commit of the blueprint.")] = "",
+    wait: WaitFlag = True,
+    json: JsonFlag = False,
+) -> None:
+    """Put other versions or values on an environment. The blueprint's commit stays unless you say otherwise."""
+    body = {
+        "services": _choices(service),
+        "variables": _pairs(var, "--var"),
+        "latest": latest,
+        "commit": commit,
+    }
+    server = api()
+    started = server.patch(_path(name), body, blueprint=_blueprint(name))
+    _finish(server, started, wait=wait, as_json=json)
+
+
+@app.command()
+def destroy(
+    name: NameArgument,
+    confirm: Annotated[str, typer.Option(metavar="NAME", help="The name again: this cannot come back.")] = "",
+    wait: WaitFlag = True,
+    json: JsonFlag = False,
+) -> None:
+    """Destroy an environment and everything in it."""
+    server = api()
+    if not confirm:
+        environment = server.get(_path(name), blueprint=_blueprint(name))
+        say(f"`{environment['name']}` goes, with its data: {', '.join(environment['urls'].values()) or 'no URL'}.")
+    started = server.post(f"{_path(name)}/destroy", {"confirm": confirm}, blueprint=_blueprint(name))
+    _finish(server, started, wait=wait, as_json=json)
+
+
+@app.command(name="next")
+def next_(name: NameArgument, wait: WaitFlag = True, json: JsonFlag = False) -> None:
+    """Do the one next action that the state proposes (run again, check and go on, destroy again)."""
+    server = api()
+    started = server.post(f"{_path(name)}/next", blueprint=_blueprint(name))
+    _finish(server, started, wait=wait, as_json=json)
+
+
+@app.command()
+def cancel(name: NameArgument, json: JsonFlag = False) -> None:
+    """Stop the environment's run: one interrupt to its engine, which then writes its state."""
+    server = api()
+    run = server.get(_path(name), blueprint=_blueprint(name))["last_run"]
+    stopped = server.post(f"/api/v1/runs/{run['id']}/cancel")
+    if json:
+        print_json(stopped)
+        return
+    say(f"Run {run['id']} is asked to stop. `butai env logs {name} -f` shows how it ends.")
+
+
+def _finish(server: Api, started: Any, *, wait: bool, as_json: bool) -> None:
+    """Wait for the end, show what it is, and leave with the exit code that it stands for."""
+    environment = started["environment"]
+    if not wait:
+        if as_json:
+            print_json(started)
+        else:
+            say(f"Run {started['run']['id']} is queued. `butai env logs {environment['name']} -f` shows it.")
+        return
+    environment = Watch(server, [environment["id"]]).until_settled()[0]
+    if as_json:
+        print_json(environment)
+    else:
+        for line in _end_lines(environment):
+            say(line)
+        for url in environment["urls"].values():
+            data_out.print(url)
+    code = exit_of(environment)
+    if code is not Exit.DONE:
+        raise typer.Exit(code)
+
+
+def _end_lines(environment: Any) -> list[str]:
+    state, run = environment["state"], environment["last_run"]
+    lines = [f"{environment['name']}: {state['word']}" + (f" - {state['reason']}" if state["reason"] else "")]
+    if run["error"] and run["error"]["where"]:
+        lines.append(f"at {run['error']['where']}")
+    if run["error"] and run["error"]["why"]:
+        lines.append(run["error"]["why"])
+    lines += [f"Look for {each['address']} ({each['type']} {each['id']})." for each in environment["left_over"]]
+    if state["next_action"] != "none":
+        lines.append(f"hint: `butai env next {environment['name']}` does: {state['next_action'].replace('-', ' ')}")
+    return lines
+
+
+def _lines(environment: Any) -> list[str]:
+    state = environment["state"]
+    lines = [
+        f"{environment['name']}  {state['word']}" + (f" - {state['reason']}" if state["reason"] else ""),
+        f"blueprint  {environment['blueprint']} @ {environment['commit'][:7]} ({environment['ref']})",
+        f"engine     {environment['engine']}",
+        f"owner      {environment['owner']}" + (f", {environment['purpose']}" if environment["purpose"] else ""),
+    ]
+    lines += [f"url        {label}: {url}" for label, url in environment["urls"].items()]
+    lines += [f"service    {each['name']}: {each['branch']} {each['commit'][:7]}" for each in environment["services"]]
+    lines += [f"output     {each['name']} = {each['value']}" for each in environment["outputs"]]
+    lines += [f"lease      {pool}: {value}" for pool, value in environment["leases"].items()]
+    return lines
+
+
+def _row(environment: Any) -> list[str]:
+    versions = " ".join(f"{each['name']}={each['branch']}" for each in environment["services"])
+    url = next(iter(environment["urls"].values()), "")
+    return [environment["name"], environment["state"]["word"], versions, environment["owner"], url]
+
+
+def _run_row(run: Any) -> list[str]:
+    started = (run["started_at"] or run["requested_at"])[:16].replace("T", " ")
+    return [str(run["id"]), run["kind"], run["end"] or run["status"], run["requested_by"], started]
+
+
+def _print_event(event: Any, as_json: bool) -> None:
+    if as_json:
+        print_json(event)
+        return
+    data_out.print(plain(f"{event['at'][11:19]} {event['step']:<6} {event['message']}"))
+    detail = event["detail"]
+    if event["kind"] == "diagnostic" and detail.get("file"):
+        data_out.print(plain(f"         at {detail['file']}:{detail.get('line', '')}"))
+    if event["kind"] == "diagnostic" and detail.get("detail"):
+        data_out.print(plain(f"         {detail['detail']}"))
+
+
+def _pause() -> None:
+    import time
+
+    time.sleep(0.4)
+
+
+def _path(name: str) -> str:
+    return f"/api/v1/environments/{name.rpartition('/')[2]}"
+
+
+def _blueprint(name: str) -> str | None:
+    return name.rpartition("/")[0] or None
+
+
+def _pairs(values: list[str], flag: str) -> dict[str, str]:
+    pairs = [value.partition("=") for value in values]
+    for name, equals, _ in pairs:
+        if not name or not equals:
+            raise WrongUseError(f"`{name}` is not NAME=VALUE.", where=flag, next=f"Write `{flag} name=value`.")
+    return {name: value for name, _, value in pairs}
+
+
+def _choices(values: list[str]) -> dict[str, dict[str, str]]:
+    return {name: {"branch": branch} for name, branch in _pairs(values, "--service").items()}

@@ -1,0 +1,214 @@
+"""What happens around the engine: before it tree, variables and backend; after it outputs and a look at the world."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from butai.aws.ecs import ServiceRef, look, parse_service_arn
+from butai.aws.http import answer_of
+from butai.aws.lookup import exists
+from butai.aws.session import Access, engine_variables, session_for
+from butai.blueprints.service import AtCommit, Blueprints
+from butai.datafolder import write_json, write_private
+from butai.db import Database
+from butai.environments import store
+from butai.environments.engines import Engines
+from butai.environments.model import Change, Creation, Health, unresolved
+from butai.environments.plan import from_params
+from butai.environments.secrets import read_secrets
+from butai.leases import service as leases
+from butai.runs.carry import Prepared
+from butai.runs.folder import Command, RunFolder, Work
+from butai.runs.log import RunLog
+from butai.runs.model import HALF_DONE, RunEnd, RunKind, Step
+from butai.runs.service import Runs, RunView
+from butai.states.service import States
+from butai.terraform import commands
+from butai.terraform.state import StateSummary, is_empty, summary
+
+# The last override file in the order of names: it wins over any that the team has.
+BACKEND_FILE = "zzzz_butai_override.tf"
+BACKEND = 'terraform {\n  backend "http" {}\n}\n'
+LOCK_FILE = ".terraform.lock.hcl"
+LOOK_EVERY_S = 0.5
+
+
+class EnvironmentJob:
+    """Create, update and destroy: the same way, with another command and another look afterwards."""
+
+    def __init__(
+        self,
+        database: Database,
+        blueprints: Blueprints,
+        engines: Engines,
+        states: States,
+        runs: Runs,
+        environ: Mapping[str, str],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database, self._blueprints, self._engines = database, blueprints, engines
+        self._states, self._runs, self._environ, self._now = states, runs, environ, now
+
+    def prepare(self, run: RunView, folder: RunFolder, log: RunLog) -> Prepared:
+        """Export the commit, add the backend, the recorded lock file and the variables; nothing of the team's is changed."""
+        row = self._row(run.environment_id)
+        wanted = from_params(run.params)
+        at = self._blueprints.at_commit(row.blueprint, wanted.commit)
+        engine = self._engines.keep(at, row.engine_name, row.engine_version)
+        log.say(Step.EXPORT, f"Export {row.blueprint} at {wanted.commit[:7]}")
+        self._blueprints.export(row.blueprint, wanted.commit, folder.tree)
+        root = folder.tree / at.root_path
+        write_private(root / BACKEND_FILE, BACKEND.encode())
+        if row.lock_file and not (root / LOCK_FILE).exists():
+            write_private(root / LOCK_FILE, row.lock_file.encode())
+        values = folder.path / "values.tfvars.json"
+        write_json(values, run.params["values"])
+        access = access_of(at)
+        extra = {**engine_variables(access), **read_secrets(at.blueprint.secrets, access, self._environ)}
+        change = commands.destroy if run.kind is RunKind.DESTROY else commands.apply
+        work = Work(
+            run_id=run.id,
+            environment_id=row.id,
+            root=str(root),
+            commands=[
+                Command(Step.INIT, commands.init(engine)),
+                Command(Step.APPLY, change(engine, [values])),
+            ],
+            init_lock=_init_lock(self._engines.plugin_cache(at, engine)),
+        )
+        return Prepared(work, self._engines.environment(at, engine, folder.path, extra))
+
+    def ended(self, session: Session, run: RunView, end: RunEnd, folder: RunFolder) -> None:
+        """Write down what the environment is now, where something was changed."""
+        row = session.get_one(store.Environment, run.environment_id)
+        if end is not RunEnd.SUCCEEDED and end not in HALF_DONE:
+            return
+        wanted = from_params(run.params)
+        row.ref, row.commit, row.services, row.variables = wanted.ref, wanted.commit, wanted.services, wanted.variables
+        row.lock_file = _lock_file(folder) or row.lock_file
+        document = self._states.read_in(session, row.id)
+        good = end is RunEnd.SUCCEEDED and run.kind is not RunKind.DESTROY
+        row.health, row.health_reason = (Health.WAITING if good else Health.UNKNOWN), ""
+        if document and run.kind is not RunKind.DESTROY:
+            state = summary(document)
+            row.outputs = [
+                {"name": each.name, "sensitive": each.sensitive, "value": each.shown} for each in state.outputs
+            ]
+            row.urls = _urls(run.params["urls"], state)
+
+    def after(self, run: RunView, end: RunEnd, folder: RunFolder, log: RunLog) -> None:
+        """After a good apply wait until it serves; after a good destroy verify that everything is gone."""
+        if end is not RunEnd.SUCCEEDED:
+            return
+        row = self._row(run.environment_id)
+        at = self._blueprints.at_commit(row.blueprint, from_params(run.params).commit)
+        if run.kind is RunKind.DESTROY:
+            self._verify_gone(row, at, log)
+        else:
+            self._wait_ready(row, at, log)
+
+    def _wait_ready(self, row: store.Environment, at: AtCommit, log: RunLog) -> None:
+        """Bounded: services steady, then the main URL answers. What was not seen in time is said, and nothing is undone."""
+        session = session_for(access_of(at))
+        state = summary(self._states.read(row.id) or b"")
+        services = [
+            ref for each in state.resources if each.type == "aws_ecs_service" if (ref := parse_service_arn(each.id))
+        ]
+        urls = list(row.urls.values())[:1]
+        deadline = time.monotonic() + at.blueprint.ready.timeout_s
+        said = ""
+        while True:
+            reason = _not_ready(session, services, urls)
+            if not reason or time.monotonic() > deadline:
+                break
+            if reason != said:
+                log.say(Step.READY, f"Waiting: {reason}")
+                said = reason
+            time.sleep(LOOK_EVERY_S)
+        log.say(Step.READY, f"Not ready: {reason}" if reason else "Ready: services are steady, the URL answers.")
+        with self._database.session() as db:
+            fresh = db.get_one(store.Environment, row.id)
+            fresh.health, fresh.health_reason = (Health.NOT_READY if reason else Health.READY), reason
+
+    def _verify_gone(self, row: store.Environment, at: AtCommit, log: RunLog) -> None:
+        """Give the leases back only when state and event log both say that nothing is left."""
+        document = self._states.read(row.id) or b""
+        left = self._left_over(row.id, at)
+        with self._database.session() as session:
+            fresh = session.get_one(store.Environment, row.id)
+            if left or not is_empty(document):
+                fresh.left_over = [{"address": each.address, "type": each.type, "id": each.id} for each in left]
+            else:
+                fresh.left_over, fresh.urls, fresh.outputs = [], {}, []
+                leases.give_back(session, row.id, now=self._now())
+                fresh.destroyed_at = self._now()
+        for each in left:
+            log.say(
+                Step.VERIFY, f"Look for {each.address} ({each.type} {each.id or 'of unknown id'}): it may still exist."
+            )
+        if not left:
+            log.say(
+                Step.VERIFY, "Nothing is left: the state is empty, every creation has its deletion. Leases given back."
+            )
+
+    def _left_over(self, environment_id: int, at: AtCommit) -> list[Creation]:
+        """Creations that neither a deletion nor a look-up accounts for."""
+        open_ = unresolved(self._changes(environment_id))
+        if not open_:
+            return []
+        session = session_for(access_of(at))
+        return [each for each in open_ if exists(session, each.type, each.id) is not False]
+
+    def _changes(self, environment_id: int) -> list[Change]:
+        """Every creation and deletion that this environment's runs ever showed, in order."""
+        return [
+            Change(
+                each.kind,
+                each.action,
+                each.address,
+                each.detail.get("resource_type", ""),
+                each.detail.get("id_value", ""),
+            )
+            for each in self._runs.changes_of(environment_id)
+        ]
+
+    def _row(self, environment_id: int) -> store.Environment:
+        with self._database.session() as session:
+            return session.get_one(store.Environment, environment_id)
+
+
+def access_of(at: AtCommit) -> Access:
+    """Region, profile or role that the blueprint names."""
+    return Access(at.blueprint.region, at.blueprint.profile or "", at.blueprint.role or "")
+
+
+def _init_lock(cache: Path | None) -> str:
+    return str(cache / "init.lock") if cache else ""
+
+
+def _lock_file(folder: RunFolder) -> str:
+    path = Path(folder.read_work().root) / LOCK_FILE if folder.was_begun else None
+    return path.read_text() if path and path.exists() else ""
+
+
+def _urls(urls: Mapping[str, str], state: StateSummary) -> dict[str, str]:
+    values: dict[str, Any] = {each.name: each.value for each in state.outputs if not each.sensitive}
+    return {label: str(values[output]) for label, output in urls.items() if values.get(output)}
+
+
+def _not_ready(session: Any, services: list[ServiceRef], urls: list[str]) -> str:
+    """What is still waited for; empty when nothing is."""
+    for state in look(session, services) if services else []:
+        if not state.steady:
+            return f"{state.name}: {state.running} of {state.desired} tasks run. {state.reason}".strip()
+    for url in urls:
+        status = answer_of(url)
+        if status is None or status >= 500:
+            return f"{url} answers {status}" if status else f"{url} does not answer"
+    return ""

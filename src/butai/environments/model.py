@@ -1,0 +1,195 @@
+"""Rules of environments: names, the one headline state, and what a verified destroy is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from butai.errors import WrongUseError
+from butai.runs.model import HALF_DONE, NextAction, RunEnd, RunKind, RunStatus, next_action
+
+NAME_MIN, NAME_MAX = 2, 20
+RESERVED = frozenset(
+    {"all", "admin", "api", "app", "base", "butai", "default", "localhost", "main", "new", "prod", "production"}
+    | {"root", "shared", "staging", "static", "test", "www"}
+)
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9]))*")
+
+
+class BadNameError(WrongUseError):
+    """A name that no environment may have."""
+
+    code = "bad-name"
+
+
+def check_name(name: str, *, longest: int = NAME_MAX) -> str:
+    """The name, if an environment may have it. The error says the rule, its reason and the nearest valid name."""
+    if name in RESERVED:
+        raise BadNameError(
+            f"`{name}` is reserved.",
+            why="It would be taken for something else in host names or commands.",
+            next=f"Try `{_shorten('qa-' + name, longest)}`.",
+            where="name",
+        )
+    if _NAME.fullmatch(name) and NAME_MIN <= len(name) <= longest and not name.isdigit():
+        return name
+    reason = "Names become parts of host names and of AWS names, whose lengths are limited."
+    nearest = suggest_name(name, longest=longest)
+    raise BadNameError(
+        f"A name has {NAME_MIN} to {longest} lower-case letters, digits and single hyphens inside, and is no bare number.",
+        why=reason,
+        next=f"Try `{nearest}`." if nearest else "Try `qa-1`.",
+        where="name",
+    )
+
+
+def suggest_name(wish: str, *, longest: int = NAME_MAX) -> str:
+    """The nearest valid name to what somebody typed; empty when nothing is left of it."""
+    cleaned = re.sub(r"[^a-z0-9]+", "-", wish.lower()).strip("-")
+    if cleaned.isdigit() or (cleaned and (len(cleaned) < NAME_MIN or cleaned in RESERVED)):
+        cleaned = f"qa-{cleaned}"
+    return _shorten(cleaned, longest)
+
+
+def _shorten(name: str, longest: int) -> str:
+    return name[:longest].strip("-")
+
+
+class Health(StrEnum):
+    """What is known of the services and the URL after the last apply."""
+
+    UNKNOWN = "unknown"
+    WAITING = "waiting"
+    READY = "ready"
+    NOT_READY = "not-ready"
+
+
+class Kind(StrEnum):
+    """The five kinds of state; each has its own colour and shape."""
+
+    UP = "up"
+    BUSY = "busy"
+    WARN = "warn"
+    DOWN = "down"
+    OFF = "off"
+
+
+@dataclass(frozen=True)
+class StateView:
+    """The state of an environment as page, command line and API say it: kind, word, and one next action."""
+
+    kind: Kind
+    word: str
+    next_action: NextAction = NextAction.NONE
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """What the headline needs to know of the newest run."""
+
+    kind: RunKind
+    status: RunStatus
+    end: RunEnd | None = None
+
+
+_BUSY = {RunKind.CREATE: "Creating", RunKind.UPDATE: "Updating", RunKind.DESTROY: "Destroying"}
+_HALF_DONE = {
+    RunEnd.PARTIALLY_APPLIED: "Partly applied",
+    RunEnd.STATE_NOT_SAVED: "State not saved",
+    RunEnd.INTERRUPTED: "Interrupted",
+    RunEnd.DESTROY_FAILED: "Partly destroyed",
+    RunEnd.LOST: "Lost",
+}
+_HEALTH = {
+    Health.UNKNOWN: StateView(Kind.WARN, "Not looked at yet"),
+    Health.WAITING: StateView(Kind.BUSY, "Starting"),
+    Health.READY: StateView(Kind.UP, "Up"),
+    Health.NOT_READY: StateView(Kind.WARN, "Not answering", NextAction.RUN_AGAIN),
+}
+
+
+def state_of(run: LastRun, health: Health, *, gone: bool = False, left_over: bool = False) -> StateView:
+    """The one headline state. `gone`: its destroy was verified. `left_over`: a destroy ended well but was not verified."""
+    if gone:
+        return StateView(Kind.OFF, "Destroyed")
+    if run.status is RunStatus.QUEUED:
+        return StateView(Kind.BUSY, "Queued")
+    if run.end is None:
+        return StateView(Kind.BUSY, _BUSY[run.kind])
+    if run.end in HALF_DONE:
+        return StateView(Kind.DOWN, _HALF_DONE[run.end], next_action(run.end))
+    if run.kind is RunKind.DESTROY:
+        return _after_destroy(run.end, left_over)
+    if run.end is RunEnd.SUCCEEDED:
+        return _HEALTH[health]
+    return _unchanged(run, health)
+
+
+def _after_destroy(end: RunEnd, left_over: bool) -> StateView:
+    if end is RunEnd.SUCCEEDED:
+        word = "Look for leftovers" if left_over else "Checking that it is gone"
+        return StateView(
+            Kind.WARN if left_over else Kind.BUSY, word, NextAction.DESTROY_AGAIN if left_over else NextAction.NONE
+        )
+    return StateView(Kind.WARN, "Not destroyed", NextAction.DESTROY_AGAIN)
+
+
+def _unchanged(run: LastRun, health: Health) -> StateView:
+    """A run ended before any change: a first creation left nothing, an update left the environment as it was."""
+    failed = run.end is RunEnd.FAILED_BEFORE_CHANGE
+    if run.kind is RunKind.CREATE:
+        return StateView(Kind.DOWN if failed else Kind.OFF, "Not created", NextAction.RUN_AGAIN)
+    return StateView(Kind.WARN, "Update failed", NextAction.RUN_AGAIN) if failed else _HEALTH[health]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line of the event log that tells of a resource: `kind` started, done or failed; `action` create or delete."""
+
+    kind: str
+    action: str
+    address: str
+    type: str
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Creation:
+    """Something that was made, or may have been made (`id` empty: its creation was begun and its end never seen)."""
+
+    address: str
+    type: str
+    id: str
+
+
+def unresolved(changes: Iterable[Change], known_gone: Iterable[str] = ()) -> list[Creation]:
+    """Creations without a deletion, over all runs of an environment in order.
+
+    An apply that was killed shows a start without an end: what it made has no id and must be looked for by name.
+    `known_gone`: addresses that earlier look-ups found nothing of.
+    """
+    open_: dict[tuple[str, str], Creation] = {}
+    for change in changes:
+        unnamed = (change.address, "")
+        if change.action == "create" and change.kind == "started":
+            open_[unnamed] = Creation(change.address, change.type, "")
+        elif change.action == "create" and change.kind == "done":
+            open_.pop(unnamed, None)
+            open_[change.address, change.id] = Creation(change.address, change.type, change.id)
+        elif change.action == "create" and change.kind == "failed":
+            # The engine saw the failure itself: whatever came into being stands in its state, tainted, under this address.
+            open_.pop(unnamed, None)
+        elif change.action == "delete" and change.kind == "done":
+            _resolve(open_, change)
+    gone = set(known_gone)
+    return [creation for creation in open_.values() if creation.address not in gone]
+
+
+def _resolve(open_: dict[tuple[str, str], Creation], deletion: Change) -> None:
+    """A deletion names the id at its start; where it does not, the oldest creation of the address is the one."""
+    if open_.pop((deletion.address, deletion.id), None) is None:
+        oldest = next((key for key in open_ if key[0] == deletion.address), None)
+        if oldest:
+            open_.pop(oldest)

@@ -1,0 +1,91 @@
+"""What a run is going to apply: commits, images, values. Worked out and checked at the door, before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from butai.blueprints.service import AtCommit, Blueprints, Service, image_for, variables_for
+from butai.environments.views import ServiceChoice
+from butai.errors import NotFoundError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an environment shall be: the blueprint's commit, every service's version, a person's own variables."""
+
+    ref: str
+    commit: str
+    services: dict[str, dict[str, str]]
+    variables: dict[str, str]
+
+    def as_params(self, values: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
+        """The run's parameters: the whole wish, the values that follow from it, and which outputs are URLs."""
+        return {
+            "ref": self.ref,
+            "commit": self.commit,
+            "services": self.services,
+            "variables": self.variables,
+            "values": dict(values),
+            "urls": dict(urls),
+        }
+
+
+def from_params(params: Mapping[str, Any]) -> Wanted:
+    """The wish that a run was given."""
+    return Wanted(params["ref"], params["commit"], params["services"], params["variables"])
+
+
+def choose_services(
+    blueprints: Blueprints,
+    at: AtCommit,
+    choices: Mapping[str, ServiceChoice],
+    present: Mapping[str, dict[str, str]],
+) -> dict[str, dict[str, str]]:
+    """Every service's version: as chosen, else as it is at present, else the newest commit of its default branch."""
+    known = at.blueprint.services
+    for name in choices:
+        if name not in known:
+            raise NotFoundError(
+                f"The blueprint `{at.name}` has no service `{name}`.",
+                next=did_you_mean(name, known),
+                where="services",
+                code="unknown-service",
+            )
+    return {name: _version(blueprints, at, name, service, choices, present) for name, service in known.items()}
+
+
+def _version(
+    blueprints: Blueprints,
+    at: AtCommit,
+    name: str,
+    service: Service,
+    choices: Mapping[str, ServiceChoice],
+    present: Mapping[str, dict[str, str]],
+) -> dict[str, str]:
+    choice = choices.get(name)
+    if choice is None and name in present:
+        return {**present[name], "default_branch": service.branch}
+    branch = (choice.branch if choice else "") or ("" if choice and choice.commit else service.branch)
+    commit = blueprints.commit_of(at.name, name, (choice.commit if choice else "") or branch)
+    return {
+        "branch": branch or commit[:7],
+        "commit": commit,
+        "image": image_for(service, commit, branch or None),
+        "default_branch": service.branch,
+    }
+
+
+def values_of(at: AtCommit, name: str, wanted: Wanted, leases: Mapping[str, str]) -> dict[str, Any]:
+    """The root's variables: everything but secrets, whose values are read when the engine starts."""
+    return dict(
+        variables_for(
+            at.blueprint,
+            at.root,
+            environment_name=name,
+            images={service: chosen["image"] for service, chosen in wanted.services.items()},
+            leases=leases,
+            user=wanted.variables,
+        )
+    )

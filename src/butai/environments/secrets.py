@@ -1,0 +1,41 @@
+"""Secrets by reference: read when an engine starts, handed to it in its environment, kept nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from butai.aws.session import Access, session_for
+from butai.errors import MissingPartError
+
+
+def read_secrets(references: Mapping[str, str], access: Access, environ: Mapping[str, str]) -> dict[str, str]:
+    """`TF_VAR_*` for every reference (`ssm:/path`, `env:NAME`). An error names the reference, never a value."""
+    session: boto3.Session | None = None
+    found: dict[str, str] = {}
+    for variable, reference in references.items():
+        kind, _, name = reference.partition(":")
+        if kind == "env":
+            if name not in environ:
+                raise _missing(variable, reference, "The worker's environment has no such variable.")
+            found[f"TF_VAR_{variable}"] = environ[name]
+            continue
+        session = session or session_for(access)
+        try:
+            parameter = session.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
+        except (BotoCoreError, ClientError) as error:
+            raise _missing(variable, reference, str(error)) from error
+        found[f"TF_VAR_{variable}"] = parameter["Value"]
+    return found
+
+
+def _missing(variable: str, reference: str, why: str) -> MissingPartError:
+    return MissingPartError(
+        f"The secret for `{variable}` cannot be read from `{reference}`.",
+        why=why,
+        next="Make it there, or correct `secrets` in butai.yaml. Nothing was changed.",
+        where=f"secrets.{variable}",
+        code="secret-missing",
+    )

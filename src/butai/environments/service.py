@@ -1,0 +1,250 @@
+"""What can be done with environments. The only file of this room that others import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from butai.blueprints.service import AtCommit, Blueprints
+from butai.datafolder import DataFolder
+from butai.db import Database
+from butai.environments import store
+from butai.environments.engines import Engines
+from butai.environments.model import check_name
+from butai.environments.plan import Wanted, choose_services, from_params, values_of
+from butai.environments.views import (
+    CreateRequest,
+    DestroyRequest,
+    EnvironmentView,
+    Started,
+    UpdateRequest,
+    view,
+)
+from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mean
+from butai.leases import service as leases
+from butai.runs.folder import RunFolder
+from butai.runs.model import NextAction, RunKind
+from butai.runs.service import Runs, RunView
+from butai.states.service import States
+
+__all__ = ["CreateRequest", "DestroyRequest", "EnvironmentView", "Environments", "Started", "UpdateRequest"]
+
+
+class Environments:
+    """All environments. Every change is checked as a whole here, then queued as a run in one transaction."""
+
+    def __init__(
+        self,
+        database: Database,
+        data: DataFolder,
+        blueprints: Blueprints,
+        engines: Engines,
+        runs: Runs,
+        states: States,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database, self._data, self._now = database, data, now
+        self._blueprints, self._engines, self._runs, self._states = blueprints, engines, runs, states
+
+    def create(self, request: CreateRequest, *, by: str) -> Started:
+        """Create an environment: name, versions, variables and engine are checked, leases taken, the run queued."""
+        blueprint = self._blueprints.get(request.blueprint or self._only_blueprint())
+        ref = request.ref or blueprint.ref
+        commit = (
+            self._blueprints.resolve(blueprint.name, ref) if request.ref else self._blueprints.newest(blueprint.name)
+        )
+        at = self._blueprints.at_commit(blueprint.name, commit)
+        name = check_name(request.name, longest=at.blueprint.name_max_length)
+        self._refuse_taken(blueprint.name, name)
+        services = choose_services(self._blueprints, at, request.services, {})
+        wanted = Wanted(ref, commit, services, request.variables)
+        engine = self._engines.choose(at, flag=request.engine or None)
+        try:
+            with self._database.session() as session:
+                row = store.Environment(
+                    blueprint=blueprint.name,
+                    name=name,
+                    owner=request.owner or by,
+                    purpose=request.purpose,
+                    created_at=self._now(),
+                    ref=ref,
+                    commit=commit,
+                    services=services,
+                    variables=request.variables,
+                    engine_name=engine.name,
+                    engine_version=engine.version,
+                    lock_file=at.lock_file,
+                )
+                session.add(row)
+                session.flush()
+                return self._submit(session, row, RunKind.CREATE, at, wanted, by)
+        except IntegrityError:
+            # Somebody took the name between the check and here.
+            self._refuse_taken(blueprint.name, name)
+            raise
+
+    def update(self, name: str, request: UpdateRequest, *, by: str, blueprint: str | None = None) -> Started:
+        """Change images, variables or the blueprint's commit. Without a wish for it the commit stays."""
+        with self._database.session() as session:
+            row = self._row(session, name, blueprint)
+            before = self._wanted_now(session, row)
+        commit = before.commit
+        if request.latest or request.commit:
+            commit = self._blueprints.resolve(row.blueprint, request.commit or before.ref, fetch=True)
+        at = self._blueprints.at_commit(row.blueprint, commit)
+        services = choose_services(self._blueprints, at, request.services, before.services)
+        wanted = Wanted(before.ref, commit, services, {**before.variables, **request.variables})
+        self._engines.keep(at, row.engine_name, row.engine_version)
+        with self._database.session() as session:
+            row = self._row(session, name, blueprint)
+            return self._submit(session, row, RunKind.UPDATE, at, wanted, by)
+
+    def destroy(self, name: str, request: DestroyRequest, *, by: str, blueprint: str | None = None) -> Started:
+        """Destroy an environment. Wants its name typed: this cannot come back."""
+        with self._database.session() as session:
+            row = self._row(session, name, blueprint)
+            if request.confirm != row.name:
+                raise WrongUseError(
+                    f"Destroying `{row.name}` cannot come back: its name has to be typed.",
+                    next=f"Say `--confirm {row.name}`.",
+                    where="confirm",
+                    code="confirm-name",
+                )
+            wanted = self._wanted_now(session, row)
+        at = self._blueprints.at_commit(row.blueprint, wanted.commit)
+        self._engines.keep(at, row.engine_name, row.engine_version)
+        with self._database.session() as session:
+            row = self._row(session, name, blueprint)
+            return self._submit(session, row, RunKind.DESTROY, at, wanted, by)
+
+    def next(self, name: str, *, by: str, blueprint: str | None = None) -> Started:
+        """Do the one next action that the last run's end proposes: run again, or check what is left and go on."""
+        shown = self.get(name, blueprint=blueprint)
+        action, last = shown.state.next_action, shown.last_run
+        if action is NextAction.NONE:
+            raise RefusedError(f"`{name}` has no next action: it is {shown.state.word.lower()}.", code="no-next-action")
+        if action is NextAction.CHECK_AND_GO_ON:
+            self._check(shown)
+        kind = RunKind.DESTROY if action is NextAction.DESTROY_AGAIN else last.kind
+        wanted = from_params(last.params)
+        at = self._blueprints.at_commit(shown.blueprint, wanted.commit)
+        with self._database.session() as session:
+            row = self._row(session, name, blueprint)
+        self._engines.keep(at, row.engine_name, row.engine_version)
+        with self._database.session() as session:
+            row = self._row(session, name, blueprint)
+            return self._submit(session, row, kind, at, wanted, by)
+
+    def list(self) -> list[EnvironmentView]:
+        """Every environment that is not gone."""
+        with self._database.session() as session:
+            rows = store.living(session)
+            runs = self._runs.newest_of(session, [row.id for row in rows])
+            return [view(row, runs[row.id], leases.of(session, row.id)) for row in rows]
+
+    def get(self, name: str, *, blueprint: str | None = None) -> EnvironmentView:
+        """One living environment by name, or by `BLUEPRINT/NAME`."""
+        with self._database.session() as session:
+            return self._view(session, self._row(session, name, blueprint))
+
+    def by_id(self, environment_id: int) -> EnvironmentView:
+        """One environment, gone ones too."""
+        with self._database.session() as session:
+            row = session.get(store.Environment, environment_id)
+            if row is None:
+                raise NotFoundError(f"There is no environment with the number {environment_id}.")
+            return self._view(session, row)
+
+    def runs_of(self, environment_id: int) -> list[RunView]:
+        """An environment's runs, newest first."""
+        return self._runs.of_environment(environment_id)
+
+    def using(self, blueprint: str) -> list[str]:
+        """Names of the living environments of a blueprint."""
+        with self._database.session() as session:
+            return store.any_of_blueprint(session, blueprint)
+
+    def _submit(
+        self, session: Session, row: store.Environment, kind: RunKind, at: AtCommit, wanted: Wanted, by: str
+    ) -> Started:
+        lent = leases.take_all(session, row.blueprint, row.id, row.name, at.blueprint.pools(), now=self._now())
+        values = values_of(at, row.name, wanted, lent)
+        run = self._runs.submit(session, row.id, kind, wanted.as_params(values, at.blueprint.urls), by)
+        return Started(environment=view(row, run, lent), run=run)
+
+    def _wanted_now(self, session: Session, row: store.Environment) -> Wanted:
+        """What the environment will be when everything that is queued is done: the base of the next change."""
+        for run in reversed(self._runs.unfinished(session, row.id)):
+            return from_params(run.params)
+        newest = self._runs.newest_of(session, [row.id])[row.id]
+        # A creation that failed left no better word than its own wish.
+        if newest.kind is RunKind.CREATE:
+            return from_params(newest.params)
+        return Wanted(row.ref, row.commit, row.services, row.variables)
+
+    def _check(self, shown: EnvironmentView) -> None:
+        """Before going on after a lost end: the engine must be dead; what it held is released, what it left is kept."""
+        run = shown.last_run
+        folder = RunFolder(self._data.run(run.id))
+        pid = folder.living_engine()
+        if pid is not None or folder.supervised():
+            raise RefusedError(
+                f"The engine of run {run.id} still runs (process {pid}).",
+                why="Two engines on one state would destroy each other's work.",
+                next="Wait until it has ended, then check again.",
+                code="engine-alive",
+            )
+        self._states.release_of_run(shown.id, run.id)
+        for left in folder.states_left_behind():
+            self._states.write(shown.id, run.id, left.read_bytes(), lock_id="")
+            left.unlink()
+
+    def _view(self, session: Session, row: store.Environment) -> EnvironmentView:
+        run = self._runs.newest_of(session, [row.id])[row.id]
+        return view(row, run, leases.of(session, row.id))
+
+    def _row(self, session: Session, name: str, blueprint: str | None) -> store.Environment:
+        if blueprint is None and "/" in name:
+            blueprint, _, name = name.partition("/")
+        found = store.named(session, name, blueprint)
+        if not found:
+            known = {row.name for row in store.living(session)}
+            hint = did_you_mean(name, known) or "`butai env create NAME` makes one."
+            raise NotFoundError(f"There is no environment `{name}`.", next=hint, code="unknown-environment")
+        if len(found) > 1:
+            names = ", ".join(f"`{row.blueprint}/{row.name}`" for row in found)
+            raise WrongUseError(
+                f"`{name}` exists in several blueprints.", next=f"Say which: {names}.", code="ambiguous"
+            )
+        return found[0]
+
+    def _refuse_taken(self, blueprint: str, name: str) -> None:
+        with self._database.session() as session:
+            taken = store.named(session, name, blueprint)
+        if taken:
+            raise RefusedError(
+                f"An environment `{name}` exists already.",
+                why=f"It belongs to {taken[0].owner}, created {taken[0].created_at:%Y-%m-%d}.",
+                next=f"Take another name, or look at it: `butai env show {name}`.",
+                where="name",
+                code="name-taken",
+            )
+
+    def _only_blueprint(self) -> str:
+        known = [each.name for each in self._blueprints.list()]
+        if len(known) == 1:
+            return known[0]
+        if not known:
+            raise NotFoundError(
+                "There is no blueprint yet.",
+                next="`butai blueprint add PATH-OR-GIT-URL` adds one.",
+                code="no-blueprint",
+            )
+        raise WrongUseError(
+            "There are several blueprints.",
+            next=f"Say which with `--blueprint`: {', '.join(known)}.",
+            where="blueprint",
+        )

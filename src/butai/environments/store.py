@@ -1,0 +1,73 @@
+"""The table of environments."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index, String, Text, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from butai.db import Base, UtcDateTime
+
+
+class Environment(Base):
+    """One environment. `services`, `commit` and `values` are what the last run that changed something was given.
+
+    `services`: name -> {branch, commit, image, default_branch}; `variables`: what a person gave; `outputs`: list of
+    {name, sensitive, value}, sensitive values masked before they are stored; `left_over`: what a destroy could not
+    account for, list of {address, type, id}.
+    """
+
+    __tablename__ = "environments"
+    __table_args__ = (
+        # A name is free again once its environment is gone.
+        Index(
+            "uq_environments_living_name",
+            "blueprint",
+            "name",
+            unique=True,
+            sqlite_where=text("destroyed_at IS NULL"),
+            postgresql_where=text("destroyed_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    blueprint: Mapped[str] = mapped_column(String(63))
+    name: Mapped[str] = mapped_column(String(20))
+    owner: Mapped[str] = mapped_column(String(100))
+    purpose: Mapped[str] = mapped_column(String(200), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    destroyed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ref: Mapped[str] = mapped_column(String(200))
+    commit: Mapped[str] = mapped_column(String(64))
+    services: Mapped[dict[str, dict[str, str]]] = mapped_column(JSON)
+    variables: Mapped[dict[str, Any]] = mapped_column(JSON)
+    engine_name: Mapped[str] = mapped_column(String(16))
+    engine_version: Mapped[str] = mapped_column(String(40))
+    lock_file: Mapped[str] = mapped_column(Text, default="")
+    outputs: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    urls: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    health: Mapped[str] = mapped_column(String(16), default="unknown")
+    health_reason: Mapped[str] = mapped_column(Text, default="")
+    left_over: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+
+
+def living(session: Session) -> list[Environment]:
+    """Every environment that is not gone, by blueprint and name."""
+    query = select(Environment).where(Environment.destroyed_at.is_(None))
+    return list(session.scalars(query.order_by(Environment.blueprint, Environment.name)))
+
+
+def named(session: Session, name: str, blueprint: str | None = None) -> list[Environment]:
+    """Living environments of that name: at most one per blueprint."""
+    query = select(Environment).where(Environment.destroyed_at.is_(None), Environment.name == name)
+    if blueprint is not None:
+        query = query.where(Environment.blueprint == blueprint)
+    return list(session.scalars(query.order_by(Environment.blueprint)))
+
+
+def any_of_blueprint(session: Session, blueprint: str) -> list[str]:
+    """Names of the living environments of a blueprint."""
+    query = select(Environment.name).where(Environment.destroyed_at.is_(None), Environment.blueprint == blueprint)
+    return list(session.scalars(query.order_by(Environment.name)))

@@ -1,0 +1,168 @@
+"""Environments as people and programs see them: the shapes of the public API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from butai.environments.model import Health, Kind, LastRun, StateView, state_of
+from butai.environments.store import Environment
+from butai.runs.model import NextAction
+from butai.runs.service import RunView
+
+
+class StateShape(BaseModel):
+    """The headline state: one of five kinds, a word, and the one thing to do next."""
+
+    kind: Kind
+    word: str
+    next_action: NextAction
+    reason: str
+
+
+class ServiceShape(BaseModel):
+    """What of a service runs here. `differs`: it is not on the service's default branch."""
+
+    name: str
+    branch: str
+    commit: str
+    image: str
+    differs: bool
+
+
+class OutputShape(BaseModel):
+    """An output of the root. A sensitive one is masked."""
+
+    name: str
+    sensitive: bool
+    value: Any
+
+
+class LeftOverShape(BaseModel):
+    """Something that a destroy could not account for: look for it in AWS."""
+
+    address: str
+    type: str
+    id: str
+
+
+class EnvironmentView(BaseModel):
+    """An environment. Times are UTC."""
+
+    id: int
+    name: str
+    blueprint: str
+    owner: str
+    purpose: str
+    created_at: datetime
+    destroyed_at: datetime | None
+    state: StateShape
+    urls: dict[str, str]
+    services: list[ServiceShape]
+    outputs: list[OutputShape]
+    leases: dict[str, str]
+    variables: dict[str, Any]
+    ref: str
+    commit: str
+    engine: str
+    left_over: list[LeftOverShape]
+    last_run: RunView
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is going on: the last run's end is known and what followed it too."""
+        return self.state.kind is not Kind.BUSY
+
+
+class ServiceChoice(BaseModel):
+    """Which version of a service is wanted: a branch (its newest commit) or a commit."""
+
+    branch: str = ""
+    commit: str = ""
+
+
+class CreateRequest(BaseModel):
+    """What is needed to create an environment. A service that is not named comes from its default branch."""
+
+    name: str = Field(description="2 to 20 lower-case letters, digits and hyphens.")
+    blueprint: str = ""
+    services: dict[str, ServiceChoice] = Field(default_factory=dict)
+    purpose: str = Field(default="", max_length=200)
+    owner: str = Field(default="", max_length=100)
+    ref: str = Field(default="", description="Branch, tag or commit of the blueprint; empty: the blueprint's own.")
+    variables: dict[str, str] = Field(default_factory=dict)
+    engine: str = Field(default="", description="terraform, tofu or a path; empty: chosen by Butai.")
+
+
+class UpdateRequest(BaseModel):
+    """What is to change. Services that are not named stay on their commit; so does the blueprint."""
+
+    services: dict[str, ServiceChoice] = Field(default_factory=dict)
+    variables: dict[str, str] = Field(default_factory=dict)
+    latest: bool = Field(default=False, description="Go to the newest commit of the blueprint's ref.")
+    commit: str = Field(default="", description="Go to this commit of the blueprint.")
+
+
+class DestroyRequest(BaseModel):
+    """Destroying cannot come back: the environment's name is said again."""
+
+    confirm: str
+
+
+class Started(BaseModel):
+    """A change was accepted: the environment as it is now, and the run that carries the change out."""
+
+    environment: EnvironmentView
+    run: RunView
+
+
+def state_shape(row: Environment, run: RunView) -> StateShape:
+    """The headline state of a row with its newest run."""
+    gone, left_over = row.destroyed_at is not None, bool(row.left_over)
+    state = state_of(LastRun(run.kind, run.status, run.end), Health(row.health), gone=gone, left_over=left_over)
+    return StateShape(kind=state.kind, word=state.word, next_action=state.next_action, reason=_reason(state, row, run))
+
+
+def _reason(state: StateView, row: Environment, run: RunView) -> str:
+    """One sentence why, where something is going on or wrong."""
+    if state.kind in (Kind.UP, Kind.OFF):
+        return ""
+    if run.error:
+        return str(run.error["what"])
+    if state.kind is Kind.BUSY and run.end is None:
+        return run.waiting_for
+    return row.health_reason
+
+
+def view(row: Environment, run: RunView, leases: Mapping[str, str]) -> EnvironmentView:
+    """A row as others see it."""
+    return EnvironmentView(
+        id=row.id,
+        name=row.name,
+        blueprint=row.blueprint,
+        owner=row.owner,
+        purpose=row.purpose,
+        created_at=row.created_at,
+        destroyed_at=row.destroyed_at,
+        state=state_shape(row, run),
+        urls=row.urls,
+        services=[_service(name, each) for name, each in row.services.items()],
+        outputs=[OutputShape(**each) for each in row.outputs],
+        leases=dict(leases),
+        variables=row.variables,
+        ref=row.ref,
+        commit=row.commit,
+        engine=f"{row.engine_name} {row.engine_version}",
+        left_over=[LeftOverShape(**each) for each in row.left_over],
+        last_run=run,
+    )
+
+
+def _service(name: str, chosen: dict[str, str]) -> ServiceShape:
+    differs = chosen["branch"] != chosen["default_branch"]
+    return ServiceShape(
+        name=name, branch=chosen["branch"], commit=chosen["commit"], image=chosen["image"], differs=differs
+    )

@@ -1,0 +1,95 @@
+"""Watching runs in the terminal: one line each that moves, or plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Protocol
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from butai.errors import Exit
+from butai.terminal import say, talk
+from butai.terraform.text import plain
+
+LOOK_EVERY_S = 0.4
+_TOLD = frozenset({"done", "failed", "note"})
+
+
+class Reads(Protocol):
+    """The part of the API that watching needs."""
+
+    def get(self, path: str, **params: Any) -> Any:
+        """Read."""
+
+
+class Watch:
+    """Follows environments until nothing goes on in them any more."""
+
+    def __init__(self, api: Reads, environment_ids: list[int]) -> None:
+        self._api, self._ids = api, environment_ids
+        self._after: dict[int, int] = {}
+
+    def until_settled(self) -> list[dict[str, Any]]:
+        """The environments as they are at the end, in the order they were given."""
+        if talk.is_terminal:
+            return self._with_bars()
+        return self._look_until_settled(None, {})
+
+    def _with_bars(self) -> list[dict[str, Any]]:
+        columns = (
+            TextColumn("{task.fields[name]}", style="bold"),
+            BarColumn(bar_width=28),
+            TextColumn("{task.fields[count]}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[now]}", style="dim"),
+        )
+        with Progress(*columns, console=talk) as bars:
+            tasks = {key: bars.add_task("", name="", count="", now="", total=None) for key in self._ids}
+            return self._look_until_settled(bars, tasks)
+
+    def _look_until_settled(self, bars: Progress | None, tasks: dict[int, TaskID]) -> list[dict[str, Any]]:
+        while True:
+            shown = [self._api.get(f"/api/v1/environments/by-id/{key}") for key in self._ids]
+            for environment in shown:
+                self._tell(environment, bars is None)
+                if bars:
+                    _draw(bars, tasks[environment["id"]], environment)
+            if all(environment["state"]["kind"] != "busy" for environment in shown):
+                return shown
+            time.sleep(LOOK_EVERY_S)
+
+    def _tell(self, environment: dict[str, Any], aloud: bool) -> None:
+        """New log lines, where nothing else moves."""
+        run = environment["last_run"]["id"]
+        if not aloud:
+            return
+        for event in self._api.get(f"/api/v1/runs/{run}/events", after=self._after.get(run, 0)):
+            self._after[run] = event["seq"]
+            if event["kind"] in _TOLD:
+                say(f"{environment['name']}: {event['message']}")
+
+
+def _draw(bars: Progress, task: TaskID, environment: dict[str, Any]) -> None:
+    run, state = environment["last_run"], environment["state"]
+    settled = state["kind"] != "busy"
+    total = run["planned"] or None
+    bars.update(
+        task,
+        total=total if not settled else total or 1,
+        completed=run["done"] if not settled else total or 1,
+        name=plain(environment["name"]),
+        count=f"{run['done']} of {run['planned']}" if run["planned"] else "",
+        now=plain(state["word"] + (f": {state['reason']}" if state["reason"] else "")),
+    )
+    if settled:
+        bars.stop_task(task)
+
+
+def exit_of(environment: dict[str, Any]) -> Exit:
+    """The exit code that an environment's state at the end stands for."""
+    run, kind = environment["last_run"], environment["state"]["kind"]
+    if run["end"] in ("partially-applied", "state-not-saved", "interrupted", "destroy-failed", "lost"):
+        return Exit.HALF_DONE
+    if run["end"] == "succeeded" and kind in ("up", "off"):
+        return Exit.DONE
+    return Exit.HALF_DONE if run["end"] == "succeeded" else Exit.FAILED

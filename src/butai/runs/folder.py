@@ -1,0 +1,143 @@
+"""The folder of one run: what the worker, the supervisor and the engine tell each other through files.
+
+Files survive the death of any of the three, pipes do not. Each file has one writer:
+
+    work.json    worker      what the supervisor has to do
+    run.lock     supervisor  held (flock) as long as it lives: the one witness of its life
+    engine.json  supervisor  pid and start time of the engine's process
+    *.jsonl      engine      its output, one file a step
+    *.err        engine      its error output
+    cancel       worker      a person asked to stop
+    end.json     supervisor  how the engine ended
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from butai.datafolder import FolderLock, write_json
+from butai.runs.model import EngineEnd, Step
+
+STATE_LEFT_BEHIND = "errored.tfstate"
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of the engine: the step it belongs to and its argument list."""
+
+    step: Step
+    argv: list[str]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a supervisor does: these commands, one after the other, in `root`, on this environment's state.
+
+    `init_lock`: a file to lock while `init` runs, where providers are fetched into a cache that engines cannot share.
+    """
+
+    run_id: int
+    environment_id: int
+    root: str
+    commands: list[Command]
+    init_lock: str = ""
+
+
+class RunFolder:
+    """Typed access to the files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def tree(self) -> Path:
+        """The exported tree of the commit."""
+        return self.path / "tree"
+
+    @property
+    def lock_path(self) -> Path:
+        """Locked by the supervisor for its whole life."""
+        return self.path / "run.lock"
+
+    def output(self, step: Step) -> Path:
+        """The engine's output of a step."""
+        return self.path / f"{step}.jsonl"
+
+    def errors(self, step: Step) -> Path:
+        """The engine's error output of a step."""
+        return self.path / f"{step}.err"
+
+    def write_work(self, work: Work) -> None:
+        """Say what is to be done. Secrets do not belong here: they travel in the supervisor's environment."""
+        write_json(self.path / "work.json", asdict(work))
+
+    def read_work(self) -> Work:
+        """What is to be done."""
+        raw = json.loads((self.path / "work.json").read_text())
+        commands = [Command(Step(each["step"]), each["argv"]) for each in raw.pop("commands")]
+        return Work(commands=commands, **raw)
+
+    @property
+    def was_begun(self) -> bool:
+        """Whether a supervisor was ever asked to work here."""
+        return (self.path / "work.json").exists()
+
+    def ask_cancel(self) -> None:
+        """Ask the supervisor to interrupt the engine."""
+        (self.path / "cancel").touch()
+
+    @property
+    def cancel_asked(self) -> bool:
+        """Whether somebody asked to stop."""
+        return (self.path / "cancel").exists()
+
+    def write_engine(self, pid: int) -> None:
+        """Record the engine's process before anything depends on it."""
+        write_json(self.path / "engine.json", {"pid": pid, "started": psutil.Process(pid).create_time()})
+
+    def living_engine(self) -> int | None:
+        """The engine's pid while it lives. A recycled pid has another start time and does not count."""
+        recorded = _read(self.path / "engine.json")
+        try:
+            process = psutil.Process(recorded["pid"]) if recorded else None
+            if process and process.create_time() == recorded["started"] and process.status() != psutil.STATUS_ZOMBIE:
+                return int(recorded["pid"])
+        except psutil.NoSuchProcess:
+            pass
+        return None
+
+    def write_end(self, end: EngineEnd) -> None:
+        """Record how the engine ended."""
+        write_json(self.path / "end.json", asdict(end))
+
+    def read_end(self) -> EngineEnd | None:
+        """How the engine ended; none while that has not been seen."""
+        raw = _read(self.path / "end.json")
+        return EngineEnd(**{**raw, "step": Step(raw["step"])}) if raw else None
+
+    def states_left_behind(self) -> list[Path]:
+        """State documents that an engine could not write anywhere else."""
+        root = Path(self.read_work().root) if self.was_begun else self.path
+        return [path for path in (self.path / STATE_LEFT_BEHIND, root / STATE_LEFT_BEHIND) if path.exists()]
+
+    def supervised(self) -> bool:
+        """Whether a supervisor lives."""
+        if not self.lock_path.exists():
+            return False
+        lock = FolderLock(self.lock_path)
+        try:
+            return not lock.try_take()
+        finally:
+            lock.release()
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,91 @@
+"""A run's log: what the engine printed and what Butai itself did, in one order, stored before it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from butai.db import Database
+from butai.runs import store
+from butai.runs.model import Step
+from butai.terraform.events import EngineEvent, plain
+from butai.terraform.progress import Progress
+
+WORKER = "worker"
+
+
+class RunLog:
+    """Writes the log of one run. Reading the same engine output twice stores it once."""
+
+    def __init__(self, database: Database, run_id: int, now: Callable[[], datetime]) -> None:
+        self._database, self.run_id, self._now = database, run_id, now
+
+    def say(self, step: Step, message: str, kind: str = "note", **detail: Any) -> None:
+        """One line of Butai's own."""
+        with self._database.session() as session:
+            line = store.last_line(session, self.run_id, WORKER) + 1
+            self._add(session, WORKER, line, step, kind, message=plain(message), detail=detail)
+
+    def last_line(self, step: Step) -> int:
+        """The last line of the engine's output of this step that is stored."""
+        with self._database.session() as session:
+            return store.last_line(session, self.run_id, step)
+
+    def engine(self, step: Step, events: Sequence[EngineEvent], progress: Progress) -> None:
+        """Store lines of the engine, and the figures that they add up to."""
+        with self._database.session() as session:
+            for event in events:
+                self._add(
+                    session,
+                    step,
+                    event.seq,
+                    step,
+                    event.kind,
+                    at=event.at,
+                    address=event.address,
+                    action=event.action,
+                    message=event.message,
+                    detail=_detail(event),
+                )
+            if step is Step.APPLY:
+                run = session.get_one(store.Run, self.run_id)
+                run.planned, run.begun = progress.planned, progress.begun
+                run.done, run.failed, run.waiting_for = progress.done, progress.failed, progress.waiting_text
+
+    def _add(
+        self,
+        session: Session,
+        source: str,
+        line: int,
+        step: Step,
+        kind: str,
+        *,
+        at: datetime | None = None,
+        **fields: Any,
+    ) -> None:
+        session.add(
+            store.RunEvent(
+                run_id=self.run_id,
+                seq=store.next_seq(session, self.run_id),
+                source=source,
+                line=line,
+                at=at or self._now(),
+                step=step,
+                kind=kind,
+                **fields,
+            )
+        )
+        session.flush()
+
+
+def _detail(event: EngineEvent) -> dict[str, Any]:
+    """What else is worth keeping of an engine's line: only what is set."""
+    names = (
+        *("resource_type", "elapsed_s", "id_key", "id_value", "severity", "summary", "detail", "file", "line"),
+        *("add", "change", "remove"),
+    )
+    values = {name: getattr(event, name) for name in names}
+    return {name: value for name, value in values.items() if value not in (None, "")}

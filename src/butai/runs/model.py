@@ -1,0 +1,120 @@
+"""What a run is, how it can end, and how its end is judged from what was seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class RunKind(StrEnum):
+    """What a run does to its environment."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DESTROY = "destroy"
+
+
+class RunStatus(StrEnum):
+    """Where a run stands; how it ended is `RunEnd`."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+class RunEnd(StrEnum):
+    """Every way in which a run can end. Each has exactly one proposed next action."""
+
+    SUCCEEDED = "succeeded"
+    FAILED_BEFORE_CHANGE = "failed-before-any-change"
+    PARTIALLY_APPLIED = "partially-applied"
+    STATE_NOT_SAVED = "state-not-saved"
+    CANCELLED_BEFORE_CHANGE = "cancelled-before-any-change"
+    INTERRUPTED = "interrupted"
+    DESTROY_FAILED = "destroy-failed"
+    LOST = "lost"
+
+
+class NextAction(StrEnum):
+    """What a person does next, as one action that page, command line and API offer."""
+
+    NONE = "none"
+    RUN_AGAIN = "run-again"
+    CHECK_AND_GO_ON = "check-and-go-on"
+    DESTROY_AGAIN = "destroy-again"
+
+
+HALF_DONE = frozenset(
+    {RunEnd.PARTIALLY_APPLIED, RunEnd.STATE_NOT_SAVED, RunEnd.INTERRUPTED, RunEnd.DESTROY_FAILED, RunEnd.LOST}
+)
+
+_NEXT = {
+    RunEnd.SUCCEEDED: NextAction.NONE,
+    RunEnd.FAILED_BEFORE_CHANGE: NextAction.RUN_AGAIN,
+    RunEnd.PARTIALLY_APPLIED: NextAction.RUN_AGAIN,
+    RunEnd.STATE_NOT_SAVED: NextAction.CHECK_AND_GO_ON,
+    RunEnd.CANCELLED_BEFORE_CHANGE: NextAction.RUN_AGAIN,
+    RunEnd.INTERRUPTED: NextAction.RUN_AGAIN,
+    RunEnd.DESTROY_FAILED: NextAction.DESTROY_AGAIN,
+    RunEnd.LOST: NextAction.CHECK_AND_GO_ON,
+}
+
+
+def next_action(end: RunEnd) -> NextAction:
+    """The one action that is proposed after this end."""
+    return _NEXT[end]
+
+
+class Step(StrEnum):
+    """The steps of a run, in order. The log is folded by them."""
+
+    EXPORT = "export"
+    INIT = "init"
+    APPLY = "apply"
+    READY = "ready"
+    VERIFY = "verify"
+
+
+@dataclass(frozen=True)
+class EngineEnd:
+    """How the supervisor saw the engine end.
+
+    `exit_code` is that of the last command that ran (negative: ended by that signal), none when none was started;
+    `step` is the step that it belonged to. `state_saved` is false when the engine left its state on disk and it could
+    not be taken over. `cancelled`: an interrupt was sent. `lock_released`: the engine died holding the state's lock, which
+    was released after it.
+    """
+
+    step: Step
+    exit_code: int | None
+    state_saved: bool = True
+    cancelled: bool = False
+    lock_released: bool = False
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the event log shows: resource changes planned, done and failed, and whether any was begun."""
+
+    planned: int = 0
+    done: int = 0
+    failed: int = 0
+    begun: int = 0
+
+
+def judge(kind: RunKind, end: EngineEnd | None, counts: Counts) -> RunEnd:
+    """The end of a run, from the engine's end and the event log. Nothing that was not seen counts as success."""
+    if end is None:
+        return RunEnd.LOST
+    if not end.state_saved:
+        return RunEnd.STATE_NOT_SAVED
+    if end.step is Step.APPLY and end.exit_code == 0:
+        return RunEnd.SUCCEEDED
+    if end.step is Step.APPLY and end.exit_code is not None and end.exit_code < 0:
+        # Killed from outside: what it was making may exist and stand in no state.
+        return RunEnd.LOST if counts.begun else RunEnd.FAILED_BEFORE_CHANGE
+    if counts.begun == 0:
+        return RunEnd.CANCELLED_BEFORE_CHANGE if end.cancelled else RunEnd.FAILED_BEFORE_CHANGE
+    if end.cancelled:
+        return RunEnd.INTERRUPTED
+    return RunEnd.DESTROY_FAILED if kind is RunKind.DESTROY else RunEnd.PARTIALLY_APPLIED

@@ -1,0 +1,179 @@
+"""What can be done with runs: submit, look, cancel, follow. The only file of this room that others import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from butai.db import Database
+from butai.errors import NotFoundError, RefusedError
+from butai.runs import store
+from butai.runs.model import NextAction, RunEnd, RunKind, RunStatus, next_action
+
+
+class RunView(BaseModel):
+    """A run as people and programs see it. Times are UTC."""
+
+    id: int
+    environment_id: int
+    kind: RunKind
+    status: RunStatus
+    end: RunEnd | None
+    next_action: NextAction
+    requested_by: str
+    requested_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    cancel_requested: bool
+    planned: int
+    done: int
+    failed: int
+    waiting_for: str
+    error: dict[str, Any] | None
+    params: dict[str, Any]
+
+    @property
+    def finished(self) -> bool:
+        """Whether its end is known."""
+        return self.status is RunStatus.ENDED
+
+
+class EventView(BaseModel):
+    """One line of a run's log."""
+
+    seq: int
+    at: datetime
+    step: str
+    kind: str
+    address: str
+    action: str
+    message: str
+    detail: dict[str, Any]
+
+
+class Runs:
+    """All runs of all environments."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database, self._now = database, now
+
+    def submit(
+        self, session: Session, environment_id: int, kind: RunKind, params: dict[str, Any], requested_by: str
+    ) -> RunView:
+        """Queue a run inside the caller's transaction: what the run is about and the run come into being together."""
+        run = store.Run(
+            environment_id=environment_id,
+            kind=kind,
+            status=RunStatus.QUEUED,
+            params=params,
+            requested_by=requested_by,
+            requested_at=self._now(),
+            planned=0,
+            done=0,
+            failed=0,
+            begun=0,
+            waiting_for="",
+        )
+        session.add(run)
+        session.flush()
+        return view(run)
+
+    def get(self, run_id: int) -> RunView:
+        """One run."""
+        with self._database.session() as session:
+            return view(_get(session, run_id))
+
+    def of_environment(self, environment_id: int) -> list[RunView]:
+        """Runs of one environment, newest first."""
+        with self._database.session() as session:
+            return [view(run) for run in store.of_environment(session, environment_id)]
+
+    def unfinished(self, session: Session, environment_id: int | None = None) -> list[RunView]:
+        """Queued and running runs, oldest first."""
+        return [view(run) for run in store.unfinished(session, environment_id)]
+
+    def newest_of(self, session: Session, environment_ids: list[int]) -> dict[int, RunView]:
+        """The newest run of each environment."""
+        return {key: view(run) for key, run in store.newest_of(session, environment_ids).items()}
+
+    def events(self, run_id: int, *, after: int = 0, limit: int = 1000) -> list[EventView]:
+        """Lines of the log after a sequence number, in order."""
+        with self._database.session() as session:
+            _get(session, run_id)
+            return [event_view(event) for event in store.events(session, run_id, after=after, limit=limit)]
+
+    def changes_of(self, environment_id: int) -> list[EventView]:
+        """Creations and deletions in the logs of all runs of an environment, in order."""
+        with self._database.session() as session:
+            return [event_view(event) for event in store.changes(session, environment_id)]
+
+    def cancel(self, run_id: int) -> RunView:
+        """Stop a run: a queued one ends at once, a running one is asked to. Refused when it has ended."""
+        now = self._now()
+        with self._database.session() as session:
+            queued = update(store.Run).where(store.Run.id == run_id, store.Run.status == RunStatus.QUEUED)
+            session.execute(
+                queued.values(
+                    status=RunStatus.ENDED, end=RunEnd.CANCELLED_BEFORE_CHANGE, ended_at=now, cancel_requested_at=now
+                )
+            )
+            run = _get(session, run_id)
+            if run.status == RunStatus.RUNNING:
+                run.cancel_requested_at = run.cancel_requested_at or now
+            elif run.cancel_requested_at != now:
+                raise RefusedError(
+                    f"Run {run_id} has already ended ({run.end}).",
+                    next="Nothing needs to be stopped.",
+                    code="run-ended",
+                )
+            return view(run)
+
+
+def view(run: store.Run) -> RunView:
+    """A row as others see it."""
+    end = RunEnd(run.end) if run.end else None
+    return RunView(
+        id=run.id,
+        environment_id=run.environment_id,
+        kind=RunKind(run.kind),
+        status=RunStatus(run.status),
+        end=end,
+        next_action=next_action(end) if end else NextAction.NONE,
+        requested_by=run.requested_by,
+        requested_at=run.requested_at,
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        cancel_requested=run.cancel_requested_at is not None,
+        planned=run.planned,
+        done=run.done,
+        failed=run.failed,
+        waiting_for=run.waiting_for,
+        error=run.error,
+        params=run.params,
+    )
+
+
+def event_view(event: store.RunEvent) -> EventView:
+    """A log line as others see it."""
+    return EventView(
+        seq=event.seq,
+        at=event.at,
+        step=event.step,
+        kind=event.kind,
+        address=event.address,
+        action=event.action,
+        message=event.message,
+        detail=event.detail,
+    )
+
+
+def _get(session: Session, run_id: int) -> store.Run:
+    run = session.scalars(select(store.Run).where(store.Run.id == run_id)).first()
+    if run is None:
+        raise NotFoundError(f"There is no run {run_id}.", next="`butai env show NAME` lists an environment's runs.")
+    return run

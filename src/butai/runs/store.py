@@ -1,0 +1,105 @@
+"""Tables of runs and their events. They are the truth for people; the executor's own tables are only its own."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from butai.db import Base, UtcDateTime
+from butai.runs.model import Counts, RunStatus
+
+
+class Run(Base):
+    """One run. `params` is what was asked for (never a secret); `error` the one JSON shape of errors."""
+
+    __tablename__ = "runs"
+    __table_args__ = (Index("ix_runs_environment", "environment_id", "id"), Index("ix_runs_status", "status"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    environment_id: Mapped[int] = mapped_column(ForeignKey("environments.id"))
+    kind: Mapped[str] = mapped_column(String(16))
+    status: Mapped[str] = mapped_column(String(16), default=RunStatus.QUEUED)
+    end: Mapped[str | None] = mapped_column(String(40))
+    params: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    requested_by: Mapped[str] = mapped_column(String(100))
+    requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    cancel_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    planned: Mapped[int] = mapped_column(default=0)
+    done: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    begun: Mapped[int] = mapped_column(default=0)
+    waiting_for: Mapped[str] = mapped_column(default="")
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+    @property
+    def counts(self) -> Counts:
+        """The figures of the event log."""
+        return Counts(self.planned, self.done, self.failed, self.begun)
+
+
+class RunEvent(Base):
+    """One line of a run's log. `source` and `line` say where it was read, so that reading twice stores once."""
+
+    __tablename__ = "run_events"
+    __table_args__ = (UniqueConstraint("run_id", "source", "line"),)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(String(16))
+    line: Mapped[int]
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    step: Mapped[str] = mapped_column(String(16))
+    kind: Mapped[str] = mapped_column(String(24))
+    address: Mapped[str] = mapped_column(default="")
+    action: Mapped[str] = mapped_column(String(16), default="")
+    message: Mapped[str] = mapped_column(default="")
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+def events(session: Session, run_id: int, *, after: int = 0, limit: int = 1000) -> list[RunEvent]:
+    """Events of a run with a sequence number above `after`, in order."""
+    query = select(RunEvent).where(RunEvent.run_id == run_id, RunEvent.seq > after)
+    return list(session.scalars(query.order_by(RunEvent.seq).limit(limit)))
+
+
+def changes(session: Session, environment_id: int) -> list[RunEvent]:
+    """Begun, done and failed creations and deletions of all runs of an environment, in order."""
+    query = select(RunEvent).join(Run, Run.id == RunEvent.run_id).where(Run.environment_id == environment_id)
+    query = query.where(RunEvent.kind.in_(("started", "done", "failed")), RunEvent.action.in_(("create", "delete")))
+    return list(session.scalars(query.order_by(RunEvent.run_id, RunEvent.seq)))
+
+
+def last_line(session: Session, run_id: int, source: str) -> int:
+    """The last line that was read from a source; 0 when none was."""
+    query = select(func.max(RunEvent.line)).where(RunEvent.run_id == run_id, RunEvent.source == source)
+    return session.scalar(query) or 0
+
+
+def next_seq(session: Session, run_id: int) -> int:
+    """The sequence number of the run's next event."""
+    return (session.scalar(select(func.max(RunEvent.seq)).where(RunEvent.run_id == run_id)) or 0) + 1
+
+
+def of_environment(session: Session, environment_id: int, limit: int = 50) -> list[Run]:
+    """Runs of one environment, newest first."""
+    query = select(Run).where(Run.environment_id == environment_id).order_by(Run.id.desc()).limit(limit)
+    return list(session.scalars(query))
+
+
+def unfinished(session: Session, environment_id: int | None = None) -> list[Run]:
+    """Queued and running runs, oldest first."""
+    query = select(Run).where(Run.status != RunStatus.ENDED).order_by(Run.id)
+    if environment_id is not None:
+        query = query.where(Run.environment_id == environment_id)
+    return list(session.scalars(query))
+
+
+def newest_of(session: Session, environment_ids: list[int]) -> dict[int, Run]:
+    """The newest run of each environment."""
+    newest = select(func.max(Run.id)).where(Run.environment_id.in_(environment_ids)).group_by(Run.environment_id)
+    return {run.environment_id: run for run in session.scalars(select(Run).where(Run.id.in_(newest)))}

@@ -1,0 +1,49 @@
+"""Every setting of Butai, written once: field, default and meaning. `docs/reference/settings.md` is made from here."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _data_default() -> Path:
+    return Path(platformdirs.user_data_dir("butai", appauthor=False))
+
+
+def _cache_default() -> Path:
+    return Path(platformdirs.user_cache_dir("butai", appauthor=False))
+
+
+class Settings(BaseSettings):
+    """Read from `BUTAI_*` environment variables; a command's flags go before them."""
+
+    model_config = SettingsConfigDict(env_prefix="BUTAI_", extra="ignore")
+
+    data: Path = Field(default_factory=_data_default, description="Folder for everything that Butai keeps.")
+    cache: Path = Field(default_factory=_cache_default, description="Folder for what can be fetched again (an engine).")
+    database: str = Field(default="", description="SQLAlchemy URL; empty means an SQLite file in the data folder.")
+    url: str = Field(
+        default="", description="Address of the server for the command line; empty: read from the data folder."
+    )
+    host: str = Field(default="127.0.0.1", description="Address that the server listens on; loopback only.")
+    port: int = Field(default=8710, description="Port that the server listens on; 0 takes a free one.")
+    concurrency: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        description="Runs at once, in all (default: number of cores).",
+    )
+    provider_mirror: Path | None = Field(default=None, description="Filesystem mirror with providers for the engine.")
+    tofu_base_url: str = Field(
+        default="https://github.com/opentofu/opentofu/releases/download",
+        description="Where the pinned OpenTofu release is fetched when the machine has no engine.",
+    )
+    timezone: str = Field(default="UTC", description="Zone in which the portal and the command line show times.")
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL, with the default filled in."""
+        return self.database or f"sqlite:///{self.data / 'butai.db'}"

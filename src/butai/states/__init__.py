@@ -1,0 +1,1 @@
+"""Terraform states: every version kept, compressed and encrypted; locks; the `http` backend's endpoint."""
