@@ -21,7 +21,7 @@ class FolderLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._handle = path.open("a+")  # noqa: SIM115 - it stays open as long as the lock is held
+        self._handle = path.open("a+")  # it stays open as long as the lock is held
 
     def try_take(self) -> bool:
         """Take it without waiting; false when somebody holds it."""

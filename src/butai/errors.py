@@ -40,7 +40,9 @@ class ButaiError(Exception):
 
     def as_json(self) -> dict[str, Any]:
         """The one JSON shape of errors, for the API and for `--json`."""
-        return {"error": {"code": self.code, "what": self.what, "why": self.why, "next": self.next, "where": self.where}}
+        return {
+            "error": {"code": self.code, "what": self.what, "why": self.why, "next": self.next, "where": self.where}
+        }
 
     def __str__(self) -> str:
         lines = [f"{self.where}: {self.what}" if self.where else self.what]

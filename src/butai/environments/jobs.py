@@ -102,7 +102,7 @@ class EnvironmentJob:
             ]
             row.urls = _urls(run.params["urls"], state)
 
-    def after(self, run: RunView, end: RunEnd, folder: RunFolder, log: RunLog) -> None:
+    def after(self, run: RunView, end: RunEnd, log: RunLog) -> None:
         """After a good apply wait until it serves; after a good destroy verify that everything is gone."""
         if end is not RunEnd.SUCCEEDED:
             return

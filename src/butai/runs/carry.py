@@ -57,7 +57,7 @@ class Job(Protocol):
     def ended(self, session: Session, run: RunView, end: RunEnd, folder: RunFolder) -> None:
         """Take note of the end, in the transaction that records it."""
 
-    def after(self, run: RunView, end: RunEnd, folder: RunFolder, log: RunLog) -> None:
+    def after(self, run: RunView, end: RunEnd, log: RunLog) -> None:
         """What follows the end (bounded, may be repeated): wait until services are steady, verify a destroy."""
 
 
@@ -94,7 +94,7 @@ class Carrier:
             return
         run_log = RunLog(self._database, run_id, self._now)
         try:
-            self._jobs[run.kind].after(run, run.end, RunFolder(self._data.run(run_id)), run_log)
+            self._jobs[run.kind].after(run, run.end, run_log)
         except ButaiError as error:
             run_log.say(Step.READY, error.what, kind="failed", why=error.why, next=error.next)
 

@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from butai.errors import ButaiError
 from butai.states.model import parse_lock
 from butai.states.service import LockedError, States, conflict_body
@@ -87,6 +89,9 @@ class _Handler(BaseHTTPRequestHandler):
             status, content = HTTPStatus.LOCKED, json.dumps(conflict_body(error)).encode()
         except ButaiError as error:
             status, content = HTTPStatus.CONFLICT, json.dumps(error.as_json()).encode()
+        except SQLAlchemyError:
+            # The engine tries again for a while; what it cannot write in the end it leaves in a file, which is rescued.
+            status, content = HTTPStatus.SERVICE_UNAVAILABLE, b""
         self._send(status, content)
 
     def _allowed(self) -> bool:

@@ -1,0 +1,64 @@
+# `make demo` and `make test` do all their own set-up. `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Values of this machine that would break the engines and the tests that start them.
+unexport AWS_CA_BUNDLE TF_CLI_CONFIG_FILE
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fix docs screenshots vendor lock clean
+
+help: ## List what can be made
+	@grep -hE '^[a-z-]+%?:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+demo: $(VENV)/.run ## Set everything up, then run the demo: a local cloud, a team, two environments
+	@$(BIN)/butai demo $(DEMO_FLAGS)
+
+test: $(VENV)/.dev check ## Set everything up, then run all checks and tests
+	$(BIN)/python -m tools.test_setup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --cov --cov-report=term:skip-covered $(TEST_FLAGS)
+	$(BIN)/python -m tools.model_coverage
+
+check: $(VENV)/.dev ## Lint and types, without the tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fix: $(VENV)/.dev ## Correct what ruff can correct
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.dev ## Write docs/reference from the code
+	$(BIN)/python -m tools.reference
+
+screenshots: $(VENV)/.dev ## Make the pictures of the README from a running demo
+	$(BIN)/python -m tools.test_setup
+	$(BIN)/python -m tools.screenshots
+
+bench-%: $(VENV)/.dev ## Measure: bench-create
+	$(BIN)/python -m benchmarks.$*
+
+vendor: $(VENV)/.dev ## Fetch the browser's libraries again from npm, checked by hash
+	$(BIN)/python -m tools.vendor
+
+lock: $(VENV)/.run ## Pin the dependencies anew
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate pyproject.toml --group build -o requirements/run.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate pyproject.toml --group build --group dev -o requirements/dev.lock
+
+clean: ## Remove what was made here
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+
+$(VENV)/bin/uv: requirements/bootstrap.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Butai needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Say which with PYTHON=..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module does not work: on Debian and Ubuntu, apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock
+	@touch $@
+
+$(VENV)/.run: $(VENV)/bin/uv requirements/run.lock pyproject.toml
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/run.lock
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.lock
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.lock
+	@touch $@

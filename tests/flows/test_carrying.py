@@ -1,0 +1,160 @@
+"""One run from the queue to its end, with the real engine and the supervisor's state endpoint."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from sqlalchemy import text
+
+from butai.errors import RefusedError
+from butai.runs.model import RunEnd, RunKind
+from butai.states.model import Lock
+from butai.terraform.state import summary
+from support.carrying import QUICK, RootJob, Stage, has_begun, now, slow, stage, wait_for
+from support.rows import add_environment, add_run, new_database
+from support.threads import in_background
+
+SLOW = "terraform_data.slow"
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[Stage]:
+    database = new_database(tmp_path)
+    yield stage(tmp_path, database)
+    database.close()
+
+
+@pytest.fixture
+def environment(there: Stage) -> int:
+    return add_environment(there.database, "qa-1")
+
+
+def test_a_run_is_applied_and_its_state_and_log_are_kept(there: Stage, environment: int) -> None:
+    run = add_run(there.database, environment)
+    job = RootJob(QUICK)
+    assert there.carrier(job).engine_part(run) == RunEnd.SUCCEEDED
+    assert job.ends == [RunEnd.SUCCEEDED]
+    shown = there.runs.get(run)
+    assert (shown.planned, shown.done, shown.failed, shown.error) == (1, 1, 0, None)
+    state = summary(there.states.read(environment) or b"")
+    assert [each.address for each in state.resources] == ["terraform_data.one"]
+    assert there.states.lock_of(environment) is None
+    kinds = [event.kind for event in there.runs.events(run)]
+    assert {"note", "planned", "started", "done", "change_summary"} <= set(kinds)
+    assert [event.seq for event in there.runs.events(run)] == list(range(1, len(kinds) + 1))
+
+
+def test_entering_a_run_that_has_ended_changes_nothing(there: Stage, environment: int) -> None:
+    run = add_run(there.database, environment)
+    job = RootJob(QUICK)
+    carrier = there.carrier(job)
+    carrier.engine_part(run)
+    before = there.runs.events(run)
+    assert carrier.engine_part(run) == RunEnd.SUCCEEDED
+    assert there.runs.events(run) == before
+    assert job.ends == [RunEnd.SUCCEEDED]
+
+
+def test_a_destroy_leaves_an_empty_state_and_every_version(there: Stage, environment: int) -> None:
+    first = add_run(there.database, environment)
+    there.carrier(RootJob(QUICK)).engine_part(first)
+    second = add_run(there.database, environment, kind=RunKind.DESTROY)
+    assert there.carrier(RootJob(QUICK)).engine_part(second) == RunEnd.SUCCEEDED
+    assert summary(there.states.read(environment) or b"").is_empty
+    assert there.states.versions(environment) >= 2
+
+
+def test_the_engines_error_is_told_with_file_and_line(there: Stage, environment: int) -> None:
+    run = add_run(there.database, environment)
+    there.carrier(RootJob('resource "terraform_data" "one" {\n  input = var.nothing\n}\n')).engine_part(run)
+    shown = there.runs.get(run)
+    assert shown.end is RunEnd.FAILED_BEFORE_CHANGE
+    assert shown.error is not None and shown.error["where"] == "main.tf:2"
+
+
+def test_no_secret_of_the_run_is_on_disk_or_on_a_command_line(there: Stage, environment: int, tmp_path: Path) -> None:
+    run = add_run(there.database, environment)
+    carrier = there.carrier(RootJob(slow(3)))
+    seen: list[str] = []
+    with in_background(lambda: carrier.engine_part(run)):
+        folder = there.folder(run)
+        wait_for(lambda: has_begun(folder, SLOW), why="the apply begins")
+        pid = folder.living_engine()
+        assert pid is not None
+        process = psutil.Process(pid)
+        seen.append(process.environ()["TF_HTTP_PASSWORD"])
+        lines = [*process.cmdline(), *(process.parent() or process).cmdline()]
+        assert not any(seen[0] in line for line in lines)
+        assert not any(name.startswith("BUTAI_") for name in process.environ())
+    assert len(seen[0]) >= 32
+    there.database.close()
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert seen[0].encode() not in path.read_bytes(), path
+
+
+def test_a_locked_state_is_told_with_its_holder_and_nothing_is_changed(there: Stage, environment: int) -> None:
+    other = add_run(there.database, environment)
+    there.states.lock(environment, Lock("held", "aya@mac", "OperationTypeApply", other, now()))
+    run = add_run(there.database, environment)
+    there.carrier(RootJob(QUICK)).engine_part(run)
+    shown = there.runs.get(run)
+    assert shown.end is RunEnd.FAILED_BEFORE_CHANGE
+    assert shown.error is not None and "lock" in shown.error["what"].lower()
+    held = there.states.lock_of(environment)
+    assert held is not None and held.lock_id == "held"
+
+
+def test_a_cancel_is_one_interrupt_and_the_state_is_written(there: Stage, environment: int) -> None:
+    run = add_run(there.database, environment)
+    carrier = there.carrier(RootJob(slow(60)))
+    with in_background(lambda: carrier.engine_part(run)):
+        wait_for(lambda: has_begun(there.folder(run), SLOW), why="the apply begins")
+        there.runs.cancel(run)
+    shown = there.runs.get(run)
+    assert shown.end is RunEnd.INTERRUPTED
+    addresses = {each.address for each in summary(there.states.read(environment) or b"").resources}
+    assert "terraform_data.one" in addresses
+    assert there.states.lock_of(environment) is None
+    with pytest.raises(RefusedError):
+        there.runs.cancel(run)
+
+
+def test_a_queued_run_is_cancelled_at_once(there: Stage, environment: int) -> None:
+    run = add_run(there.database, environment)
+    assert there.runs.cancel(run).end is RunEnd.CANCELLED_BEFORE_CHANGE
+    job = RootJob(QUICK)
+    assert there.carrier(job).engine_part(run) == RunEnd.CANCELLED_BEFORE_CHANGE
+    assert job.ends == []
+    assert there.states.read(environment) is None
+
+
+def test_an_engine_killed_in_mid_apply_is_lost_and_its_lock_released(there: Stage, environment: int) -> None:
+    run = add_run(there.database, environment)
+    carrier = there.carrier(RootJob(slow(60)))
+    with in_background(lambda: carrier.engine_part(run)):
+        folder = there.folder(run)
+        wait_for(lambda: has_begun(folder, SLOW), why="the apply begins")
+        pid = folder.living_engine()
+        assert pid is not None
+        psutil.Process(pid).send_signal(signal.SIGKILL)
+    assert there.runs.get(run).end is RunEnd.LOST
+    assert there.states.lock_of(environment) is None
+
+
+def test_a_state_that_cannot_be_written_is_kept_on_disk_and_said(there: Stage, environment: int) -> None:
+    run = add_run(there.database, environment)
+    carrier = there.carrier(RootJob(slow(3)))
+    with in_background(lambda: carrier.engine_part(run)):
+        folder = there.folder(run)
+        wait_for(lambda: has_begun(folder, SLOW), why="the apply begins")
+        with there.database.session() as session:
+            session.execute(text("ALTER TABLE state_versions RENAME TO away"))
+    assert there.runs.get(run).end is RunEnd.STATE_NOT_SAVED
+    (left,) = folder.states_left_behind()
+    assert len(json.loads(left.read_bytes())["resources"]) == 2

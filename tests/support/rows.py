@@ -1,0 +1,60 @@
+"""Rows that tests of one room need of another, and a database with every table."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from butai.db import Base, Database
+from butai.environments.store import Environment
+from butai.runs.model import RunKind, RunStatus
+from butai.runs.store import Run
+from butai.tables import load_tables
+
+NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+
+
+def new_database(folder: Path) -> Database:
+    """An SQLite database with every table, without the time that migrations take."""
+    load_tables()
+    database = Database(f"sqlite:///{folder / 'butai.db'}")
+    Base.metadata.create_all(database.engine)
+    return database
+
+
+def add_environment(database: Database, name: str, **more: Any) -> int:
+    """An environment; its id."""
+    fields: dict[str, Any] = {
+        "blueprint": "ivr",
+        "name": name,
+        "owner": "mika",
+        "created_at": NOW,
+        "ref": "main",
+        "commit": "0" * 40,
+        "services": {},
+        "variables": {},
+        "engine_name": "terraform",
+        "engine_version": "1.11.4",
+    }
+    with database.session() as session:
+        row = Environment(**{**fields, **more})
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+def add_run(database: Database, environment_id: int, **more: Any) -> int:
+    """A queued run; its id."""
+    fields: dict[str, Any] = {
+        "kind": RunKind.CREATE,
+        "status": RunStatus.QUEUED,
+        "params": {},
+        "requested_by": "mika",
+        "requested_at": NOW,
+    }
+    with database.session() as session:
+        row = Run(environment_id=environment_id, **{**fields, **more})
+        session.add(row)
+        session.flush()
+        return row.id
