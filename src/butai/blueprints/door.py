@@ -1,0 +1,148 @@
+"""What a commit must hold to be a blueprint: looked at as a whole, before anything is stored or started."""
+
+from __future__ import annotations
+
+import posixpath
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from butai.blueprints.export import entries_of, export
+from butai.blueprints.git import Repository
+from butai.blueprints.locations import redact
+from butai.blueprints.model import FILE_NAME, Blueprint
+from butai.blueprints.validate import BlueprintError, check_against_root, parse
+from butai.blueprints.yaml_source import Problem
+from butai.errors import NotFoundError, WrongUseError, did_you_mean
+from butai.terraform.hcl import Root, read_root, tfvars
+from butai.terraform.text import plain
+
+LOCK_FILE = ".terraform.lock.hcl"
+
+
+@dataclass(frozen=True)
+class AtCommit:
+    """A blueprint at one commit: its `butai.yaml`, its root module, and where both lie in the tree.
+
+    `root_path` is relative to the tree's top (empty for the top itself); `lock_file` is the text of the committed
+    dependency lock file, empty when there is none.
+    """
+
+    name: str
+    commit: str
+    root_path: str
+    text: str
+    blueprint: Blueprint
+    root: Root
+    lock_file: str
+
+
+def look(repository: Repository, commit: str, root_path: str, name: str = "") -> AtCommit:
+    """Read a blueprint at a commit. `name` is what it is called here, if that is settled.
+
+    Raises BlueprintError, UnfitTreeError, the reader's HCL error, or WrongUseError with the code `workspace-used`.
+    """
+    file = f"{root_path}/{FILE_NAME}" if root_path else FILE_NAME
+    text = _decoded(repository.read(commit, file), file)
+    blueprint = parse(text, file)
+    # The whole tree: the root may call modules beside it, and a tree that cannot be exported is found out here.
+    with tempfile.TemporaryDirectory(prefix="butai-look-") as folder:
+        tree = Path(folder) / "tree"
+        export(repository, commit, tree)
+        root, set_by_files = read_root(tree / root_path), tfvars(tree / root_path)
+        lock = tree / root_path / LOCK_FILE
+        lock_file = lock.read_text() if lock.is_file() else ""
+    _refuse_workspace(root, root_path, blueprint)
+    try:
+        check_against_root(blueprint, root, set_by_files)
+    except BlueprintError as error:
+        # What stands behind a syntax error was not read, and seems to be missing.
+        raise _unread(root, root_path) or error from None
+    return AtCommit(name, commit, root_path, text, blueprint, root, lock_file)
+
+
+def find_root(repository: Repository, commit: str, below: str = "", local: Path | None = None) -> str:
+    """The folder that holds the one `butai.yaml` of a commit, relative to the tree's top.
+
+    `below` is the folder that a person pointed at, if it was not the top; `local` the working tree on this machine, to
+    tell a file that was not written from one that was not committed.
+    """
+    found = [_folder(entry.path) for entry in entries_of(repository, commit) if Path(entry.path).name == FILE_NAME]
+    if below:
+        found = [root for root in found if root == below or root.startswith(f"{below}/")]
+    if len(found) == 1:
+        return found[0]
+    place = plain(redact(repository.location))
+    if found:
+        raise WrongUseError(
+            f"{place} holds several {FILE_NAME}: {', '.join(plain(root or '.') for root in found)}.",
+            next="Say which with `--root FOLDER`.",
+            where="root",
+            code="several-roots",
+        )
+    if local and any((local / below).glob(f"**/{FILE_NAME}")):
+        raise NotFoundError(
+            f"{FILE_NAME} is not committed at {commit[:7]}.",
+            why="Butai reads commits, never the working tree.",
+            next=f"`git add {FILE_NAME}`, commit, and add the blueprint again.",
+            code="not-committed",
+        )
+    raise NotFoundError(
+        f"There is no {FILE_NAME} in {place} at {commit[:7]}.",
+        next="Go to the root module's folder, write a first one with `butai init`, and commit it.",
+        code="no-butai-yaml",
+    )
+
+
+def check_root(repository: Repository, commit: str, root: str) -> str:
+    """A root folder that a person named, relative to the tree's top. Raises when it holds no `butai.yaml`."""
+    wanted = "/".join(part for part in root.split("/") if part not in ("", "."))
+    known = [_folder(entry.path) for entry in entries_of(repository, commit) if Path(entry.path).name == FILE_NAME]
+    if wanted not in known:
+        hint = did_you_mean(wanted, [folder or "." for folder in known])
+        raise NotFoundError(
+            f"There is no {FILE_NAME} in `{plain(root)}` at {commit[:7]}.",
+            next=hint or "Write one with `butai init`, and commit it.",
+            where="root",
+            code="no-butai-yaml",
+        )
+    return wanted
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _decoded(content: bytes, file: str) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise BlueprintError([Problem(file, line, 1, "The file is not UTF-8.")]) from error
+
+
+def _in_tree(root_path: str, file: str) -> str:
+    """A file that is named from the root's folder (`../modules/x.tf` too), as named from the tree's top."""
+    return posixpath.normpath(posixpath.join(root_path, file))
+
+
+def _unread(root: Root, root_path: str) -> BlueprintError | None:
+    found = [
+        Problem(_in_tree(root_path, problem.file), problem.line, problem.column, f"This is not HCL: {problem.what}.")
+        for problem in root.problems
+    ]
+    return BlueprintError(found) if found else None
+
+
+def _refuse_workspace(root: Root, root_path: str, blueprint: Blueprint) -> None:
+    if not root.workspace_uses:
+        return
+    places = ", ".join(_in_tree(root_path, use.where) for use in root.workspace_uses)
+    raise WrongUseError(
+        "The root reads `terraform.workspace`.",
+        why="Butai gives every environment a state of its own, always in the workspace `default`: "
+        f"all environments would get the same names. Read at {places}.",
+        next=f"Use `var.{blueprint.environment_variable}` instead.",
+        where=places.split(", ")[0],
+        code="workspace-used",
+    )

@@ -1,0 +1,242 @@
+"""Repositories, read with the user's own credentials: mirror clones, refs, single files, whole trees.
+
+Nothing that a person or a repository names can become an option or a program: locations and refs are checked, argument
+lists end their options, and only known transports may be used.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+from butai.blueprints.git_process import (
+    GitTimeoutError,
+    NoSuchRefError,
+    NoSuchRepositoryError,
+    end,
+    environment,
+    failure,
+    program,
+)
+from butai.blueprints.locations import check_location, check_ref, is_commit, is_url, redact
+from butai.blueprints.refs import Branch, parse_branches
+from butai.datafolder import FolderLock
+from butai.errors import NotFoundError, did_you_mean
+from butai.terraform.text import plain
+
+FETCH_TIMEOUT_S = 300.0
+READ_TIMEOUT_S = 60.0
+LOCK_TIMEOUT_S = 330.0
+LOOK_EVERY_S = 0.05
+
+# Branches and tags alone: `refs/pull/*` of a busy host would be most of what is fetched.
+REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+FETCH_OPTIONS = (
+    "--quiet",
+    "--prune",
+    "--force",
+    "--no-tags",
+    "--no-recurse-submodules",
+    "--no-write-fetch-head",
+    # Environments keep their commits: what no branch holds any more must not be thrown away.
+    "--no-auto-gc",
+)
+
+
+class Repositories:
+    """The mirror clones in one folder, one per location."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def at(self, location: str) -> Repository:
+        """The repository at a URL or an absolute path. Nothing is fetched yet. Raises LocationError."""
+        return Repository(check_location(location), self.folder / sha256(location.encode()).hexdigest()[:32])
+
+
+class Repository:
+    """One repository and its mirror. Reading uses the mirror alone; `fetch` brings it up to date."""
+
+    def __init__(self, location: str, folder: Path) -> None:
+        self.location, self.folder = location, folder
+
+    def fetch(self, *, max_age_s: float = 0.0) -> None:
+        """Bring the mirror up to date, unless that was done less than `max_age_s` seconds ago.
+
+        Raises NoSuchRepositoryError, NoAccessError, UnreachableError, GitTimeoutError or GitError; the mirror then
+        stays as it was.
+        """
+        asked_at = time.time()
+        with self._locked():
+            # Whoever waited for another's fetch of the same moment has what it wanted.
+            if self._fetched_at() >= asked_at - max_age_s:
+                return
+            self._refuse_missing_path()
+            if not (self.folder / "HEAD").exists():
+                self._initialise()
+            began = time.time()
+            self._run("fetch", *FETCH_OPTIONS, "--end-of-options", self.location, *REFSPECS, timeout_s=FETCH_TIMEOUT_S)
+            self._point_head()
+            marker = self.folder / "butai-fetched"
+            marker.touch()
+            os.utime(marker, (began, began))
+
+    def default_branch(self) -> str:
+        """The branch that the repository itself points at, as of the last fetch."""
+        name = self._git("symbolic-ref", "--quiet", "--short", "HEAD").strip()
+        if self._commit(f"refs/heads/{name}"):
+            return name
+        branches = [branch.name for branch in self.branches()]
+        for name in ("main", "master", *branches):
+            if name in branches:
+                return name
+        raise NoSuchRefError(
+            f"The repository {redact(self.location)} has no branch yet.", next="Commit something first."
+        )
+
+    def resolve(self, ref: str) -> str:
+        """The commit of a branch, a tag or a commit hash (7 characters at least). Raises RefError, NoSuchRefError."""
+        check_ref(ref)
+        names = [f"refs/heads/{ref}", f"refs/tags/{ref}"]
+        if is_commit(ref):
+            names.insert(0, ref)
+        elif re.fullmatch(r"[0-9a-f]{7,64}", ref):
+            names.append(ref)
+        for name in names:
+            if commit := self._commit(name):
+                return commit
+        kind = "commit" if re.fullmatch(r"[0-9a-f]{7,64}", ref) else "branch or tag"
+        hint = "Was it pushed?" if kind == "commit" else did_you_mean(ref, [each.name for each in self.branches()])
+        raise NoSuchRefError(f"The repository {plain(redact(self.location))} has no {kind} `{plain(ref)}`.", next=hint)
+
+    def branches(self) -> list[Branch]:
+        """All branches, the one with the newest commit first."""
+        return parse_branches(
+            self._git("for-each-ref", f"--format={Branch.FORMAT}", "--sort=-committerdate", "refs/heads")
+        )
+
+    def has(self, commit: str) -> bool:
+        """Whether the mirror holds the commit."""
+        return bool(self._commit(_checked(commit)))
+
+    def read(self, commit: str, path: str) -> bytes:
+        """One file of a commit. Raises NotFoundError."""
+        done = self._run("cat-file", "blob", f"{_checked(commit)}:{path}", timeout_s=READ_TIMEOUT_S, check=False)
+        if done.returncode:
+            raise NotFoundError(f"There is no {plain(path)} at {commit[:7]} of {plain(redact(self.location))}.")
+        return done.stdout
+
+    def list_tree(self, commit: str) -> bytes:
+        """`git ls-tree -r -l -z` of a commit."""
+        return self._run("ls-tree", "-r", "-l", "-z", "--full-tree", _checked(commit), timeout_s=READ_TIMEOUT_S).stdout
+
+    @contextmanager
+    def blobs(self) -> Iterator[subprocess.Popen[bytes]]:
+        """A running `git cat-file --batch`: names go in, contents come out."""
+        process = self._start(("cat-file", "--batch"), stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        try:
+            yield process
+        finally:
+            end(process)
+
+    def _refuse_missing_path(self) -> None:
+        if is_url(self.location) and not self.location.startswith("file://"):
+            return
+        path = Path(self.location.removeprefix("file://"))
+        if not path.is_dir():
+            raise NoSuchRepositoryError(f"There is no folder {plain(str(path))}.", next="Check the path.")
+
+    def _initialise(self) -> None:
+        # Made beside its place and moved there whole: a mirror that was broken off half-way is none.
+        fresh = self.folder.with_name(f"{self.folder.name}.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        git = [program(), "init", "--quiet", "--bare", "--template=", "--", str(fresh)]
+        subprocess.run(git, check=True, env=environment(os.environ), stdin=subprocess.DEVNULL, timeout=READ_TIMEOUT_S)
+        fresh.rename(self.folder)
+
+    def _point_head(self) -> None:
+        answer = self._git(
+            "ls-remote", "--symref", "--end-of-options", self.location, "HEAD", timeout_s=FETCH_TIMEOUT_S
+        )
+        if found := re.search(r"^ref: (refs/heads/\S+)\tHEAD$", answer, re.M):
+            self._git("symbolic-ref", "HEAD", found[1])
+
+    def _commit(self, name: str) -> str:
+        if not (self.folder / "HEAD").exists():
+            return ""
+        return self._git(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", check=False
+        ).strip()
+
+    def _fetched_at(self) -> float:
+        marker = self.folder / "butai-fetched"
+        return marker.stat().st_mtime if marker.exists() else 0.0
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = FolderLock(self.folder.with_name(f"{self.folder.name}.lock"))
+        deadline = time.monotonic() + LOCK_TIMEOUT_S
+        try:
+            while not lock.try_take():
+                if time.monotonic() > deadline:
+                    raise GitTimeoutError(f"Another fetch of {redact(self.location)} does not end.")
+                time.sleep(LOOK_EVERY_S)
+            yield
+        finally:
+            lock.release()
+
+    def _git(self, *arguments: str, timeout_s: float = READ_TIMEOUT_S, check: bool = True) -> str:
+        return self._run(*arguments, timeout_s=timeout_s, check=check).stdout.decode(errors="replace")
+
+    def _run(self, *arguments: str, timeout_s: float, check: bool = True) -> subprocess.CompletedProcess[bytes]:
+        process = self._start(arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            out, error = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired as late:
+            raise GitTimeoutError(
+                f"Git did not end within {timeout_s:.0f} seconds: {redact(self.location)}.",
+                next=f"Check that `git ls-remote {redact(self.location)}` answers.",
+            ) from late
+        finally:
+            end(process)
+        if check and process.returncode:
+            raise failure(self.location, error.decode(errors="replace"))
+        return subprocess.CompletedProcess(arguments, process.returncode, out, error)
+
+    def _start(self, arguments: tuple[str, ...], *, stdin: int, stderr: int) -> subprocess.Popen[bytes]:
+        # Hooks and replaced objects are a repository's own affair. A session of its own: a transport's helpers
+        # (ssh, git-remote-https) end together with git.
+        git = [program(), "-c", "core.hooksPath=/dev/null", "--no-replace-objects", f"--git-dir={self.folder}"]
+        return subprocess.Popen(
+            [*git, *arguments],
+            env=environment(os.environ),
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            start_new_session=True,
+        )
+
+
+def top_folder(path: Path) -> Path | None:
+    """The repository that a folder of this machine belongs to: its top folder, or itself when bare; None for none."""
+    git = [program(), "-C", str(path), "rev-parse"]
+    options = {"env": environment(os.environ), "stdin": subprocess.DEVNULL, "timeout": READ_TIMEOUT_S}
+    for question in ("--show-toplevel", "--absolute-git-dir"):
+        done = subprocess.run([*git, question], capture_output=True, check=False, **options)  # type: ignore[call-overload]
+        if done.returncode == 0 and done.stdout.strip():
+            return Path(done.stdout.decode().rstrip("\n"))
+    return None
+
+
+def _checked(commit: str) -> str:
+    if not is_commit(commit):
+        raise ValueError(f"not a whole commit hash: {commit!r}")
+    return commit

@@ -1,0 +1,214 @@
+"""What `butai.yaml` may say. Pure: these types are the reference, the JSON Schema and the checks in one."""
+
+from __future__ import annotations
+
+import re
+import string
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PrivateAttr,
+    StringConstraints,
+    model_validator,
+)
+
+from butai.blueprints.locations import LocationError, RefError, check_location, check_ref
+from butai.blueprints.yaml_source import Source
+from butai.errors import WrongUseError, did_you_mean
+from butai.leases.service import CidrPool, Domain, Label, ListPool, Pool, Range, Subdomain, Things
+
+FILE_NAME = "butai.yaml"
+NAME_MAX_LENGTH = 20
+NAME_OF_BLUEPRINT_MAX_LENGTH = 40
+PLACEHOLDERS = ("branch", "commit", "short_commit")
+TAG_MAX_LENGTH = 128
+
+NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_-]*$"
+REGION = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"
+ROLE = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+$"
+ECS_SERVICE = (
+    r"^(output\.[A-Za-z_][A-Za-z0-9_-]*"
+    r"|(module\.[A-Za-z_][A-Za-z0-9_-]*(\[[^\]]+\])?\.)*aws_ecs_service\.[A-Za-z_][A-Za-z0-9_-]*(\[[^\]]+\])?)$"
+)
+SECRET = r"^(ssm:/?[A-Za-z0-9_./-]+|env:[A-Za-z_][A-Za-z0-9_]*)$"  # noqa: S105 - the shape of a reference
+
+# What a pattern means, for people who get it wrong.
+PATTERN_WORDS = {
+    NAME: "must be a name of lower-case letters, digits and single hyphens that begins with a letter",
+    IDENTIFIER: "must be a name as Terraform writes it: letters, digits, `_` and `-`",
+    REGION: "must be a region such as `ap-northeast-1`",
+    ROLE: "must be a role's ARN such as `arn:aws:iam::123456789012:role/staging`",
+    ECS_SERVICE: "must be the address of an ECS service such as `aws_ecs_service.web`, or `output.NAME`",
+    SECRET: "must be a reference, `ssm:/path/of/parameter` or `env:NAME`, never the secret itself",
+}
+
+
+def _text(pattern: str, max_length: int = 200) -> StringConstraints:
+    return StringConstraints(pattern=pattern, max_length=max_length)
+
+
+def _image(template: str) -> str:
+    try:
+        fields = [(name, spec, conversion) for _, name, spec, conversion in string.Formatter().parse(template)]
+    except ValueError as error:
+        raise ValueError(f"has a brace without its partner ({error})") from error
+    names = [name for name, _, _ in fields if name is not None]
+    for name, spec, conversion in fields:
+        if name is not None and (name not in PLACEHOLDERS or spec or conversion):
+            raise ValueError(f"holds an unknown placeholder `{{{name}}}`. {did_you_mean(name, PLACEHOLDERS)}")
+    if not names:
+        raise ValueError("must hold `{commit}`, `{short_commit}` or `{branch}`: the version is chosen by them")
+    if re.search(r"\s", template):
+        raise ValueError("must not hold blanks")
+    return template
+
+
+def _repository(location: str) -> str:
+    try:
+        return check_location(location)
+    except LocationError as error:
+        raise ValueError(f"cannot be used: {error.what} {error.why}{error.next}".rstrip()) from error
+
+
+def _branch(ref: str) -> str:
+    try:
+        return check_ref(ref)
+    except RefError as error:
+        raise ValueError("cannot be the name of a branch") from error
+
+
+Name = Annotated[str, _text(NAME, NAME_OF_BLUEPRINT_MAX_LENGTH)]
+Identifier = Annotated[str, _text(IDENTIFIER)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_by_name=True, validate_by_alias=True)
+
+
+class Service(_Part):
+    """Something deployable inside an environment: an ECS service with an image."""
+
+    repository: Annotated[str, AfterValidator(_repository)] = Field(
+        description="Git URL or path of the service's code; a relative path starts at the blueprint's own repository."
+    )
+    variable: Identifier = Field(description="Variable of the root that takes the image.")
+    image: Annotated[str, AfterValidator(_image)] = Field(
+        description="The image of one version, with {commit}, {short_commit} (7 characters) or {branch}."
+    )
+    ecs_service: Annotated[str, _text(ECS_SERVICE)] = Field(
+        description="Address of the ECS service in the root (aws_ecs_service.web), or output.NAME."
+    )
+    branch: Annotated[str, AfterValidator(_branch)] = Field(default="main", description="Branch used by default.")
+
+
+class LeaseSpec(_Part):
+    """A pool out of which every environment gets a value of its own. Exactly one of range, subdomain, cidr, list."""
+
+    variable: Identifier | None = Field(default=None, description="Variable of the root that takes the value.")
+    range: Range | None = Field(default=None, description="Whole numbers: from, to, step.")
+    subdomain: Domain | None = Field(default=None, description="Domain below which <environment> gets its host name.")
+    also: list[Label] = Field(
+        default_factory=list,
+        max_length=20,
+        description="With subdomain: further host names, <environment>-<label>, that the environment answers under.",
+    )
+    cidr: CidrPool | None = Field(default=None, description="Networks: blocks of a length out of a supernet.")
+    list_: Things | None = Field(
+        default=None,
+        validation_alias="list",
+        serialization_alias="list",
+        description="Things that exist only outside AWS, such as test phone numbers.",
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> LeaseSpec:
+        kinds = [self.range, self.subdomain, self.cidr, self.list_]
+        if sum(kind is not None for kind in kinds) != 1:
+            raise ValueError("needs exactly one of `range`, `subdomain`, `cidr` and `list`")
+        if self.variable is None and self.subdomain is None:
+            raise ValueError("needs `variable`: only a subdomain can do without one")
+        if self.also and self.subdomain is None:
+            raise ValueError("has `also`, which goes with `subdomain` only")
+        return self
+
+    def pools(self, name: str) -> dict[str, Pool]:
+        """The pools it declares: one of its own name, and one for each further host name."""
+        if self.subdomain is not None:
+            further = {f"{name}:{label}": Subdomain(domain=self.subdomain, suffix=label) for label in self.also}
+            return {name: Subdomain(domain=self.subdomain), **further}
+        pool = self.range or self.cidr
+        return {name: pool if pool is not None else ListPool(values=self.list_ or [])}
+
+
+class Ready(_Part):
+    """When a new environment counts as up."""
+
+    timeout_s: int = Field(default=300, ge=1, le=3600, description="Seconds for the services to be steady.")
+
+
+class Blueprint(_Part):
+    """How to make an environment from the root module that `butai.yaml` lies beside."""
+
+    version: Literal[1] = Field(description="Version of this format.")
+    name: Name | None = Field(default=None, description="The blueprint's name; else that of its repository.")
+    engine: Literal["terraform", "tofu"] | None = Field(default=None, description="The engine to use.")
+    region: Annotated[str, _text(REGION)] = Field(description="AWS region.")
+    profile: Annotated[str, _text(r"^[^\s\x00-\x1f]+$")] | None = Field(default=None, description="AWS profile to use.")
+    role: Annotated[str, _text(ROLE)] | None = Field(default=None, description="AWS role to take on; not with profile.")
+    environment_variable: Identifier = Field(description="Variable of the root that takes the environment's name.")
+    name_max_length: int = Field(
+        default=NAME_MAX_LENGTH, ge=2, le=NAME_MAX_LENGTH, description="Longest name of an environment."
+    )
+    services: dict[Name, Service] = Field(default_factory=dict, description="The services, by name.")
+    urls: dict[Name, Identifier] = Field(
+        default_factory=dict, description="Label: output that is a URL. The first is the environment's main address."
+    )
+    leases: dict[Identifier, LeaseSpec] = Field(default_factory=dict, description="What must be unique, by pool.")
+    defaults: dict[Identifier, JsonValue] = Field(default_factory=dict, description="Values of further variables.")
+    secrets: dict[Identifier, Annotated[str, _text(SECRET, 2048)]] = Field(
+        default_factory=dict,
+        description="Variable: where each run reads its value, ssm:/path or env:NAME (of the worker).",
+    )
+    ready: Ready = Field(default_factory=Ready)
+
+    _source: Source = PrivateAttr(default_factory=lambda: Source(FILE_NAME))
+
+    @property
+    def source(self) -> Source:
+        """The file it was read from, with the places of its keys."""
+        return self._source
+
+    def pools(self) -> dict[str, Pool]:
+        """Every pool by name. A further host name of the pool `subdomain` is the pool `subdomain:LABEL`."""
+        return {name: pool for key, spec in self.leases.items() for name, pool in spec.pools(key).items()}
+
+    def main_url(self) -> str | None:
+        """The output that is the environment's main address."""
+        return next(iter(self.urls.values()), None)
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of `butai.yaml`, for editors."""
+    schema = Blueprint.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": FILE_NAME}
+
+
+def image_for(service: Service, commit: str, branch: str | None) -> str:
+    """The image of one version. A branch's name is made fit for a tag: `feature/x` becomes `feature-x`.
+
+    Raises WrongUseError where the image is named after the branch and only a commit is known.
+    """
+    if branch is None and "{branch}" in service.image:
+        raise WrongUseError(
+            f"The image `{service.image}` is named after a branch, but only a commit was given.",
+            next="Give a branch instead of a commit.",
+            code="branch-needed",
+        )
+    tag = re.sub(r"[^A-Za-z0-9_.-]+", "-", branch or "").lstrip(".-")[:TAG_MAX_LENGTH]
+    return service.image.format(commit=commit, short_commit=commit[:7], branch=tag)

@@ -1,0 +1,249 @@
+"""What can be done with blueprints. The only file of this room that others import."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from butai.blueprints import store
+from butai.blueprints.door import AtCommit, check_root, find_root, look
+from butai.blueprints.export import export
+from butai.blueprints.git import Repositories, Repository, top_folder
+from butai.blueprints.locations import LocationError, is_commit, is_url, repository_name, resolve_location
+from butai.blueprints.model import (
+    FILE_NAME,
+    NAME,
+    NAME_OF_BLUEPRINT_MAX_LENGTH,
+    PATTERN_WORDS,
+    Blueprint,
+    Service,
+    image_for,
+    json_schema,
+)
+from butai.blueprints.refs import Branch, search
+from butai.blueprints.validate import BlueprintError, check_against_root, parse
+from butai.blueprints.variables import VariableError, variables_for
+from butai.blueprints.views import BlueprintView, view
+from butai.datafolder import DataFolder
+from butai.db import Database
+from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mean
+from butai.leases import service as leases
+from butai.leases.service import PoolUse
+from butai.terraform.text import plain
+
+__all__ = [
+    "FILE_NAME",
+    "AtCommit",
+    "Blueprint",
+    "BlueprintError",
+    "BlueprintView",
+    "Blueprints",
+    "Branch",
+    "Service",
+    "VariableError",
+    "check_against_root",
+    "image_for",
+    "json_schema",
+    "parse",
+    "variables_for",
+]
+
+# A list of branches to choose from may be this old: it is asked for again with every key that is typed.
+BRANCHES_FRESH_S = 5.0
+REMEMBERED = 64
+
+
+class Blueprints:
+    """All blueprints of one database, and their repositories' mirrors in the data folder."""
+
+    def __init__(self, database: Database, data: DataFolder, now: Callable[[], datetime]) -> None:
+        self._database, self._now = database, now
+        self._repositories = Repositories(data.git)
+        # What a commit holds never changes.
+        self._look = functools.lru_cache(REMEMBERED)(self._look_anew)
+
+    def add(
+        self, path_or_url: str, *, ref: str | None = None, root: str | None = None, name: str | None = None
+    ) -> BlueprintView:
+        """Add the blueprint of a repository: a git URL, or an absolute path of a repository or of a folder in one.
+
+        `ref` is the repository's default branch if not given, `root` the folder with the only `butai.yaml`, `name`
+        what `butai.yaml` says, else the repository's name.
+        """
+        location, below, local = _located(path_or_url)
+        repository = self._repositories.at(location)
+        repository.fetch()
+        ref = ref or repository.default_branch()
+        commit = repository.resolve(ref)
+        found = find_root(repository, commit, below, local) if root is None else check_root(repository, commit, root)
+        at = look(repository, commit, found)
+        name = _checked_name(name or at.blueprint.name or repository_name(location))
+        try:
+            with self._database.session() as session:
+                self._refuse_taken(session, name)
+                row = store.BlueprintRow(name=name, repository=location, ref=ref, root=found, added_at=self._now())
+                self._remember(row, at)
+                session.add(row)
+                session.flush()
+                return view(row)
+        except IntegrityError as error:
+            raise _taken(name) from error
+
+    def list(self) -> list[BlueprintView]:
+        """Every blueprint, by name."""
+        with self._database.session() as session:
+            return [view(row) for row in store.all_of(session)]
+
+    def get(self, name: str) -> BlueprintView:
+        """One blueprint as it was when it was last refreshed."""
+        with self._database.session() as session:
+            return view(self._row(session, name))
+
+    def refresh(self, name: str) -> BlueprintView:
+        """Fetch, and read the newest commit of the blueprint's ref. When that one is wrong, the one before stays."""
+        at = self.at_commit(name, self.newest(name))
+        with self._database.session() as session:
+            row = self._row(session, name)
+            self._remember(row, at)
+            session.flush()
+            return view(row)
+
+    def remove(self, name: str, *, used_by: Callable[[str], Sequence[str]]) -> None:
+        """Forget a blueprint; its repository stays as it is. Refused while environments of it live.
+
+        `used_by` gives their names. (One that is created in this very moment is not lost: adding the blueprint again
+        under its name makes it manageable again.)
+        """
+        names = used_by(self.get(name).name)
+        if names:
+            raise RefusedError(
+                f"The blueprint `{name}` is in use: {', '.join(names)}.",
+                next="Destroy these environments first.",
+                code="blueprint-in-use",
+            )
+        with self._database.session() as session:
+            session.delete(self._row(session, name))
+
+    def pools(self, name: str) -> Sequence[PoolUse]:
+        """The blueprint's pools, and which environment holds what."""
+        with self._database.session() as session:
+            declared = parse(self._row(session, name).butai_yaml).pools()
+            return leases.overview(session, name, declared)
+
+    def resolve(self, name: str, ref: str, *, fetch: bool = True) -> str:
+        """The commit of a branch, tag or commit in the blueprint's own repository."""
+        repository = self._repository(name)
+        return _newest(repository, ref) if fetch else repository.resolve(ref)
+
+    def newest(self, name: str) -> str:
+        """The newest commit of the blueprint's ref, fetched now."""
+        return _newest(self._repository(name), self.get(name).ref)
+
+    def at_commit(self, name: str, commit: str) -> AtCommit:
+        """The blueprint as a commit holds it, checked against the root of that commit."""
+        row = self.get(name)
+        return self._look(row.name, row.repository, row.root, commit)
+
+    def export(self, name: str, commit: str, target: Path) -> None:
+        """Write the whole tree of a commit to a folder that does not exist yet."""
+        repository = self._repository(name)
+        _have(repository, commit)
+        export(repository, commit, target)
+
+    def branches(self, name: str, service: str, text: str = "") -> Sequence[Branch]:
+        """A service's branches, newest first; with `text`, those whose name, author or message hold its words."""
+        repository = self._service_repository(name, service)
+        repository.fetch(max_age_s=BRANCHES_FRESH_S)
+        return search(repository.branches(), text)
+
+    def commit_of(self, name: str, service: str, branch_or_commit: str) -> str:
+        """The commit of a branch, tag or commit in a service's repository, fetched now."""
+        return _newest(self._service_repository(name, service), branch_or_commit)
+
+    def _look_anew(self, name: str, location: str, root: str, commit: str) -> AtCommit:
+        repository = self._repositories.at(location)
+        _have(repository, commit)
+        return look(repository, commit, root, name)
+
+    def _remember(self, row: store.BlueprintRow, at: AtCommit) -> None:
+        row.commit, row.butai_yaml, row.refreshed_at = at.commit, at.text, self._now()
+
+    def _repository(self, name: str) -> Repository:
+        return self._repositories.at(self.get(name).repository)
+
+    def _service_repository(self, name: str, service: str) -> Repository:
+        blueprint = self.get(name)
+        if service not in blueprint.services:
+            raise NotFoundError(
+                f"The blueprint `{name}` has no service `{service}`.",
+                next=did_you_mean(service, blueprint.services),
+                where="services",
+                code="unknown-service",
+            )
+        return self._repositories.at(resolve_location(blueprint.repository, blueprint.services[service].repository))
+
+    def _row(self, session: Session, name: str) -> store.BlueprintRow:
+        row = store.named(session, name)
+        if row is None:
+            known = [each.name for each in store.all_of(session)]
+            hint = did_you_mean(name, known) or "`butai blueprint add PATH-OR-GIT-URL` adds one."
+            raise NotFoundError(f"There is no blueprint `{name}`.", next=hint, code="unknown-blueprint")
+        return row
+
+    def _refuse_taken(self, session: Session, name: str) -> None:
+        if store.named(session, name) is not None:
+            raise _taken(name)
+
+
+def _taken(name: str) -> RefusedError:
+    return RefusedError(
+        f"There is a blueprint `{name}` already.",
+        next=f"`butai blueprint refresh {name}` reads its newest commit; `--name` gives this one another name.",
+        where="name",
+        code="name-taken",
+    )
+
+
+def _located(path_or_url: str) -> tuple[str, str, Path | None]:
+    """Where the repository is, the folder below its top that was pointed at, and its working tree if it is here."""
+    if is_url(path_or_url):
+        return path_or_url, "", None
+    path = Path(path_or_url)
+    if not path.is_absolute():
+        raise LocationError(f"`{path_or_url}` is no absolute path and no URL.", next="Give the whole path.")
+    top = top_folder(path) if path.is_dir() else None
+    if top is None:
+        # Said by the fetch, in the words of git.
+        return str(path), "", None
+    below = path.resolve().relative_to(top) if path.resolve().is_relative_to(top) else Path()
+    return str(top), "" if below == Path() else below.as_posix(), top
+
+
+def _checked_name(name: str) -> str:
+    if not re.fullmatch(NAME.strip("^$"), name) or len(name) > NAME_OF_BLUEPRINT_MAX_LENGTH:
+        raise WrongUseError(
+            f"`{plain(name)}` {PATTERN_WORDS[NAME]}, of {NAME_OF_BLUEPRINT_MAX_LENGTH} characters at most.",
+            next="Give one with `--name`.",
+            where="name",
+            code="bad-name",
+        )
+    return name
+
+
+def _newest(repository: Repository, ref: str) -> str:
+    """What a ref means now: never an answer from before, because somebody may have pushed a second ago."""
+    if not (is_commit(ref) and repository.has(ref)):
+        repository.fetch()
+    return repository.resolve(ref)
+
+
+def _have(repository: Repository, commit: str) -> None:
+    """Another machine's mirror may be older, or not there at all."""
+    if not repository.has(commit):
+        _newest(repository, commit)

