@@ -23,8 +23,8 @@ log = structlog.get_logger()
 def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT. Refused when another worker has this data folder."""
     butai = assemble(settings)
-    # One worker for a data folder: two under one executor id would carry a run out twice.
-    butai.data.lock("worker")
+    # One worker for a data folder: two under one executor id would carry a run out twice. Held until the process ends.
+    lock = butai.data.lock("worker")
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
@@ -34,6 +34,7 @@ def run(settings: Settings) -> None:
     executor.start()
     log.info("worker ready", data=str(butai.data.path), concurrency=settings.concurrency)
     Dispatcher(butai.database, executor).run_until(stop)
+    lock.release()
     log.info("worker stops; engines go on under their supervisors")
     # Threads that follow a run would keep the process alive; what they follow is in files and is found again.
     with contextlib.suppress(OSError):

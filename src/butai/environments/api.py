@@ -93,7 +93,7 @@ def do_next_action(service: Service, name: str, by: By, blueprint: str | None = 
 @router.get("/environments/{name}/runs")
 def list_runs(service: Service, name: str, blueprint: str | None = None) -> list[RunView]:
     """An environment's runs, newest first."""
-    return service.runs_of(service.get(name, blueprint=blueprint).id)
+    return list(service.runs_of(service.get(name, blueprint=blueprint).id))
 
 
 @router.get("/environments/by-id/{environment_id}")

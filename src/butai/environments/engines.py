@@ -8,15 +8,12 @@ from pathlib import Path
 from butai.blueprints.service import AtCommit
 from butai.datafolder import write_private
 from butai.settings import Settings
-from butai.terraform.download import fetch_pinned
 from butai.terraform.engine import Engine, choose, require_at_least
 from butai.terraform.environment import engine_environment
 from butai.terraform.providers import (
     Mirrors,
-    Requirement,
     check,
     cli_config,
-    complete_source,
     find_mirrors,
     registry_reachable,
 )
@@ -43,27 +40,32 @@ class Engines:
             blueprint=blueprint,
             lock_file=lock_file,
             search_path=self._environ.get("PATH"),
-            mirror_hosts=self.mirrors.hosts,
-            download=lambda: fetch_pinned(self._settings.cache, base_url=self._settings.tofu_base_url),
+            mirrors=self.mirrors,
+            download=self._download,
         )
+
+    def _download(self) -> Path:
+        from butai.terraform.download import fetch_pinned
+
+        return fetch_pinned(self._settings.cache, base_url=self._settings.tofu_base_url)
 
     def choose(self, at: AtCommit, *, flag: str | None = None) -> Engine:
         """The engine for a new environment. Refused when a provider that the root names cannot be had."""
         engine = self.find(flag=flag, blueprint=at.blueprint.engine, lock_file=at.lock_file)
-        check(requirements(at, engine), self.mirrors, registry_reachable(self._environ))
+        check(at.root.requirements(engine.registry_host), self.mirrors, registry_reachable(self._environ))
         return engine
 
     def keep(self, at: AtCommit, name: str, version: str) -> Engine:
         """The engine that an environment was made with, or a newer one of the same name; an older one is refused."""
         engine = self.find(flag=name)
         require_at_least(engine, name, version)
-        check(requirements(at, engine), self.mirrors, registry_reachable(self._environ))
+        check(at.root.requirements(engine.registry_host), self.mirrors, registry_reachable(self._environ))
         return engine
 
     def environment(self, at: AtCommit, engine: Engine, folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
         """The engine's environment variables, with a CLI configuration of its own in `folder`."""
         config = folder / "engine.tfrc"
-        required = requirements(at, engine)
+        required = at.root.requirements(engine.registry_host)
         write_private(config, cli_config(self.mirrors, required).encode())
         return engine_environment(
             self._environ, extra=extra, cli_config=config, plugin_cache=self.plugin_cache(at, engine)
@@ -71,17 +73,8 @@ class Engines:
 
     def plugin_cache(self, at: AtCommit, engine: Engine) -> Path | None:
         """A folder for providers from a registry, where there are any: they are large, and every run would fetch them."""
-        if all(self.mirrors.versions(each.source) for each in requirements(at, engine)):
+        if all(self.mirrors.versions(each.source) for each in at.root.requirements(engine.registry_host)):
             return None
         cache = self._settings.cache / "providers"
         cache.mkdir(parents=True, exist_ok=True)
         return cache
-
-
-def requirements(at: AtCommit, engine: Engine) -> list[Requirement]:
-    """The providers that the root itself names; those of its modules are found out by the engine."""
-    return [
-        Requirement(complete_source(provider.source, engine.registry_host), provider.version)
-        for provider in at.root.providers
-        if provider.source
-    ]

@@ -10,17 +10,23 @@ from botocore.exceptions import BotoCoreError, ClientError
 from butai.aws.session import Access, session_for
 from butai.errors import MissingPartError
 
+# Only what was put there for blueprints: without the prefix any repository could ask for the worker's own keys.
+ENV_PREFIX = "BUTAI_SECRET_"
+
 
 def read_secrets(references: Mapping[str, str], access: Access, environ: Mapping[str, str]) -> dict[str, str]:
-    """`TF_VAR_*` for every reference (`ssm:/path`, `env:NAME`). An error names the reference, never a value."""
+    """`TF_VAR_*` for every reference: `ssm:/path`, or `env:NAME` for the worker's variable BUTAI_SECRET_NAME.
+
+    An error names the reference, never a value.
+    """
     session: boto3.Session | None = None
     found: dict[str, str] = {}
     for variable, reference in references.items():
         kind, _, name = reference.partition(":")
         if kind == "env":
-            if name not in environ:
-                raise _missing(variable, reference, "The worker's environment has no such variable.")
-            found[f"TF_VAR_{variable}"] = environ[name]
+            if ENV_PREFIX + name not in environ:
+                raise _missing(variable, reference, f"The worker's environment has no variable {ENV_PREFIX}{name}.")
+            found[f"TF_VAR_{variable}"] = environ[ENV_PREFIX + name]
             continue
         session = session or session_for(access)
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
@@ -158,11 +158,11 @@ class Environments:
                 raise NotFoundError(f"There is no environment with the number {environment_id}.")
             return self._view(session, row)
 
-    def runs_of(self, environment_id: int) -> list[RunView]:
+    def runs_of(self, environment_id: int) -> Sequence[RunView]:
         """An environment's runs, newest first."""
         return self._runs.of_environment(environment_id)
 
-    def using(self, blueprint: str) -> list[str]:
+    def using(self, blueprint: str) -> Sequence[str]:
         """Names of the living environments of a blueprint."""
         with self._database.session() as session:
             return store.any_of_blueprint(session, blueprint)

@@ -1,0 +1,117 @@
+"""What is left of a run when its worker or its supervisor is killed in mid-apply: never a lie, never a second engine."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from support.carrying import QUICK, RootJob, Stage, carry_in_a_process, has_begun, now, slow, stage, wait_for
+from support.rows import add_environment, add_run, new_database
+
+from butai.runs.folder import RunFolder
+from butai.runs.log import RunLog
+from butai.runs.model import NextAction, RunEnd
+from butai.terraform.state import summary
+
+SLOW = "terraform_data.slow"
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[Stage]:
+    database = new_database(tmp_path)
+    yield stage(tmp_path, database)
+    database.close()
+
+
+@pytest.fixture
+def environment(there: Stage) -> int:
+    return add_environment(there.database, "qa-1")
+
+
+def supervisor_of(folder: RunFolder) -> psutil.Process:
+    pid = folder.living_engine()
+    assert pid is not None
+    supervisor = psutil.Process(pid).parent()
+    assert supervisor is not None and "butai.runs.supervisor" in supervisor.cmdline()
+    return supervisor
+
+
+def begin_in_a_process(there: Stage, environment: int, tmp_path: Path, root: str) -> tuple[int, subprocess.Popen[bytes]]:
+    run = add_run(there.database, environment)
+    file = tmp_path / "root.tf"
+    file.write_text(root)
+    return run, carry_in_a_process(tmp_path, file, run)
+
+
+def test_a_killed_workers_run_goes_on_and_the_next_worker_sees_its_true_end(
+    there: Stage, environment: int, tmp_path: Path
+) -> None:
+    run, worker = begin_in_a_process(there, environment, tmp_path, slow(4))
+    folder = there.folder(run)
+    wait_for(lambda: has_begun(folder, SLOW), why="the apply begins")
+    worker.kill()
+    worker.wait()
+    pid = folder.living_engine()
+    assert pid is not None, "the engine went with its worker"
+    job = RootJob("this is never applied")
+    assert there.carrier(job).engine_part(run) == RunEnd.SUCCEEDED
+    assert job.ends == [RunEnd.SUCCEEDED]
+    shown = there.runs.get(run)
+    assert (shown.planned, shown.done) == (2, 2)
+    lines = [event.seq for event in there.runs.events(run, limit=5000)]
+    assert lines == list(range(1, len(lines) + 1))
+    done = [event.address for event in there.runs.events(run, limit=5000) if event.kind == "done"]
+    assert done == ["terraform_data.one", SLOW], "every line is stored once"
+
+
+def test_a_run_that_ended_while_no_worker_lived_is_told_as_it_ended(
+    there: Stage, environment: int, tmp_path: Path
+) -> None:
+    run, worker = begin_in_a_process(there, environment, tmp_path, slow(2))
+    folder = there.folder(run)
+    wait_for(lambda: has_begun(folder, SLOW), why="the apply begins")
+    worker.kill()
+    worker.wait()
+    wait_for(lambda: folder.read_end() is not None and not folder.supervised(), why="the supervisor ends")
+    assert there.carrier(RootJob("")).engine_part(run) == RunEnd.SUCCEEDED
+    assert len(summary(there.states.read(environment) or b"").resources) == 2
+
+
+def test_a_killed_supervisors_run_is_lost_and_never_run_again_by_itself(
+    there: Stage, environment: int, tmp_path: Path
+) -> None:
+    run, worker = begin_in_a_process(there, environment, tmp_path, slow(8))
+    folder = there.folder(run)
+    wait_for(lambda: has_begun(folder, SLOW), why="the apply begins")
+    engine = folder.living_engine()
+    supervisor_of(folder).kill()
+    worker.wait(timeout=30)
+    shown = there.runs.get(run)
+    assert shown.end is RunEnd.LOST
+    assert shown.next_action is NextAction.CHECK_AND_GO_ON
+    assert shown.error is not None and str(engine) in shown.error["why"], "it says which engine still runs"
+    before = there.states.versions(environment)
+    # A worker that finds the run again leaves it as it is: no engine is started.
+    assert there.carrier(RootJob(QUICK)).engine_part(run) == RunEnd.LOST
+    wait_for(lambda: folder.living_engine() is None, seconds=60, why="the engine ends by itself, unkilled")
+    assert there.states.versions(environment) == before
+    # What the engine could not save lies where the check looks for it.
+    (left,) = folder.states_left_behind()
+    assert len(summary(left.read_bytes()).resources) == 2
+
+
+def test_a_worker_killed_before_the_supervisor_started_changed_nothing(
+    there: Stage, environment: int, tmp_path: Path
+) -> None:
+    run = add_run(there.database, environment, status="running")
+    folder = there.folder(run)
+    folder.path.mkdir(parents=True)
+    prepared = RootJob(QUICK).prepare(there.runs.get(run), folder, RunLog(there.database, run, now))
+    folder.write_work(prepared.work)
+    # Here the worker died: the work is written down, nobody was started.
+    carrier = there.carrier(RootJob(QUICK))
+    assert carrier.engine_part(run) == RunEnd.FAILED_BEFORE_CHANGE
+    assert there.states.read(environment) is None

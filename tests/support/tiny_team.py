@@ -1,0 +1,110 @@
+"""A team whose root needs no provider: everything of Butai but AWS, in seconds."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from support.repository import WorkingTree
+
+from butai.settings import Settings
+
+YAML = """\
+version: 1
+name: tiny
+region: us-east-1
+environment_variable: environment
+services:
+  web:
+    repository: ../web
+    variable: web_image
+    image: "registry.example/web:{commit}"
+    ecs_service: output.web_service
+leases:
+  port: {variable: port, range: {from: 1, to: 4}}
+  number: {variable: number, list: ["050-1", "050-2", "050-3", "050-4"]}
+  subdomain: {subdomain: example.localhost}
+defaults: {sleep_s: 0}
+secrets: {token: "env:TINY_TOKEN"}
+"""
+
+ROOT = """\
+variable "environment" { type = string }
+variable "web_image" { type = string }
+variable "port" { type = number }
+variable "number" { type = string }
+variable "sleep_s" { type = number }
+variable "exit_code" {
+  type    = number
+  default = 0
+}
+variable "token" {
+  type      = string
+  sensitive = true
+}
+
+resource "terraform_data" "image" {
+  input = var.web_image
+}
+
+resource "terraform_data" "slow" {
+  triggers_replace = [var.sleep_s, var.exit_code, var.web_image]
+  depends_on       = [terraform_data.image]
+  provisioner "local-exec" {
+    command = "sleep ${var.sleep_s}; exit ${var.exit_code}"
+  }
+}
+
+output "web_service" { value = "web" }
+output "image" { value = terraform_data.image.output }
+output "number" { value = var.number }
+output "secret" {
+  value     = "${var.environment}-${var.token}"
+  sensitive = true
+}
+"""
+
+TOKEN = "only-the-worker-knows"
+
+
+class TinyTeam:
+    """Repositories `infra` (the blueprint) and `web` (a service with a branch `blue`)."""
+
+    def __init__(self, folder: Path, *, yaml: str = YAML, root: str = ROOT) -> None:
+        self.web = WorkingTree(folder / "web")
+        self.main_commit = self.web.commit({"index.html": "white"}, "First page")
+        self.web.branch("blue")
+        self.blue_commit = self.web.commit({"index.html": "blue"}, "A blue page", author="Ken")
+        self.web.git("switch", "--quiet", "main")
+        self.infra = WorkingTree(folder / "infra")
+        self.infra.commit({"staging/butai.yaml": yaml, "staging/main.tf": root}, "The staging root")
+
+
+class Worker:
+    """`butai worker` as a process."""
+
+    def __init__(self, settings: Settings, log: Path) -> None:
+        self._settings, self.log = settings, log
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; it takes runs as soon as it is up."""
+        env = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("BUTAI_", "AWS_"))},
+            "BUTAI_DATA": str(self._settings.data),
+            "BUTAI_DATABASE": self._settings.database,
+            "BUTAI_CONCURRENCY": str(self._settings.concurrency),
+            "BUTAI_SECRET_TINY_TOKEN": TOKEN,
+        }
+        with self.log.open("ab") as log:
+            argv = [sys.executable, "-m", "butai", "worker"]
+            self.process = subprocess.Popen(argv, env=env, stdout=log, stderr=log, start_new_session=True)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it with a signal; its exit code."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(30)
