@@ -9,6 +9,8 @@ import platformdirs
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from butai.terraform.download import RELEASES_URL
+
 
 def _data_default() -> Path:
     return Path(platformdirs.user_data_dir("butai", appauthor=False))
@@ -38,7 +40,7 @@ class Settings(BaseSettings):
     )
     provider_mirror: Path | None = Field(default=None, description="Filesystem mirror with providers for the engine.")
     tofu_base_url: str = Field(
-        default="https://github.com/opentofu/opentofu/releases/download",
+        default=RELEASES_URL,
         description="Where the pinned OpenTofu release is fetched when the machine has no engine.",
     )
     timezone: str = Field(default="UTC", description="Zone in which the portal and the command line show times.")

@@ -8,6 +8,7 @@ from pathlib import Path
 from butai.blueprints.service import AtCommit
 from butai.datafolder import write_private
 from butai.settings import Settings
+from butai.terraform.download import pinned_tofu
 from butai.terraform.engine import Engine, choose, require_at_least
 from butai.terraform.environment import engine_environment
 from butai.terraform.providers import (
@@ -45,9 +46,7 @@ class Engines:
         )
 
     def _download(self) -> Path:
-        from butai.terraform.download import fetch_pinned
-
-        return fetch_pinned(self._settings.cache, base_url=self._settings.tofu_base_url)
+        return pinned_tofu(self._settings.cache, releases_url=self._settings.tofu_base_url)
 
     def choose(self, at: AtCommit, *, flag: str | None = None) -> Engine:
         """The engine for a new environment. Refused when a provider that the root names cannot be had."""

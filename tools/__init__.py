@@ -1,0 +1,1 @@
+"""What the product never imports: set-up of tests, generated reference pages, pictures."""
