@@ -18,10 +18,10 @@ GROUND = {"terraform", "aws", "db"}
 def imports() -> Iterator[tuple[Path, str]]:
     for file in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("butai"):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("butai."):
                 yield from ((file, _module(node.module, alias.name)) for alias in node.names)
             elif isinstance(node, ast.Import):
-                yield from ((file, alias.name) for alias in node.names if alias.name.startswith("butai"))
+                yield from ((file, alias.name) for alias in node.names if alias.name.startswith("butai."))
 
 
 def _module(base: str, name: str) -> str:
