@@ -1,0 +1,140 @@
+"""The engine's `-json` lines as events.
+
+Source: the machine-readable UI of Terraform (ui 1.0 to 1.2) and OpenTofu. Unknown types and members are expected there
+and ignored. Values of outputs and of expressions in diagnostics are never kept: they may be secret.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from butai.terraform.text import plain
+
+__all__ = ["CHANGES", "EngineEvent", "parse", "plain"]
+
+CHANGES = frozenset({"create", "update", "delete"})
+"""Actions that change the world. `read` is a data source, `replace` is planned and then done as delete and create."""
+
+_KINDS = {
+    "version": "version",
+    "planned_change": "planned",
+    "change_summary": "change_summary",
+    "apply_start": "started",
+    "apply_progress": "progress",
+    "apply_complete": "done",
+    "apply_errored": "failed",
+    "diagnostic": "diagnostic",
+    "outputs": "outputs",
+    "resource_drift": "drift",
+    "refresh_start": "refresh",
+    "refresh_complete": "refresh",
+    "provision_start": "provision",
+    "provision_progress": "provision",
+    "provision_complete": "provision",
+    "provision_errored": "provision",
+}
+
+
+@dataclass(frozen=True)
+class EngineEvent:
+    """One line of the engine's output. All text is `plain`; a member that the line does not have is empty or none.
+
+    `kind`: version, planned, change_summary, started, progress, done, failed, diagnostic, outputs, drift, refresh,
+    provision, or log (everything else, also lines that are not JSON). `action`: create, update, delete, read, replace
+    and so on; of a change_summary its operation (plan, apply, destroy). `elapsed_s`: whole seconds since it started.
+    `id_key` and `id_value` name the object for an import. `add`, `change`, `remove`: of a change_summary.
+    """
+
+    seq: int
+    kind: str
+    message: str
+    at: datetime | None = None
+    address: str = ""
+    resource_type: str = ""
+    action: str = ""
+    elapsed_s: int | None = None
+    id_key: str = ""
+    id_value: str = ""
+    severity: str = ""
+    summary: str = ""
+    detail: str = ""
+    file: str = ""
+    line: int | None = None
+    add: int | None = None
+    change: int | None = None
+    remove: int | None = None
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it tells of a change to the world (started, progress, done, failed), not of a data source read."""
+        return self.action in CHANGES and self.kind in {"started", "progress", "done", "failed"}
+
+
+def parse(seq: int, line: str) -> EngineEvent:
+    """The event of one line of output. Never raises: what is not the engine's JSON becomes a `log` event."""
+    try:
+        raw = json.loads(line)
+    except (ValueError, RecursionError):
+        return EngineEvent(seq, "log", _not_json(line))
+    if not isinstance(raw, dict):
+        return EngineEvent(seq, "log", plain(line.rstrip()))
+    hook = _part(_part(raw, "hook") or _part(raw, "change"), "resource")
+    facts = _part(raw, "hook") or _part(raw, "change")
+    changes, diagnostic = _part(raw, "changes"), _part(raw, "diagnostic")
+    place = _part(diagnostic, "range")
+    return EngineEvent(
+        seq=seq,
+        kind=_KINDS.get(_text(raw, "type"), "log"),
+        message=_text(raw, "@message") or _text(raw, "type"),
+        at=_time(raw.get("@timestamp")),
+        address=_text(hook, "addr") or _text(diagnostic, "address"),
+        resource_type=_text(hook, "resource_type"),
+        action=_text(facts, "action") or _text(changes, "operation"),
+        elapsed_s=_whole(facts, "elapsed_seconds"),
+        id_key=_text(facts, "id_key"),
+        id_value=_text(facts, "id_value"),
+        severity=_text(diagnostic, "severity"),
+        summary=_text(diagnostic, "summary"),
+        detail=_text(diagnostic, "detail"),
+        file=_text(place, "filename"),
+        line=_whole(_part(place, "start"), "line"),
+        add=_whole(changes, "add"),
+        change=_whole(changes, "change"),
+        remove=_whole(changes, "remove"),
+    )
+
+
+def _not_json(line: str) -> str:
+    # Half a line of JSON can hold the value of an output, which a whole one would have been stripped of.
+    if line.lstrip().startswith(("{", "[")):
+        return f"(a line that cannot be read, {len(line)} characters)"
+    return plain(line.rstrip())
+
+
+def _part(raw: dict[str, Any], name: str) -> dict[str, Any]:
+    value = raw.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(raw: dict[str, Any], name: str) -> str:
+    value = raw.get(name)
+    return plain(value) if isinstance(value, str) else ""
+
+
+def _whole(raw: dict[str, Any], name: str) -> int | None:
+    value = raw.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    # An absurd number would not fit a database column.
+    return int(value) if -(2**31) < value < 2**31 else None
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(value)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        return None

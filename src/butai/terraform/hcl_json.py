@@ -1,0 +1,113 @@
+"""Terraform's JSON syntax (`.tf.json`, `.tfvars.json`) as the same blocks that the native syntax gives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from butai.terraform.hcl_syntax import UNKNOWN, Block, Expression, Parsed, Reference, SyntaxProblem, parse_hcl
+
+_LABELS = {"resource": 2, "data": 2, "ephemeral": 2, "variable": 1, "output": 1, "provider": 1, "module": 1, "check": 1}
+_BARE = frozenset({"terraform", "locals", "moved", "import", "removed"})
+
+# A value with the line it starts on: a plain value, a list of these, or a dictionary of these.
+Located = tuple[Any, int]
+
+
+def parse_json(source: bytes, file: str) -> Parsed:
+    """Read one JSON file. Never raises for any bytes."""
+    text = source.decode("utf-8-sig", errors="replace")
+    try:
+        json.loads(text)
+        # Only yaml tells lines. JSON is YAML but for tabs, which JSON has nowhere inside of a string.
+        node = yaml.compose(text.replace("\t", " "), Loader=yaml.SafeLoader)
+        located = _located(node)
+        if not isinstance(located[0], dict):
+            return _broken(file, 1, 1, "the file is no JSON object")
+        return Parsed(Block("", (), 1, _attributes(located[0]), tuple(_blocks(located[0]))))
+    except json.JSONDecodeError as error:
+        return _broken(file, error.lineno, error.colno, error.msg)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        return _broken(file, 1, 1, f"the file cannot be read ({type(error).__name__})")
+
+
+def _broken(file: str, line: int, column: int, what: str) -> Parsed:
+    return Parsed(Block("", (), 1), SyntaxProblem(file, line, column, what))
+
+
+def _located(node: Any) -> Located:
+    line = node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        return {_paired(key.value): (_located(value)[0], key.start_mark.line + 1) for key, value in node.value}, line
+    if isinstance(node, yaml.SequenceNode):
+        return [_located(each) for each in node.value], line
+    # Quoted means text; what is not quoted is a number, true, false or null.
+    return (_paired(node.value) if node.style else json.loads(node.value)), line
+
+
+def _paired(text: str) -> str:
+    # JSON writes a character beyond the first 65,536 as two escapes, which yaml leaves as two halves.
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _blocks(body: dict[str, Located]) -> Iterator[Block]:
+    for kind, located in body.items():
+        if kind in _LABELS:
+            yield from _labelled(kind, (), located, _LABELS[kind])
+        elif kind in _BARE:
+            yield from _labelled(kind, (), located, 0)
+
+
+def _labelled(kind: str, labels: tuple[str, ...], located: Located, depth: int) -> Iterator[Block]:
+    """Unfold the levels of labels: `{"aws_lb": {"main": {…}}}`; a list stands for several blocks at any level."""
+    value, line = located
+    if isinstance(value, list):
+        for each in value:
+            yield from _labelled(kind, labels, each, depth)
+    elif isinstance(value, dict) and depth:
+        for label, inner in value.items():
+            yield from _labelled(kind, (*labels, label), inner, depth - 1)
+    elif isinstance(value, dict):
+        yield _body(kind, labels, value, line)
+
+
+def _body(kind: str, labels: tuple[str, ...], value: dict[str, Located], line: int) -> Block:
+    """Without the provider's schema an object may be an attribute or a block: it is given as both."""
+    inner = [block for name, located in value.items() for block in _inner(kind, name, located)]
+    return Block(kind, labels, line, _attributes(value), tuple(inner))
+
+
+def _inner(outer: str, name: str, located: Located) -> Iterator[Block]:
+    # `terraform { backend "s3" {} }` is the one labelled block inside another that is read here.
+    yield from _labelled(name, (), located, 1 if (outer, name) == ("terraform", "backend") else 0)
+
+
+def _attributes(value: dict[str, Located]) -> dict[str, Expression]:
+    return {name: _expression(located) for name, located in value.items() if name != "//"}
+
+
+def _expression(located: Located) -> Expression:
+    value, line = _plain(located[0]), located[1]
+    references = tuple(_references(located))
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return Expression(text, line, UNKNOWN if references else value, references)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, (inner, _) in value.items()}
+    return [_plain(inner) for inner, _ in value] if isinstance(value, list) else value
+
+
+def _references(located: Located) -> Iterator[Reference]:
+    value, line = located
+    if isinstance(value, str) and ("${" in value or "%{" in value):
+        # A string is a template there; a heredoc takes any text as one.
+        template = parse_hcl(f"x = <<END_OF_JSON\n{value}\nEND_OF_JSON\n".encode(errors="replace"), "").body
+        for expression in template.expressions():
+            yield from (Reference(each.path, line) for each in expression.references)
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _references(inner)

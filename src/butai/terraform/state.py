@@ -1,0 +1,107 @@
+"""What a state document says (format version 4 of Terraform and OpenTofu)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from butai.errors import ButaiError
+
+MASK = "(sensitive)"
+
+
+class UnreadableStateError(ButaiError):
+    """The bytes are no state that this version of Butai can read."""
+
+    code = "state-unreadable"
+
+
+@dataclass(frozen=True)
+class StateResource:
+    """A managed object: its address with the instance's key, its type, and the provider's id for it (may be empty)."""
+
+    address: str
+    type: str
+    id: str
+    tainted: bool = False
+
+
+@dataclass(frozen=True)
+class StateOutput:
+    """An output. Its value is not in its repr; `shown` is what may be printed."""
+
+    name: str
+    sensitive: bool
+    value: Any = field(repr=False)
+
+    @property
+    def shown(self) -> Any:
+        """The value, or a mask for a sensitive one."""
+        return MASK if self.sensitive else self.value
+
+
+@dataclass(frozen=True)
+class StateSummary:
+    """One version of a state. `resources` are the managed ones: data sources own nothing."""
+
+    serial: int
+    lineage: str
+    terraform_version: str
+    resources: tuple[StateResource, ...]
+    outputs: tuple[StateOutput, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it manages nothing any more."""
+        return not self.resources
+
+
+def summary(document: bytes) -> StateSummary:
+    """Read a state document. Raises UnreadableStateError for anything but a version 4 state."""
+    try:
+        raw = json.loads(document)
+        if raw["version"] != 4:
+            raise UnreadableStateError(
+                f"This state has format version {raw['version']!r}.", next="Butai reads version 4."
+            )
+        return StateSummary(
+            serial=int(raw.get("serial", 0)),
+            lineage=str(raw.get("lineage", "")),
+            terraform_version=str(raw.get("terraform_version", "")),
+            resources=tuple(_resources(raw.get("resources") or [])),
+            outputs=tuple(_outputs(raw.get("outputs") or {})),
+        )
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        # `from None`: the reason would quote the document, which holds secrets.
+        why = f"It is no state document of format version 4 ({type(error).__name__})."
+        raise UnreadableStateError("The state cannot be read.", why=why) from None
+
+
+def is_empty(document: bytes) -> bool:
+    """Whether this state manages nothing. No bytes at all (a state never written) is empty as well."""
+    return not document.strip() or summary(document).is_empty
+
+
+def _resources(raw: list[dict[str, Any]]) -> Iterator[StateResource]:
+    for resource in raw:
+        if resource.get("mode") != "managed":
+            continue
+        module = f"{resource['module']}." if resource.get("module") else ""
+        for instance in resource["instances"]:
+            address = f"{module}{resource['type']}.{resource['name']}{_key(instance.get('index_key'))}"
+            attributes = instance.get("attributes") or {}
+            tainted = instance.get("status") == "tainted"
+            yield StateResource(address, str(resource["type"]), str(attributes.get("id") or ""), tainted)
+
+
+def _key(key: Any) -> str:
+    if key is None:
+        return ""
+    return f"[{json.dumps(key, ensure_ascii=False)}]"
+
+
+def _outputs(raw: dict[str, dict[str, Any]]) -> Iterator[StateOutput]:
+    for name, output in sorted(raw.items()):
+        yield StateOutput(name, bool(output.get("sensitive")), output["value"])

@@ -1,0 +1,3 @@
+from support.tiny_root import engine, tiny
+
+__all__ = ["engine", "tiny"]
