@@ -11,7 +11,9 @@ import structlog
 def configure() -> None:
     """Readable lines on a terminal, JSON elsewhere."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    renderer = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    # Plain tracebacks: the pretty ones show local variables, and those can be secrets.
+    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer = console if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -110,6 +110,14 @@ _HEALTH = {
 }
 
 
+WORDS = frozenset(
+    {*_BUSY.values(), *_HALF_DONE.values(), *(each.word for each in _HEALTH.values())}
+    | {"Destroyed", "Queued", "Look for leftovers", "Checking that it is gone", "Not destroyed", "Not created"}
+    | {"Update failed"}
+)
+"""Every word that a headline state can have, for the catalogs."""
+
+
 def state_of(run: LastRun, health: Health, *, gone: bool = False, left_over: bool = False) -> StateView:
     """The one headline state. `gone`: its destroy was verified. `left_over`: a destroy ended well but was not verified."""
     if gone:

@@ -150,6 +150,12 @@ class Environments:
         with self._database.session() as session:
             return self._view(session, self._row(session, name, blueprint))
 
+    def newest(self, name: str, blueprint: str) -> EnvironmentView:
+        """The newest environment of that name, also when it is gone: its page stays readable."""
+        with self._database.session() as session:
+            row = store.newest_named(session, name, blueprint) or self._row(session, name, blueprint)
+            return self._view(session, row)
+
     def by_id(self, environment_id: int) -> EnvironmentView:
         """One environment, gone ones too."""
         with self._database.session() as session:

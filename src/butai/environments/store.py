@@ -67,6 +67,12 @@ def named(session: Session, name: str, blueprint: str | None = None) -> list[Env
     return list(session.scalars(query.order_by(Environment.blueprint)))
 
 
+def newest_named(session: Session, name: str, blueprint: str) -> Environment | None:
+    """The newest environment of that name, gone or not."""
+    query = select(Environment).where(Environment.name == name, Environment.blueprint == blueprint)
+    return session.scalars(query.order_by(Environment.id.desc()).limit(1)).first()
+
+
 def any_of_blueprint(session: Session, blueprint: str) -> list[str]:
     """Names of the living environments of a blueprint."""
     query = select(Environment.name).where(Environment.destroyed_at.is_(None), Environment.blueprint == blueprint)

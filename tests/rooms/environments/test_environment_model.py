@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from butai.environments.model import (
     RESERVED,
+    WORDS,
     BadNameError,
     Change,
     Creation,
@@ -182,3 +183,13 @@ def test_what_is_left_is_what_was_made_and_not_deleted(history: list[tuple[str, 
             changes += gone(address)
             del living[address]
     assert {each.address: each.id for each in unresolved(changes)} == living
+
+
+def test_every_word_of_a_state_is_in_the_list_for_translators() -> None:
+    runs = [LastRun(kind, RunStatus.ENDED, end) for kind, end in product(RunKind, RunEnd)]
+    runs += [LastRun(kind, status) for kind, status in product(RunKind, (RunStatus.QUEUED, RunStatus.RUNNING))]
+    seen = {
+        state_of(run, health, gone=gone, left_over=left).word
+        for run, health, gone, left in product(runs, Health, (False, True), (False, True))
+    }
+    assert seen == WORDS

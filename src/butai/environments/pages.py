@@ -1,0 +1,261 @@
+"""The environments' pages: at a glance, one of them, the form, a run's log. Thin: the service does everything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+
+from butai.blueprints.service import Blueprints
+from butai.environments import api
+from butai.environments.log_view import fold
+from butai.environments.service import (
+    CreateRequest,
+    DestroyRequest,
+    Environments,
+    EnvironmentView,
+    UpdateRequest,
+)
+from butai.environments.views import ServiceChoice
+from butai.errors import ButaiError, NotFoundError
+from butai.runs.service import EventView, Runs
+from butai.web.render import pages_of
+from butai.web.room import Room
+
+router = APIRouter(include_in_schema=False)
+LOG_LINES = 20_000
+BRANCHES_SHOWN = 50
+
+ROOM = Room(
+    name="environments",
+    title="Environments",
+    group="Stage",
+    path="/environments",
+    routers=(api.router, router),
+    templates=Path(__file__).parent / "templates",
+)
+
+
+def environments(request: Request) -> Environments:
+    """The service of this server."""
+    return api.environments(request)
+
+
+def runs(request: Request) -> Runs:
+    """The service of this server."""
+    return api.runs(request)
+
+
+def blueprints(request: Request) -> Blueprints:
+    """The service of this server."""
+    found: Blueprints = request.app.state.butai.blueprints
+    return found
+
+
+@router.get("/environments")
+def show_list(request: Request, q: str = "", only: str = "", part: str = "") -> Response:
+    """Every environment; `q` and `only` filter, and stand in the address."""
+    everything = environments(request).list()
+    counts = {name: sum(keep(each) for each in everything) for name, keep in FILTERS.items()}
+    shown = [each for each in everything if FILTERS.get(only, FILTERS[""])(each) and _matches(each, q)]
+    page = "environments/rows.html" if part == "rows" else "environments/list.html"
+    query = urlencode({"q": q, "only": only, "part": "rows"})
+    return pages_of(request).html(
+        request,
+        page,
+        environments=shown,
+        total=len(everything),
+        counts=counts,
+        q=q,
+        only=only,
+        rows_url=f"/environments?{query}",
+        blueprints=blueprints(request).list() if not everything else [],
+    )
+
+
+FILTERS: dict[str, Any] = {
+    "": lambda _each: True,
+    "look": lambda each: each.state.kind in ("warn", "down"),
+    "busy": lambda each: each.state.kind == "busy",
+}
+
+
+def _matches(environment: EnvironmentView, words: str) -> bool:
+    parts = [environment.name, environment.owner, environment.purpose, environment.blueprint, environment.state.word]
+    parts += [f"{each.name} {each.branch} {each.commit[:7]}" for each in environment.services]
+    text = " ".join(parts).lower()
+    return all(word in text for word in words.lower().split())
+
+
+@router.get("/environments/new")
+def show_form(request: Request, blueprint: str = "") -> Response:
+    """The form for a new environment."""
+    return _form(request, {"blueprint": blueprint}, None)
+
+
+@router.get("/environments/new/branches")
+def list_branches(request: Request, blueprint: str, service: str, search: str = "") -> Response:
+    """Branches for the picker: newest first, by name, author, message or commit."""
+    found = blueprints(request).branches(blueprint, service, search)[:BRANCHES_SHOWN]
+    return JSONResponse([_branch(each) for each in found])
+
+
+@router.post("/environments")
+async def create(request: Request) -> Response:
+    """Create from the form; with an error the form is shown again with everything that was typed."""
+    form = {name: str(value) for name, value in (await request.form()).items()}
+    return await run_in_threadpool(_create, request, form)
+
+
+def _create(request: Request, form: dict[str, str]) -> Response:
+    chosen = {
+        name.removeprefix("service."): ServiceChoice(branch=value)
+        for name, value in form.items()
+        if name.startswith("service.") and value
+    }
+    try:
+        body = CreateRequest(
+            name=form.get("name", "").strip(),
+            blueprint=form.get("blueprint", ""),
+            services=chosen,
+            purpose=form.get("purpose", "").strip()[:200],
+            owner=form.get("owner", "").strip()[:100],
+        )
+        started = environments(request).create(body, by=body.owner or api.by(request))
+    except ButaiError as error:
+        return _form(request, form, error)
+    return RedirectResponse(path_of(started.environment), 303)
+
+
+def _form(request: Request, form: dict[str, str], error: ButaiError | None) -> Response:
+    known = blueprints(request).list()
+    if not known:
+        return pages_of(request).html(request, "environments/no_blueprint.html")
+    chosen = next((each for each in known if each.name == form.get("blueprint")), known[0])
+    branches = {name: blueprints(request).branches(chosen.name, name)[:BRANCHES_SHOWN] for name in chosen.services}
+    return pages_of(request).html(
+        request,
+        "environments/new.html",
+        status=error.status if error else 200,
+        blueprints=known,
+        chosen=chosen,
+        branches=branches,
+        form=form,
+        error=error,
+        command=_command(chosen.name, form, len(known) > 1),
+    )
+
+
+def _command(blueprint: str, form: dict[str, str], several: bool) -> str:
+    """The same as a command."""
+    parts = [f"butai env create {form.get('name') or 'NAME'}"]
+    parts += [f"--blueprint {blueprint}"] if several else []
+    parts += [f"--service {name[8:]}={value}" for name, value in form.items() if name.startswith("service.") and value]
+    return " \\\n  ".join(parts)
+
+
+@router.get("/environments/{blueprint}/{name}")
+def show(request: Request, blueprint: str, name: str, part: str = "", run: int | None = None) -> Response:
+    """One environment with its services, its runs, and the log of the last run (or of the one asked for)."""
+    return _show(request, environments(request).newest(name, blueprint), part, run)
+
+
+@router.get("/environments/by-id/{environment_id}/gone")
+def show_gone(request: Request, environment_id: int) -> Response:
+    """An environment that is gone: what is left of it is its history."""
+    return _show(request, environments(request).by_id(environment_id), "", None)
+
+
+def _show(request: Request, environment: EnvironmentView, part: str, run: int | None, **more: Any) -> Response:
+    history = list(environments(request).runs_of(environment.id))
+    shown = next((each for each in history if each.id == run), history[0])
+    if run is not None and shown.id != run:
+        raise NotFoundError(f"`{environment.name}` has no run {run}.")
+    page = "environments/headline.html" if part == "headline" else "environments/show.html"
+    events: list[EventView] = [] if part else runs(request).events(shown.id, limit=LOG_LINES)
+    context: dict[str, Any] = {
+        "environment": environment,
+        "run": shown,
+        "history": history,
+        "steps": fold(events, shown),
+        "after": events[-1].seq if events else 0,
+        "here": path_of(environment),
+        "error": None,
+        **more,
+    }
+    return pages_of(request).html(request, page, status=more["error"].status if more.get("error") else 200, **context)
+
+
+@router.post("/environments/{blueprint}/{name}/update")
+async def update(request: Request, blueprint: str, name: str) -> Response:
+    """Other branches from the form on the page."""
+    form = {key: str(value) for key, value in (await request.form()).items()}
+    chosen = {key.removeprefix("service."): value for key, value in form.items() if key.startswith("service.")}
+    body = UpdateRequest(
+        services={key: ServiceChoice(branch=value) for key, value in chosen.items() if value},
+        latest=form.get("latest") == "on",
+    )
+
+    def work() -> Any:
+        return environments(request).update(name, body, by=api.by(request), blueprint=blueprint)
+
+    return await run_in_threadpool(_do, request, blueprint, name, work)
+
+
+@router.post("/environments/{blueprint}/{name}/destroy")
+def destroy(request: Request, blueprint: str, name: str, confirm: Annotated[str, Form()] = "") -> Response:
+    """Destroy, when the name was typed."""
+    body = DestroyRequest(confirm=confirm.strip())
+    service = environments(request)
+    return _do(request, blueprint, name, lambda: service.destroy(name, body, by=api.by(request), blueprint=blueprint))
+
+
+@router.post("/environments/{blueprint}/{name}/next")
+def do_next(request: Request, blueprint: str, name: str) -> Response:
+    """The one next action."""
+    service = environments(request)
+    return _do(request, blueprint, name, lambda: service.next(name, by=api.by(request), blueprint=blueprint))
+
+
+@router.post("/environments/{blueprint}/{name}/cancel")
+def cancel(request: Request, blueprint: str, name: str, run: Annotated[int, Form()]) -> Response:
+    """Stop the run."""
+    return _do(request, blueprint, name, lambda: runs(request).cancel(run))
+
+
+def _do(request: Request, blueprint: str, name: str, work: Any) -> Response:
+    """Do it and show the page again; an error is shown on the page it came from."""
+    try:
+        work()
+    except ButaiError as error:
+        return _show(request, environments(request).newest(name, blueprint), "", None, error=error)
+    return RedirectResponse(f"/environments/{quote(blueprint)}/{quote(name)}", 303)
+
+
+@router.get("/runs/{run_id}/log.txt")
+def download_log(request: Request, run_id: int, limit: Annotated[int, Query(le=200_000)] = 200_000) -> Response:
+    """A run's whole log as plain text."""
+    events = runs(request).events(run_id, limit=limit)
+    lines = [f"{each.at:%Y-%m-%dT%H:%M:%SZ} {each.step:<6} {each.message}" for each in events]
+    return PlainTextResponse("\n".join([*lines, ""]))
+
+
+def path_of(environment: EnvironmentView) -> str:
+    """The page of an environment."""
+    if environment.destroyed_at is not None:
+        return f"/environments/by-id/{environment.id}/gone"
+    return f"/environments/{quote(environment.blueprint)}/{quote(environment.name)}"
+
+
+def _branch(branch: Any) -> dict[str, Any]:
+    return {
+        "name": branch.name,
+        "commit": branch.commit,
+        "author": branch.author,
+        "committed_at": branch.committed_at.isoformat(),
+        "subject": branch.subject,
+    }

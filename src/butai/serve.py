@@ -1,0 +1,79 @@
+"""`butai serve`: the portal and the API, on loopback."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+
+import structlog
+import uvicorn
+
+from butai.assembly import assemble
+from butai.datafolder import write_json
+from butai.errors import RefusedError
+from butai.rooms import ROOMS
+from butai.settings import Settings
+from butai.terminal import say
+from butai.web.app import create_app
+from butai.web.sign_in import SignIn
+
+log = structlog.get_logger()
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or Ctrl-C. Refused on any address but loopback, and beside another server on the same data."""
+    host = _loopback(settings.host)
+    butai = assemble(settings)
+    lock = butai.data.lock("server")
+    listening = _listen(host, settings.port)
+    port = listening.getsockname()[1]
+    url = f"http://{'[::1]' if ':' in host else host}:{port}"
+    sign_in = SignIn(butai.data)
+    app = create_app(butai, ROOMS, sign_in, port)
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="off")
+    )
+    butai.data.cli_secret()
+    write_json(butai.data.server_file, {"url": url, "pid": os.getpid()})
+    say(f"Open {sign_in.address(url)}")
+    try:
+        server.run(sockets=[listening])
+    finally:
+        butai.data.server_file.unlink(missing_ok=True)
+        lock.release()
+
+
+def _loopback(host: str) -> str:
+    """The address, if it is this machine's own: there is no login yet, so nobody else may reach the portal."""
+    name = "127.0.0.1" if host == "localhost" else host
+    try:
+        if ipaddress.ip_address(name).is_loopback:
+            return name
+    except ValueError:
+        pass
+    raise RefusedError(
+        f"Butai does not listen on {host}.",
+        why="There is no login yet: whoever reaches the portal could run Terraform with this machine's rights.",
+        next="Use 127.0.0.1, and reach it from elsewhere through `ssh -L`.",
+        where="--host",
+        code="not-loopback",
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise RefusedError(
+            f"Port {port} on {host} cannot be used.",
+            why=error.strerror or str(error),
+            next="End the program that listens there, or take another: `--port 0` finds a free one.",
+            where="--port",
+            code="port-in-use",
+        ) from error
+    listening.listen(128)
+    return listening

@@ -1,0 +1,1 @@
+"""The portal's frame: application, security, texts, templates and style. Rooms bring their own pages."""

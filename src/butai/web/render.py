@@ -1,0 +1,79 @@
+"""Pages out of templates: one environment for all rooms, texts in the asker's language, everything escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from butai.terraform.text import plain
+from butai.web.room import Room
+from butai.web.texts import LANGUAGE_COOKIE, LANGUAGES, age, choose_language, local_time, translations, zone_of
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+class Pages:
+    """Renders templates of the frame (`base.html`) and of rooms (`environments/list.html`)."""
+
+    def __init__(self, rooms: tuple[Room, ...], timezone: str) -> None:
+        self._rooms, self._zone = rooms, zone_of(timezone)
+        folders = {room.name: FileSystemLoader(room.templates) for room in rooms if room.templates}
+        loader = ChoiceLoader([FileSystemLoader(TEMPLATES), PrefixLoader(folders)])
+        self._environments = {language: self._environment(loader, language) for language in LANGUAGES}
+
+    def html(self, request: Request, name: str, *, status: int = 200, **context: Any) -> HTMLResponse:
+        """A page (or a part of one) in the asker's language."""
+        language = language_of(request)
+        frame = {
+            "rooms": self._groups(),
+            "language": language,
+            "languages": LANGUAGES,
+            "path": request.url.path,
+            "token": getattr(request.state, "form_token", ""),
+        }
+        template = self._environments[language].get_template(name)
+        return HTMLResponse(template.render({**frame, **context}), status_code=status)
+
+    def _environment(self, loader: ChoiceLoader, language: str) -> Environment:
+        environment = Environment(
+            loader=loader,
+            autoescape=True,
+            undefined=StrictUndefined,
+            extensions=["jinja2.ext.i18n"],
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+        environment.filters["localtime"] = lambda at: local_time(at, self._zone, language)
+        environment.filters["age"] = lambda at: age(at, datetime.now(UTC), language)
+        environment.filters["plain"] = plain
+        return environment
+
+    def _groups(self) -> Mapping[str, list[Room]]:
+        groups: dict[str, list[Room]] = {}
+        for room in self._rooms:
+            groups.setdefault(room.group, []).append(room)
+        return groups
+
+
+def language_of(request: Request) -> str:
+    """The language to answer in."""
+    return choose_language(request.cookies.get(LANGUAGE_COOKIE, ""), request.headers.get("accept-language", ""))
+
+
+def pages_of(request: Request) -> Pages:
+    """The renderer of this application."""
+    found: Pages = request.app.state.pages
+    return found
+
+
+def wants_json(request: Request) -> bool:
+    """Whether the asker is a program: the API's paths, or JSON asked for and HTML not."""
+    accept = request.headers.get("accept", "")
+    return request.url.path.startswith("/api/") or ("application/json" in accept and "text/html" not in accept)

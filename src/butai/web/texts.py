@@ -1,0 +1,67 @@
+"""Texts in English and Japanese: Babel catalogs, read once; the browser's wish is followed until somebody says otherwise."""
+
+from __future__ import annotations
+
+import functools
+import io
+from datetime import UTC, datetime, tzinfo
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel import negotiate_locale
+from babel.dates import format_datetime, format_timedelta
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+LANGUAGES = {"en": "English", "ja": "日本語"}
+LOCALES = Path(__file__).parent / "locale"
+LANGUAGE_COOKIE = "butai_language"
+
+
+@functools.cache
+def translations(language: str) -> NullTranslations:
+    """The catalog of a language. English is the source: its texts are the message ids."""
+    file = LOCALES / language / "LC_MESSAGES" / "butai.po"
+    if not file.exists():
+        return NullTranslations()
+    compiled = io.BytesIO()
+    with file.open("rb") as source:
+        write_mo(compiled, read_po(source, locale=language))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def choose_language(cookie: str, accept_language: str) -> str:
+    """The language of the cookie, else the best of what the browser wants, else English."""
+    if cookie in LANGUAGES:
+        return cookie
+    wanted = []
+    for part in accept_language.split(","):
+        tag, _, quality = part.strip().partition(";q=")
+        try:
+            wanted.append((float(quality or 1), tag.replace("-", "_")))
+        except ValueError:
+            continue
+    names = [tag for _, tag in sorted(wanted, key=lambda pair: -pair[0])]
+    found = negotiate_locale([*names, *[name.split("_")[0] for name in names]], list(LANGUAGES))
+    return found or "en"
+
+
+def local_time(at: datetime, zone: tzinfo, language: str) -> str:
+    """A point in time in the team's zone, such as `22 Nov 10:41`."""
+    pattern = "M/d HH:mm" if language == "ja" else "d MMM HH:mm"
+    return format_datetime(at.astimezone(zone), pattern, locale=language)
+
+
+def age(at: datetime, now: datetime, language: str) -> str:
+    """How long ago, roughly: `12 minutes ago`."""
+    return format_timedelta(at - now, add_direction=True, locale=language)
+
+
+def zone_of(name: str) -> tzinfo:
+    """The team's zone by name; UTC when there is none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return UTC
