@@ -40,16 +40,21 @@ EXIT_MEANINGS = {
 }
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        data_out.print(__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     data: DataOption = None,
     url: Annotated[str, typer.Option(help="Address of the server (BUTAI_URL).")] = "",
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+    version: Annotated[  # noqa: ARG001 - its callback does the work
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
 ) -> None:
     """Flags go before settings: they are handed on as environment variables, so that children see them too."""
-    if version:
-        data_out.print(__version__)
-        raise typer.Exit
     if data is not None:
         os.environ["BUTAI_DATA"] = str(data)
     if url:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 
 import structlog
@@ -37,6 +38,9 @@ def run(settings: Settings) -> None:
     butai.data.cli_secret()
     write_json(butai.data.server_file, {"url": url, "pid": os.getpid()})
     say(f"Open {sign_in.address(url)}")
+    # The server ends by itself on these; without a handler of ours they would then end the process in mid-cleaning.
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: None)
     try:
         server.run(sockets=[listening])
     finally:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from support.repository import WorkingTree
@@ -102,6 +104,53 @@ class Worker:
         with self.log.open("ab") as log:
             argv = [sys.executable, "-m", "butai", "worker"]
             self.process = subprocess.Popen(argv, env=env, stdout=log, stderr=log, start_new_session=True)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it with a signal; its exit code."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+class Server:
+    """`butai serve` as a process, and `butai` commands that talk to it."""
+
+    def __init__(self, settings: Settings, log: Path) -> None:
+        self._settings, self.log = settings, log
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of the server and of every command."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("BUTAI_", "AWS_"))}
+        return {**own, "BUTAI_DATA": str(self._settings.data), "BUTAI_DATABASE": self._settings.database}
+
+    def start(self, *flags: str) -> None:
+        """Start it on a free port and wait until it answers."""
+        with self.log.open("ab") as log:
+            argv = [sys.executable, "-m", "butai", "serve", "--port", "0", *flags]
+            self.process = subprocess.Popen(argv, env=self.env, stdout=log, stderr=log, start_new_session=True)
+        deadline = time.monotonic() + 30
+        while self.butai("env", "list").returncode != 0:
+            assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.2)
+
+    @property
+    def address(self) -> str:
+        """The address with the one-time key that it printed."""
+        found = re.findall(r"http://\S+", self.log.read_text())
+        return str(found[-1])
+
+    def butai(self, *argv: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the command line."""
+        return subprocess.run(
+            [sys.executable, "-m", "butai", *argv],
+            env={**self.env, **env},
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it with a signal; its exit code."""

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from butai.blueprints.locations import is_url
-from butai.blueprints.model import json_schema
 from butai.client import Api, connect
 from butai.datafolder import write_private
 from butai.settings import Settings
@@ -93,7 +92,7 @@ def schema(
 ) -> None:
     """Print the JSON Schema of butai.yaml, for editors."""
     if write is None:
-        print_json(json_schema())
+        print_json(_schema())
         return
     write_schema(write)
     say(f"Written to {write}.")
@@ -101,7 +100,7 @@ def schema(
 
 def write_schema(path: Path) -> None:
     """Write the published schema."""
-    write_private(path, (json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n").encode())
+    write_private(path, (json.dumps(_schema(), indent=2, ensure_ascii=False) + "\n").encode())
     path.chmod(0o644)
 
 
@@ -121,3 +120,10 @@ def _show(blueprint: dict[str, Any], *, as_json: bool) -> None:
     ]
     lines += [f"url         {label}: output {output}" for label, output in blueprint["urls"].items()]
     data_out.print(plain("\n".join(lines)))
+
+
+def _schema() -> Any:
+    # Loaded here alone: it brings the tables along, and every other command would wait for them.
+    from butai.blueprints.model import json_schema
+
+    return json_schema()
