@@ -150,7 +150,8 @@ class Repository:
         if is_url(self.location) and not self.location.startswith("file://"):
             return
         path = Path(self.location.removeprefix("file://"))
-        if not path.is_dir():
+        # git finds `web.git` where `web` is asked for, as hosts of repositories do.
+        if not path.is_dir() and not path.with_name(f"{path.name}.git").is_dir():
             raise NoSuchRepositoryError(f"There is no folder {plain(str(path))}.", next="Check the path.")
 
     def _initialise(self) -> None:

@@ -1,0 +1,151 @@
+"""AWS's API on loopback: moto behind a door that never answers 500, which clients would repeat for minutes."""
+
+from __future__ import annotations
+
+import io
+import json
+import socket
+import threading
+import traceback
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.model import OperationNotFoundError
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+from butai.errors import RefusedError
+from butai.localcloud.protocol import Call, error_response, read_call
+from butai.localcloud.services import GLOBAL_SERVICES, SERVICES
+from butai.localcloud.state import CloudState
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+HOST = "127.0.0.1"
+FAILURE = "LocalCloudFailure"
+_MAX_BODY_BYTES = 16 * 1024 * 1024  # ten times AWS's largest request among these services
+_OWN_HOSTS = frozenset({HOST, "localhost"})
+
+
+class Gaps:
+    """What was asked of the cloud and could not be given, one JSON object a line in `path`, for people and tests."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        path.touch(mode=0o600)
+
+    def record(self, call: Call, code: str, detail: str) -> None:
+        """Keep one event with the time and, for failures, the traceback."""
+        self.count += 1
+        event = {"time": datetime.now(UTC).isoformat(), "service": call.service, "action": call.action, "code": code}
+        with self.path.open("a") as file:
+            file.write(json.dumps(event | {"detail": detail}) + "\n")
+
+
+class Door:
+    """WSGI application in front of moto: who may come in, one at a time, and how refusals and failures look."""
+
+    def __init__(self, state: CloudState, gaps: Gaps, on_change: Callable[[], None]) -> None:
+        self.state, self.gaps, self.on_change = state, gaps, on_change
+        self.moto: WSGIApplication = DomainDispatcherApplication(create_backend_app)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        # Read whole before the lock is taken, so that a slow client holds up nobody.
+        request = Request(environ)
+        request.max_content_length = _MAX_BODY_BYTES
+        body = request.get_data(parse_form_data=False)
+        environ["wsgi.input"] = io.BytesIO(body)
+        call = read_call(Request(environ))
+        environ["wsgi.input"] = io.BytesIO(body)
+        return self._answer(call, request, environ)(environ, start_response)
+
+    def _answer(self, call: Call | None, request: Request, environ: WSGIEnvironment) -> Response:
+        if request.host.split(":")[0] not in _OWN_HOSTS:
+            # A page on the web can point a name of its own at 127.0.0.1, but it cannot choose the Host header.
+            return error_response("json", "AccessDenied", "Only 127.0.0.1 and localhost are answered.", 403)
+        if call is None:
+            return error_response("json", "MissingAuthenticationToken", "The request has no AWS signature.", 403)
+        if call.service not in SERVICES:
+            return self._gap(call, call.unknown_action, f"The local cloud has no service `{call.service}`.")
+        if call.region != self.state.region and call.service not in GLOBAL_SERVICES:
+            message = f"The local cloud is the region {self.state.region}; this request is for {call.region}."
+            return error_response(call.protocol, "OptInRequired", message, 403)
+        return self._ask_moto(call, environ)
+
+    def _ask_moto(self, call: Call, environ: WSGIEnvironment) -> Response:
+        name = f"{call.service}:{call.action}"
+        try:
+            with self.state.lock:
+                response = Response.from_app(self.moto, environ, buffered=True)
+        except (NotImplementedError, OperationNotFoundError) as error:
+            return self._gap(call, call.unknown_action, f"The local cloud has no {name}: {error}")
+        except Exception:
+            return self._gap(call, FAILURE, f"The local cloud failed at {name}.", traceback.format_exc())
+        finally:
+            if call.changes:
+                self.on_change()
+        foreign = response.status_code >= 400 and response.mimetype == "text/html"  # the web framework's own, not AWS's
+        if response.status_code >= 500 or foreign:
+            detail = response.get_data(as_text=True)
+            return self._gap(call, FAILURE, f"The local cloud failed at {name} ({response.status}).", detail)
+        return response
+
+    def _gap(self, call: Call, code: str, message: str, detail: str = "") -> Response:
+        self.gaps.record(call, code, detail or message)
+        return error_response(call.protocol, code, f"{message} See {self.gaps.path.name} in its data folder.")
+
+
+class _Handler(MotoRequestHandler):
+    def log_request(self, *_args: Any) -> None:
+        """Say nothing: stderr is for people."""
+
+
+class ApiServer:
+    """Serves the door on a loopback port, a thread a request. `port` 0 takes a free one."""
+
+    def __init__(self, door: Door, port: int) -> None:
+        with _listen(port) as listener:  # werkzeug works on a duplicate
+            self._server = make_server(
+                HOST, listener.getsockname()[1], door, threaded=True, request_handler=_Handler, fd=listener.fileno()
+            )
+        self.port: int = self._server.port
+        self._thread = threading.Thread(target=self._server.serve_forever, name="api", daemon=True)
+
+    @property
+    def endpoint(self) -> str:
+        """The address to give to clients as `AWS_ENDPOINT_URL`."""
+        return f"http://{HOST}:{self.port}"
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no more requests."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        raise RefusedError(
+            f"The local cloud cannot listen on port {port}.",
+            why=error.strerror or str(error),
+            next="Stop what uses the port, or name another (0 takes a free one).",
+            where="--port",
+            code="port-in-use",
+        ) from error
+    listener.listen(128)
+    return listener

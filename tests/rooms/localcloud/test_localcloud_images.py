@@ -1,0 +1,115 @@
+"""Images: references, what a tag may name, and checkouts that are whole or not there."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from butai.localcloud.images import ImageError, Images, Reference, parse
+from support.repository import WorkingTree
+
+REGISTRY = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com"
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> WorkingTree:
+    return WorkingTree(tmp_path / "repositories" / "web")
+
+
+@pytest.fixture
+def images(tmp_path: Path, web: WorkingTree) -> Images:
+    return Images(tmp_path / "repositories", tmp_path / "images")
+
+
+@pytest.mark.parametrize(
+    ("image", "reference"),
+    [
+        (f"{REGISTRY}/web:abc", Reference("web", "abc")),
+        (f"{REGISTRY}/ivr/web:main", Reference("ivr/web", "main")),
+        ("localhost:5000/web:1.0", Reference("web", "1.0")),
+        ("web:main", Reference("web", "main")),
+        ("ivr/web:main", Reference("ivr/web", "main")),
+    ],
+)
+def test_references(image: str, reference: Reference) -> None:
+    assert parse(image) == reference
+
+
+@pytest.mark.parametrize(
+    "image",
+    ["", "web", "web:", f"{REGISTRY}/web", f"{REGISTRY}/../web:main", f"{REGISTRY}//web:main", "web:--upload-pack=x",
+     f"{REGISTRY}/web@sha256:{'0' * 64}", "web:a/b", "web:a b", "WEB:main", "a.b/.git/x:main"],
+)  # fmt: skip
+def test_what_is_no_reference(image: str) -> None:
+    with pytest.raises(ImageError, match="CannotPullContainerError"):
+        parse(image)
+
+
+def test_a_commit_by_its_whole_hash_or_the_beginning_of_it(images: Images, web: WorkingTree) -> None:
+    first = web.commit({"app.py": "1"})
+    second = web.commit({"app.py": "2"})
+    assert (images.checkout(f"{REGISTRY}/web:{first}") / "app.py").read_text() == "1"
+    assert (images.checkout(f"{REGISTRY}/web:{second[:7]}") / "app.py").read_text() == "2"
+    assert images.checkout(f"web:{first[:12]}") == images.checkout(f"web:{first}")
+    assert not (images.checkout(f"web:{first}") / ".git").exists()
+
+
+def test_branches_and_tags(images: Images, web: WorkingTree) -> None:
+    web.commit({"app.py": "1"})
+    web.git("tag", "v1.0")
+    web.branch("feature/blue-banner")
+    web.commit({"app.py": "blue"})
+    assert (images.checkout("web:v1.0") / "app.py").read_text() == "1"
+    assert (images.checkout("web:main") / "app.py").read_text() == "1"
+    assert (images.checkout("web:feature-blue-banner") / "app.py").read_text() == "blue"
+    web.commit({"app.py": "bluer"})
+    assert (images.checkout("web:feature-blue-banner") / "app.py").read_text() == "bluer"
+
+
+def test_a_bare_repository(images: Images, web: WorkingTree) -> None:
+    commit = web.commit({"run.sh": "x"})
+    web.git("clone", "--quiet", "--bare", str(web.path), str(images.repositories / "team" / "bare.git"))
+    assert (images.checkout(f"team/bare:{commit}") / "run.sh").exists()
+
+
+@pytest.mark.parametrize("tag", ["0" * 40, "abcdef1", "no-such-branch", "HEAD"])
+def test_an_unknown_tag_is_told_as_ecs_tells_it(images: Images, web: WorkingTree, tag: str) -> None:
+    web.commit({"app.py": "1"})
+    with pytest.raises(ImageError, match=f"CannotPullContainerError: .*{tag}"):
+        images.checkout(f"{REGISTRY}/web:{tag}")
+
+
+def test_an_unknown_repository(images: Images) -> None:
+    with pytest.raises(ImageError, match="CannotPullContainerError: repository other does not exist"):
+        images.checkout(f"{REGISTRY}/other:main")
+
+
+def test_git_variables_of_the_caller_do_not_lead_elsewhere(
+    images: Images, web: WorkingTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = web.commit({"app.py": "1"})
+    monkeypatch.setenv("GIT_DIR", "/nonexistent")
+    assert (images.checkout(f"web:{commit}") / "app.py").exists()
+
+
+def test_an_archive_that_leads_outside_is_refused(images: Images, web: WorkingTree) -> None:
+    (web.path / "link").symlink_to("/etc/passwd")
+    commit = web.commit({"app.py": "1"})
+    with pytest.raises(ImageError, match="cannot be unpacked"):
+        images.checkout(f"web:{commit}")
+    assert list((images.folder / "web").iterdir()) == [], "nothing half-made is left"
+
+
+def test_many_at_once_make_one_checkout(images: Images, web: WorkingTree) -> None:
+    commit = web.commit({f"f{number}": "x" * 1000 for number in range(50)})
+    places: list[Path] = []
+    threads = [threading.Thread(target=lambda: places.append(images.checkout(f"web:{commit}"))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(places) == 8 and len(set(places)) == 1
+    assert len(list(places[0].iterdir())) == 50
+    assert list((images.folder / "web").iterdir()) == [places[0]]

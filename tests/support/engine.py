@@ -1,0 +1,121 @@
+"""Real terraform with the machine's provider mirror: init, apply, plan, destroy of a root module in a folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+REGISTRY = "registry.terraform.io"
+_SEARCHED = ("/opt", "/usr/local/share", "/usr/share", "~/.terraform.d")
+_TIMEOUT_S = 240
+
+
+@cache
+def mirror() -> Path:
+    """The folder that holds `registry.terraform.io`, two levels deep at most in the usual places."""
+    for place in (Path(place).expanduser() for place in _SEARCHED):
+        for pattern in (REGISTRY, f"*/{REGISTRY}"):
+            if found := next(iter(place.glob(pattern)), None):
+                return found.parent
+    raise AssertionError(f"No provider mirror: put a folder named {REGISTRY} into one of {', '.join(_SEARCHED)}.")
+
+
+class Engine:
+    """terraform in `folder`, with the mirror and the given variables as its whole environment."""
+
+    def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        config = folder / "engine.tfrc"
+        config.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror()}"\n  }}\n}}\n')
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+        self.env = {
+            **kept,
+            **env,
+            "TF_CLI_CONFIG_FILE": str(config),
+            "TF_IN_AUTOMATION": "1",
+            "CHECKPOINT_DISABLE": "1",
+        }
+
+    def write(self, main_tf: str) -> None:
+        """Replace the root module's only file."""
+        (self.folder / "main.tf").write_text(main_tf)
+
+    def init(self) -> None:
+        """`terraform init`."""
+        self._run("init", "-input=false", "-no-color")
+
+    def init_like(self, other: Engine) -> None:
+        """Take over what another folder's `init` made: half a second instead of several. (No modules.)"""
+        shutil.copytree(other.folder / ".terraform", self.folder / ".terraform", symlinks=True)
+        shutil.copy(other.folder / ".terraform.lock.hcl", self.folder)
+
+    def apply(self, **variables: str) -> None:
+        """`terraform apply` without questions; fails the test with the engine's own words."""
+        self._run("apply", "-auto-approve", *_FLAGS, *_given(variables))
+
+    def changes(self, **variables: str) -> dict[str, list[str]]:
+        """What a plan would do: address of each changed resource or output, and the actions. Empty: nothing."""
+        plan = self.folder / "check.tfplan"
+        arguments = ("plan", "-detailed-exitcode", f"-out={plan}", *_FLAGS, *_given(variables))
+        if self._ask(*arguments, allowed=(0, 2)).returncode == 0:
+            return {}
+        shown: dict[str, Any] = json.loads(self._run("show", "-json", str(plan)))
+        every = {change["address"]: change["change"] for change in shown.get("resource_changes", [])}
+        every |= {f"output.{name}": change for name, change in shown.get("output_changes", {}).items()}
+        quiet = (["no-op"], ["read"])
+        return {
+            address: [*change["actions"], *_differing(change)]
+            for address, change in every.items()
+            if change["actions"] not in quiet
+        }
+
+    def destroy(self, **variables: str) -> None:
+        """`terraform destroy` without questions."""
+        self._run("destroy", "-auto-approve", *_FLAGS, *_given(variables))
+
+    def resources(self) -> list[str]:
+        """Addresses in the state, data sources left out."""
+        listed = self._run("state", "list", allowed=(0, 1)).splitlines()
+        return [address for address in listed if not address.startswith("data.")]
+
+    def outputs(self) -> dict[str, Any]:
+        """Values of the outputs."""
+        shown: dict[str, Any] = json.loads(self._run("output", "-json"))
+        return {name: output["value"] for name, output in shown.items()}
+
+    def _run(self, *arguments: str, allowed: tuple[int, ...] = (0,)) -> str:
+        return self._ask(*arguments, allowed=allowed).stdout
+
+    def _ask(self, *arguments: str, allowed: tuple[int, ...]) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            ["terraform", *arguments],
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+        assert done.returncode in allowed, f"terraform {arguments[0]}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+
+_FLAGS = ("-input=false", "-no-color", "-lock=false", "-compact-warnings")
+
+
+def _given(variables: Mapping[str, str]) -> list[str]:
+    return [f"-var={name}={value}" for name, value in variables.items()]
+
+
+def _differing(change: Mapping[str, Any]) -> list[str]:
+    before, after = change.get("before"), change.get("after")
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return []
+    return [f"{key}: {before.get(key)} -> {after.get(key)}" for key in after if before.get(key) != after.get(key)]
