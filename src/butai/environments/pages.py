@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from butai.blueprints.service import Blueprints
 from butai.environments import api
-from butai.environments.log_view import fold
+from butai.environments.log_view import TITLES, fold
 from butai.environments.service import (
     CreateRequest,
     DestroyRequest,
@@ -182,6 +182,7 @@ def _show(request: Request, environment: EnvironmentView, part: str, run: int | 
         "run": shown,
         "history": history,
         "steps": fold(events, shown),
+        "titles": {step.value: title for step, title in TITLES.items()},
         "after": events[-1].seq if events else 0,
         "here": path_of(environment),
         "error": None,

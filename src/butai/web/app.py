@@ -18,6 +18,7 @@ from butai import __version__
 from butai.assembly import Butai
 from butai.errors import ButaiError, NotFoundError, WrongUseError
 from butai.web.guard import Guard, cookie_name, hosts
+from butai.web.patterns import example
 from butai.web.render import TEMPLATES, Pages, pages_of, wants_json
 from butai.web.room import Room
 from butai.web.sign_in import SignIn
@@ -53,7 +54,7 @@ def _own_routes(app: FastAPI, home: str) -> None:
 
     @app.get("/patterns", include_in_schema=False)
     def patterns(request: Request) -> Response:
-        return pages_of(request).html(request, "patterns.html")
+        return pages_of(request).html(request, "patterns.html", example=example())
 
     @app.post("/language", include_in_schema=False)
     def language(language: str = Form(), back: str = Form(default="/")) -> Response:

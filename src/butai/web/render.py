@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -44,6 +45,8 @@ class Pages:
         environment = Environment(
             loader=loader,
             autoescape=True,
+            # Names and log lines come from elsewhere: no control code of theirs reaches a page, wherever it is shown.
+            finalize=lambda value: plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
             undefined=StrictUndefined,
             extensions=["jinja2.ext.i18n"],
             trim_blocks=True,
@@ -52,7 +55,6 @@ class Pages:
         environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
         environment.filters["localtime"] = lambda at: local_time(at, self._zone, language)
         environment.filters["age"] = lambda at: age(at, datetime.now(UTC), language)
-        environment.filters["plain"] = plain
         return environment
 
     def _groups(self) -> Mapping[str, list[Room]]:

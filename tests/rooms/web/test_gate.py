@@ -7,6 +7,7 @@ import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
@@ -193,7 +194,7 @@ def test_markup_and_terminal_codes_are_shown_as_text(butai: Butai, client: TestC
         )
         session.add(event)
     signed_in(client, sign_in)
-    for path in ("/environments", "/environments/ivr/qa-1", f"/environments?q={evil}"):
+    for path in ("/environments", "/environments/ivr/qa-1", f"/environments?q={quote(evil)}"):
         page = client.get(path).text
         assert "<script>alert" not in page, path
         assert "\x1b" not in page, path
