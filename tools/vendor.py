@@ -30,8 +30,22 @@ class Pin:
 
 
 PINS = (
-    Pin("htmx.org", "4.0.1", "0BSD", "dist/htmx.min.js", "htmx.min.js", "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"),
-    Pin("htmx.org", "4.0.1", "0BSD", "LICENSE", "htmx.LICENSE", "d3d2456f76414f2456104660ebd65aff1c04cd7966b942bdabd63f3cdb316a38"),
+    Pin(
+        "htmx.org",
+        "4.0.1",
+        "0BSD",
+        "dist/htmx.min.js",
+        "htmx.min.js",
+        "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130",
+    ),
+    Pin(
+        "htmx.org",
+        "4.0.1",
+        "0BSD",
+        "LICENSE",
+        "htmx.LICENSE",
+        "d3d2456f76414f2456104660ebd65aff1c04cd7966b942bdabd63f3cdb316a38",
+    ),
 )
 
 

@@ -8,12 +8,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
-from support.postgres import PostgresServer, postgres
 
 from butai.db import Base, Database
 from butai.db.migrate import migrate
 from butai.errors import MissingPartError, RefusedError, WrongUseError
 from butai.tables import load_tables
+from support.postgres import PostgresServer, postgres
 
 __all__ = ["postgres"]
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.tiny_team import Server, TinyTeam, Worker
 
 from butai.settings import Settings
+from support.tiny_team import Server, TinyTeam, Worker
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_a_port_in_use_and_an_open_address_are_refused(server: Server, tmp_path:
         taken.listen()
         done = server.butai("serve", "--port", str(taken.getsockname()[1]), BUTAI_DATA=str(tmp_path / "a"))
         assert done.returncode == 3 and "--port 0" in done.stderr
-    for host in ("0.0.0.0", "::", "192.168.1.1", "example.com"):  # noqa: S104 - that is what must be refused
+    for host in ("0.0.0.0", "::", "192.168.1.1", "example.com"):
         done = server.butai("serve", "--host", host, BUTAI_DATA=str(tmp_path / "b"))
         assert done.returncode == 3 and "no login yet" in done.stderr
 
@@ -162,6 +162,6 @@ def test_init_writes_a_first_blueprint_and_never_over_one(server: Server, tmp_pa
     assert "environment_variable: environment" in (root / "butai.yaml").read_text()
     again = server.butai("init", str(root))
     assert again.returncode == 3 and "--force" in again.stderr
-    (root / "workspace.tf").write_text('locals {\n  name = terraform.workspace\n}\n')
+    (root / "workspace.tf").write_text("locals {\n  name = terraform.workspace\n}\n")
     refused = server.butai("init", str(root), "--force")
     assert refused.returncode == 2 and "workspace.tf:2" in refused.stderr

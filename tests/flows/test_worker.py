@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.carrying import wait_for
-from support.postgres import PostgresServer, postgres
-from support.tiny_team import TOKEN, TinyTeam, Worker
 
 from butai.assembly import Butai, assemble
 from butai.environments.model import Kind
@@ -21,6 +18,9 @@ from butai.leases import service as leases
 from butai.runs.model import NextAction, RunEnd
 from butai.settings import Settings
 from butai.terraform.state import summary
+from support.carrying import wait_for
+from support.postgres import PostgresServer, postgres
+from support.tiny_team import TOKEN, TinyTeam, Worker
 
 __all__ = ["postgres"]
 

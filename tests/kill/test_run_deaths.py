@@ -8,13 +8,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.carrying import QUICK, RootJob, Stage, carry_in_a_process, has_begun, now, slow, stage, wait_for
-from support.rows import add_environment, add_run, new_database
 
 from butai.runs.folder import RunFolder
 from butai.runs.log import RunLog
 from butai.runs.model import NextAction, RunEnd
 from butai.terraform.state import summary
+from support.carrying import QUICK, RootJob, Stage, carry_in_a_process, has_begun, now, slow, stage, wait_for
+from support.rows import add_environment, add_run, new_database
 
 SLOW = "terraform_data.slow"
 
@@ -39,7 +39,9 @@ def supervisor_of(folder: RunFolder) -> psutil.Process:
     return supervisor
 
 
-def begin_in_a_process(there: Stage, environment: int, tmp_path: Path, root: str) -> tuple[int, subprocess.Popen[bytes]]:
+def begin_in_a_process(
+    there: Stage, environment: int, tmp_path: Path, root: str
+) -> tuple[int, subprocess.Popen[bytes]]:
     run = add_run(there.database, environment)
     file = tmp_path / "root.tf"
     file.write_text(root)

@@ -10,9 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-from support.repository import WorkingTree
-
 from butai.settings import Settings
+from support.repository import WorkingTree
 
 YAML = """\
 version: 1

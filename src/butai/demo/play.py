@@ -46,7 +46,9 @@ ENVIRONMENTS: tuple[dict[str, Any], ...] = (
 
 def play(data: Path | None, *, open_browser: bool) -> None:
     """Run the demo until Ctrl-C or SIGTERM."""
-    signal.signal(signal.SIGTERM, _as_ctrl_c)
+    # Both by our own hand: a shell starts background jobs with Ctrl-C switched off.
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, _as_ctrl_c)
     folder = DataFolder(data or Settings().data / "demo")
     with ExitStack() as stack:
         lock = folder.lock("demo")

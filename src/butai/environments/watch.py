@@ -9,10 +9,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from butai.errors import Exit
 from butai.terminal import say, talk
+from butai.terraform.events import CHANGES
 from butai.terraform.text import plain
 
 LOOK_EVERY_S = 0.4
-_TOLD = frozenset({"done", "failed", "note"})
+_ENDS = frozenset({"done", "failed"})
 
 
 class Reads(Protocol):
@@ -61,11 +62,11 @@ class Watch:
     def _tell(self, environment: dict[str, Any], aloud: bool) -> None:
         """New log lines, where nothing else moves."""
         run = environment["last_run"]["id"]
-        if not aloud:
+        if not aloud or (run not in self._after and environment["state"]["kind"] != "busy"):
             return
         for event in self._api.get(f"/api/v1/runs/{run}/events", after=self._after.get(run, 0)):
             self._after[run] = event["seq"]
-            if event["kind"] in _TOLD:
+            if event["kind"] == "note" or (event["kind"] in _ENDS and event["action"] in CHANGES):
                 say(f"{environment['name']}: {event['message']}")
 
 

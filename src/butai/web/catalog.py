@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages.extract import extract
-from jinja2.ext import babel_extract
 
 from butai.environments.log_view import TITLES
 from butai.environments.model import WORDS
@@ -26,5 +25,5 @@ def message_ids(rooms: tuple[Room, ...]) -> set[str]:
 def _of_templates(folder: Path) -> Iterator[str]:
     for file in sorted(folder.glob("*.html")):
         with file.open("rb") as source:
-            for _, message, *_ in extract(babel_extract, source, options=OPTIONS):
+            for _, message, *_ in extract("jinja2.ext:babel_extract", source, options=OPTIONS):
                 yield message if isinstance(message, str) else message[0]

@@ -8,22 +8,32 @@ from typing import Any
 
 from butai.environments.log_view import TITLES
 from butai.errors import WrongUseError
+from butai.runs.model import Step
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def example() -> SimpleNamespace:
     """Context of the page."""
-    failed = {"severity": "error", "file": "redis.tf", "line": 4, "detail": "The node type is not offered in this region."}
+    failed = {
+        "severity": "error",
+        "file": "redis.tf",
+        "line": 4,
+        "detail": "The node type is not offered in this region.",
+    }
     applied = [
         _line(3, "done", "aws_lb_target_group.web: Creation complete after 1s"),
         _line(4, "started", "aws_elasticache_cluster.this: Creating..."),
         _line(5, "diagnostic", "creating ElastiCache cluster (ivr-qa-1)", **failed),
     ]
     steps = [
-        SimpleNamespace(step="export", title=TITLES["export"], kind="up", open=False, lines=[_line(1, "note", "Export")]),
-        SimpleNamespace(step="init", title=TITLES["init"], kind="up", open=False, lines=[_line(2, "log", "Initialised")]),
-        SimpleNamespace(step="apply", title=TITLES["apply"], kind="down", open=True, lines=applied),
+        SimpleNamespace(
+            step="export", title=TITLES[Step.EXPORT], kind="up", open=False, lines=[_line(1, "note", "Export")]
+        ),
+        SimpleNamespace(
+            step="init", title=TITLES[Step.INIT], kind="up", open=False, lines=[_line(2, "log", "Initialised")]
+        ),
+        SimpleNamespace(step="apply", title=TITLES[Step.APPLY], kind="down", open=True, lines=applied),
     ]
     error = WrongUseError(
         "A name has 2 to 20 lower-case letters, digits and single hyphens inside, and is no bare number.",

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.repository import ENVIRONMENT, WorkingTree
 
 from butai.demo import history, team
 from butai.demo.team import TeamRepositories, examples_folder, make_team
 from butai.errors import MissingPartError
+from support.repository import ENVIRONMENT, WorkingTree
 
 BRANCHES = {
     "ivr-infra": {"main"},

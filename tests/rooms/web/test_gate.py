@@ -11,8 +11,6 @@ from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
-from support.rows import NOW, add_environment, add_run
-from support.tiny_team import TinyTeam
 
 from butai.assembly import Butai, assemble
 from butai.rooms import ROOMS
@@ -20,6 +18,8 @@ from butai.runs.store import RunEvent
 from butai.settings import Settings
 from butai.web.app import create_app
 from butai.web.sign_in import SESSION_LIFE_S, SignIn
+from support.rows import NOW, add_environment, add_run
+from support.tiny_team import TinyTeam
 
 PORT = 8710
 HOST = f"127.0.0.1:{PORT}"

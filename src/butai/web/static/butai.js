@@ -34,6 +34,25 @@ function setUpCopy(button) {
   });
 }
 
+// The same as a command, while the form is filled in.
+function setUpCommand(form) {
+  const [pre, copy] = document.querySelectorAll(`${form.dataset.command} pre, ${form.dataset.command} [data-copy]`);
+  const quoted = (word) => (/^[\w./@:-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+  const show = () => {
+    const values = Object.fromEntries(new FormData(form));
+    const flags = [];
+    if (form.dataset.blueprint) flags.push(`--blueprint ${form.dataset.blueprint}`);
+    for (const [name, value] of Object.entries(values)) {
+      if (name.startsWith("service.") && value) flags.push(`--service ${name.slice(8)}=${quoted(value)}`);
+    }
+    for (const name of ["purpose", "owner"]) if (values[name]) flags.push(`--${name} ${quoted(values[name])}`);
+    pre.textContent = copy.dataset.copy = [`butai env create ${quoted(values.name || "NAME")}`, ...flags].join(" \\\n  ");
+  };
+  form.addEventListener("input", show);
+  form.addEventListener("change", show);
+  show();
+}
+
 // --- live log --------------------------------------------------------------------------------------------------------
 class Log {
   constructor(element) {
@@ -236,6 +255,7 @@ class Picker {
 document.addEventListener("DOMContentLoaded", () => {
   each("[data-theme-switch]", setUpTheme);
   each("[data-copy]", setUpCopy);
+  each("form[data-command]", setUpCommand);
   each("select[data-picker]", (select) => new Picker(select));
   each(".log[data-stream]", (log) => new Log(log));
   each("select[data-go]", (select) => select.addEventListener("change", () => { location.href = select.dataset.go + encodeURIComponent(select.value); }));

@@ -1,0 +1,292 @@
+"""The example's Terraform roots on the local cloud: two environments beside each other, a deploy, and nothing left over."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from butai.blueprints.model import Blueprint, image_for
+from butai.blueprints.validate import parse
+from butai.demo.team import TeamRepositories, examples_folder, make_team
+from butai.localcloud.tasks import free_port
+from support.cloud import Cloud, running_cloud
+from support.engine import Engine
+
+pytestmark = [pytest.mark.xdist_group("example"), pytest.mark.timeout(600)]
+
+NAMES = ("qa-1", "qa-2")
+STEP_S = 60.0
+ANSWER_S = 30.0
+CALLER = {"caller": "090-1234-5678"}
+
+
+@dataclass
+class Seen:
+    """What each step of the story saw."""
+
+    took_s: dict[str, float] = field(default_factory=dict)
+    plans: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    pages: dict[str, str] = field(default_factory=dict)
+    menus: dict[str, dict[str, Any]] = field(default_factory=dict)
+    stats: dict[str, dict[str, Any]] = field(default_factory=dict)
+    nobody: int = 0
+    inventories: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+
+
+class Story:
+    """The team's roots, as the blueprint fills them."""
+
+    def __init__(self, cloud: Cloud, team: TeamRepositories, folder: Path) -> None:
+        self.cloud, self.team, self.seen, self.port = cloud, team, Seen(), free_port()
+        infra = examples_folder() / "ivr" / "infra"
+        self.blueprint = parse((infra / "staging" / "butai.yaml").read_text())
+        self.base = engine_of(infra / "base", folder / "base", cloud)
+        self.staging = {name: engine_of(infra / "staging", folder / name, cloud) for name in NAMES}
+        self.base.init()
+        for engine in self.staging.values():
+            engine.init_like(self.base)
+
+    def tell(self) -> Seen:
+        """From nothing to two environments and back to nothing."""
+        self._take_stock("empty")
+        self._timed("apply base", lambda: self.base.apply(listener_port=str(self.port)))
+        self.seen.plans["base"] = self.base.changes(listener_port=str(self.port))
+        self._take_stock("base")
+        self._each("apply", lambda name: self.staging[name].apply(**self.variables(name)))
+        self._each("plan", self._plan)
+        self._use()
+        self._deploy_the_banner()
+        self._take_stock("both")
+        self._each("destroy", lambda name: self.staging[name].destroy(**self.variables(name)))
+        self._take_stock("base again")
+        self._timed("destroy base", lambda: self.base.destroy(listener_port=str(self.port)))
+        self._take_stock("empty again")
+        return self.seen
+
+    def variables(self, name: str, branch: str = "main") -> dict[str, str]:
+        """What Butai would give the root: the environment's name, images, leases and defaults."""
+        place = NAMES.index(name)
+        leases = {"listener_priority": str(100 + 10 * place), "test_number": numbers(self.blueprint)[place]}
+        images = {
+            service.variable: image_for(service, self._commit(label, branch if label == "web" else "main"), None)
+            for label, service in self.blueprint.services.items()
+        }
+        defaults = {key: str(value) for key, value in self.blueprint.defaults.items()}
+        hours = {"opening_hours": f"{8 + place}:00 to 18:00"}
+        return {"environment": name, **images, **leases, **defaults, **hours}
+
+    def _use(self) -> None:
+        """Look at both environments, and make a call in the first."""
+        for name in NAMES:
+            self.seen.pages[name] = answered(lambda name=name: self.get(name, "/")).text  # type: ignore[misc]
+            self.seen.menus[name] = answered(lambda name=name: self.get(name, "/api/menu")).json()  # type: ignore[misc]
+        call = self.post("qa-1", "/api/calls", CALLER).json()
+        self.post("qa-1", f"/api/calls/{call['id']}/end", {})
+        until(lambda: self.get("qa-1-api", "/api/stats").json())
+        self.seen.stats = {name: self.get(f"{name}-api", "/api/stats").json() for name in NAMES}
+        self.seen.nobody = self.get("qa-3", "/").status_code
+
+    def _deploy_the_banner(self) -> None:
+        given = self.variables("qa-2", "blue-banner")
+        self.seen.plans["deploy"] = self.staging["qa-2"].changes(**given)
+        self._timed("deploy", lambda: self.staging["qa-2"].apply(**given))
+        self.seen.plans["deployed"] = self.staging["qa-2"].changes(**given)
+        until(lambda: 'id="banner"' in self.get("qa-2", "/").text)
+        self.seen.pages |= {f"{name} then": self.get(name, "/").text for name in NAMES}
+
+    def _plan(self, name: str) -> None:
+        self.seen.plans[name] = self.staging[name].changes(**self.variables(name))
+
+    def _commit(self, service: str, branch: str) -> str:
+        repository = self.team.folder / f"ivr-{service}.git"
+        asked = ["git", "--git-dir", str(repository), "rev-parse", branch]
+        return subprocess.run(asked, capture_output=True, check=True, text=True).stdout.strip()
+
+    def _each(self, step: str, act: Callable[[str], None]) -> None:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda name: self._timed(f"{step} {name}", lambda: act(name)), NAMES))
+
+    def _timed(self, step: str, act: Callable[[], None]) -> None:
+        began = time.monotonic()
+        act()
+        self.seen.took_s[step] = time.monotonic() - began
+
+    def _take_stock(self, moment: str) -> None:
+        self.seen.inventories[moment] = inventory(self.cloud)
+
+    def get(self, host: str, path: str) -> httpx.Response:
+        """A request through the load balancer."""
+        return self._ask("GET", host, path)
+
+    def post(self, host: str, path: str, body: Mapping[str, str]) -> httpx.Response:
+        """A request with a body through the load balancer."""
+        return self._ask("POST", host, path, json=body)
+
+    def _ask(self, method: str, host: str, path: str, **more: Any) -> httpx.Response:
+        # By address, since not every resolver knows the names below localhost.
+        headers = {"Host": f"{host}.ivr.localhost:{self.port}"}
+        return httpx.request(
+            method, f"http://127.0.0.1:{self.port}{path}", headers=headers, trust_env=False, timeout=20, **more
+        )
+
+
+def engine_of(source: Path, folder: Path, cloud: Cloud) -> Engine:
+    """An engine in a folder of its own with the root's files."""
+    engine = Engine(folder, cloud.env)
+    for file in source.glob("*.tf"):
+        (folder / file.name).write_bytes(file.read_bytes())
+    return engine
+
+
+def numbers(blueprint: Blueprint) -> list[str]:
+    """The test numbers that the blueprint lends."""
+    return blueprint.leases["test_number"].list_ or []
+
+
+def inventory(cloud: Cloud) -> dict[str, set[str]]:
+    """What lies in the cloud, by type: as its own API tells it."""
+    ecs, elb, ec2 = cloud.client("ecs"), cloud.client("elbv2"), cloud.client("ec2")
+    listeners = [
+        one["ListenerArn"]
+        for balancer in elb.describe_load_balancers()["LoadBalancers"]
+        for one in elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    ]
+    clusters = [one["clusterName"] for one in ecs.describe_clusters(clusters=["ivr-shared"])["clusters"]]
+    active = ecs.describe_clusters(clusters=["ivr-shared"])["clusters"]
+    return {
+        "clusters": {one["clusterName"] for one in active if one["status"] == "ACTIVE"},
+        "services": {arn for name in clusters for arn in ecs.list_services(cluster=name)["serviceArns"]},
+        "tasks": {arn for name in clusters for arn in ecs.list_tasks(cluster=name)["taskArns"]},
+        "definitions": set(ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"]),
+        "groups": {one["TargetGroupName"] for one in elb.describe_target_groups()["TargetGroups"]},
+        "balancers": {one["LoadBalancerName"] for one in elb.describe_load_balancers()["LoadBalancers"]},
+        "rules": {one["RuleArn"] for arn in listeners for one in elb.describe_rules(ListenerArn=arn)["Rules"]},
+        "redis": {
+            one["CacheClusterId"]
+            for one in cloud.client("elasticache").describe_cache_clusters()["CacheClusters"]
+            if one["CacheClusterStatus"] != "deleting"
+        },
+        "log groups": {one["logGroupName"] for one in cloud.client("logs").describe_log_groups()["logGroups"]},
+        "parameters": {one["Name"] for one in cloud.client("ssm").describe_parameters()["Parameters"]},
+        "security groups": {one["GroupId"] for one in ec2.describe_security_groups()["SecurityGroups"]},
+        "networks": {one["VpcId"] for one in ec2.describe_vpcs()["Vpcs"]},
+        "subnets": {one["SubnetId"] for one in ec2.describe_subnets()["Subnets"]},
+        "roles": {one["RoleName"] for one in cloud.client("iam").list_roles()["Roles"]},
+        "repositories": {one["repositoryName"] for one in cloud.client("ecr").describe_repositories()["repositories"]},
+    }
+
+
+def answered(ask: Callable[[], httpx.Response]) -> httpx.Response:
+    """The first answer that is a success."""
+    found: list[httpx.Response] = []
+
+    def tried() -> bool:
+        found.append(ask())
+        return found[-1].status_code == 200
+
+    until(tried)
+    return found[-1]
+
+
+def until(condition: Callable[[], Any]) -> None:
+    """Until it is so."""
+    end = time.monotonic() + ANSWER_S
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> TeamRepositories:
+    return make_team(examples_folder(), tmp_path_factory.mktemp("team"))
+
+
+@pytest.fixture(scope="module")
+def story(team: TeamRepositories, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """The story, told once."""
+    folder = tmp_path_factory.mktemp("example")
+    with running_cloud(folder, repositories=team.folder) as cloud:
+        story = Story(cloud, team, folder)
+        story.tell()
+        yield story
+
+
+def test_an_apply_leaves_nothing_to_plan(story: Story) -> None:
+    plans = story.seen.plans
+    assert [plans[step] for step in ("base", "qa-1", "qa-2", "deployed")] == [{}, {}, {}, {}]
+
+
+def test_a_deploy_touches_the_service_and_nothing_else(story: Story) -> None:
+    touched = {address: change[0] for address, change in story.seen.plans["deploy"].items()}
+    assert set(touched) == {"aws_ecs_task_definition.web", "aws_ecs_service.web"}
+    assert touched["aws_ecs_service.web"] == "update"
+
+
+def test_each_environment_answers_with_what_is_its_own(story: Story) -> None:
+    seen = story.seen
+    for place, name in enumerate(NAMES):
+        assert f'id="environment">{name}<' in seen.pages[name]
+        assert numbers(story.blueprint)[place] in seen.pages[name]
+        assert f"{8 + place}:00 to 18:00" in seen.menus[name]["keys"]["4"]["say"]
+    assert seen.stats["qa-1"]["total"]["calls"] == 1 and seen.stats["qa-2"] == {}
+    assert seen.nobody == 404
+
+
+def test_the_deployed_version_is_shown_there_alone(story: Story) -> None:
+    main, banner = story._commit("web", "main"), story._commit("web", "blue-banner")
+    pages = story.seen.pages
+    assert f'id="version">{main[:7]}<' in pages["qa-1 then"] and 'id="banner"' not in pages["qa-1 then"]
+    assert f'id="version">{banner[:7]}<' in pages["qa-2 then"]
+    assert "New: call-backs are in trial" in pages["qa-2 then"]
+
+
+def test_a_destroy_leaves_what_was_there_before_and_no_more(story: Story) -> None:
+    stock = story.seen.inventories
+    assert len(stock["both"]["services"]) == 6 and len(stock["both"]["tasks"]) == 6
+    assert stock["both"]["redis"] == {"ivr-qa-1", "ivr-qa-2"}
+    assert stock["base again"] == stock["base"]
+    assert stock["empty again"] == stock["empty"]
+    assert all(engine.resources() == [] for engine in (story.base, *story.staging.values()))
+
+
+def test_no_step_takes_long(story: Story) -> None:
+    slow = {step: took for step, took in story.seen.took_s.items() if took > STEP_S and step != "apply base"}
+    assert slow == {}
+
+
+@pytest.mark.parametrize("root", ["base", "staging"])
+def test_every_version_in_the_history_is_valid(story: Story, team: TeamRepositories, tmp_path: Path, root: str) -> None:
+    for number, files in enumerate(versions(team.infra, root)):
+        engine = Engine(tmp_path / str(number), {})
+        for name, content in files.items():
+            (engine.folder / name).write_bytes(content)
+        engine.init_like(story.base)
+        validated = ["terraform", "validate", "-no-color"]
+        done = subprocess.run(validated, cwd=engine.folder, env=engine.env, capture_output=True, check=False, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        formatted = ["terraform", "fmt", "-check", "-diff"]
+        done = subprocess.run(formatted, cwd=engine.folder, env=engine.env, capture_output=True, check=False, text=True)
+        assert done.returncode == 0, done.stdout
+
+
+def versions(repository: Path, root: str) -> list[dict[str, bytes]]:
+    """The different versions of a root's Terraform files, over all commits."""
+
+    def git(*arguments: str) -> bytes:
+        return subprocess.run(["git", "--git-dir", str(repository), *arguments], capture_output=True, check=True).stdout
+
+    found: list[dict[str, bytes]] = []
+    for commit in git("rev-list", "main", "--", root).decode().split():
+        names = git("ls-tree", "--name-only", f"{commit}:{root}").decode().split()
+        files = {name: git("show", f"{commit}:{root}/{name}") for name in names if name.endswith(".tf")}
+        if files not in found:
+            found.append(files)
+    return found
