@@ -55,7 +55,7 @@ def take(portal: str) -> None:
             )
             context.add_cookies(first.cookies())  # type: ignore[arg-type]
             page = context.new_page()
-            page.goto(portal.split("/?")[0] + path)
+            page.goto(portal.split("/?", maxsplit=1)[0] + path)
             page.wait_for_timeout(500)
             page.screenshot(path=str(IMAGES / f"{name}.png"))
             context.close()

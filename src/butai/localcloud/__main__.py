@@ -18,7 +18,7 @@ from butai.datafolder import DataFolder
 from butai.errors import ButaiError, Exit, WrongUseError, did_you_mean
 from butai.localcloud.children import Children
 from butai.localcloud.keeper import Keeper
-from butai.localcloud.mends import ecr, ecs, elasticache, elbv2, iam
+from butai.localcloud.mends import ec2, ecr, ecs, elasticache, elbv2, iam
 from butai.localcloud.redis import RedisServers
 from butai.localcloud.router import Router
 from butai.localcloud.runner import Runner
@@ -97,6 +97,7 @@ def _check_region(region: str) -> None:
 
 
 def _mend(servers: RedisServers, repositories: Path) -> None:
+    ec2.install()
     ecr.install(repositories)
     ecs.install()
     elasticache.install(servers)
