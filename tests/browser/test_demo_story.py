@@ -52,12 +52,19 @@ def calls(url: str) -> list[Any]:
     return list(found["calls"] if isinstance(found, dict) else found)
 
 
+def call(url: str) -> Any:
+    """A call comes in."""
+    answer = ask("POST", f"{url}/api/calls", json={"caller": "050-5530-1234"})
+    assert answer.is_success, answer.text
+    return answer.json()
+
+
 def test_both_environments_answer_with_their_own_version_and_data(demo: Demo) -> None:
     one, two = url_of(demo, "qa-1"), url_of(demo, "qa-2")
     assert 'id="banner"' in get(two).text and 'id="banner"' not in get(one).text
     assert "qa-1" in get(one).text and "qa-2" in get(two).text
     before = len(calls(two))
-    assert ask("POST", f"{one}/api/calls").status_code in (200, 201)
+    call(one)
     assert len(calls(one)) >= 1
     assert len(calls(two)) == before
 
@@ -108,7 +115,7 @@ def test_the_story(
 
     # A call here is not seen by qa-1.
     before = calls(url_of(demo, "qa-1"))
-    made = ask("POST", f"{address}/api/calls").json()
+    made = call(address)
     assert any(str(made["id"]) == str(call["id"]) for call in calls(address))
     assert calls(url_of(demo, "qa-1")) == before
 
@@ -201,7 +208,7 @@ def test_three_at_once_do_not_disturb_each_other(demo: Demo) -> None:
     for position, name in enumerate(names):
         url = found[name]["urls"]["web"]
         for _ in range(position + 1):
-            ask("POST", f"{url}/api/calls")
+            call(url)
     assert [len(calls(found[name]["urls"]["web"])) for name in names] == [1, 2, 3]
 
 

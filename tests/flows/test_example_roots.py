@@ -258,6 +258,7 @@ def test_a_destroy_leaves_what_was_there_before_and_no_more(story: Story) -> Non
 
 
 def test_no_step_takes_long(story: Story) -> None:
+    print(story.seen.took_s)
     slow = {step: took for step, took in story.seen.took_s.items() if took > STEP_S and step != "apply base"}
     assert slow == {}
 

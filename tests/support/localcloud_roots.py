@@ -247,6 +247,7 @@ resource "aws_security_group" "web" {
 
 resource "aws_vpc_security_group_ingress_rule" "web" {
   security_group_id            = aws_security_group.web.id
+  description                  = "From the load balancer"
   referenced_security_group_id = data.aws_security_group.alb.id
   from_port                    = 8080
   to_port                      = 8080

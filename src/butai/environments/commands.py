@@ -134,6 +134,9 @@ def update(
 def destroy(
     name: NameArgument,
     confirm: Annotated[str, typer.Option(metavar="NAME", help="The name again: this cannot come back.")] = "",
+    looked: Annotated[
+        bool, typer.Option("--looked", help="What was left over was looked for: it is not there.")
+    ] = False,
     wait: WaitFlag = True,
     json: JsonFlag = False,
 ) -> None:
@@ -142,7 +145,7 @@ def destroy(
     if not confirm:
         environment = server.get(_path(name), blueprint=_blueprint(name))
         say(f"`{environment['name']}` goes, with its data: {', '.join(environment['urls'].values()) or 'no URL'}.")
-    started = server.post(f"{_path(name)}/destroy", {"confirm": confirm}, blueprint=_blueprint(name))
+    started = server.post(f"{_path(name)}/destroy", {"confirm": confirm, "looked": looked}, blueprint=_blueprint(name))
     _finish(server, started, wait=wait, as_json=json)
 
 
@@ -196,6 +199,10 @@ def _end_lines(environment: Any) -> list[str]:
     if run["error"] and run["error"]["why"]:
         lines.append(run["error"]["why"])
     lines += [f"Look for {each['address']} ({each['type']} {each['id']})." for each in environment["left_over"]]
+    if environment["left_over"]:
+        lines.append(
+            f"Nothing there? `butai env destroy {environment['name']} --confirm {environment['name']} --looked`"
+        )
     if state["next_action"] != "none":
         lines.append(f"hint: `butai env next {environment['name']}` does: {state['next_action'].replace('-', ' ')}")
     return lines

@@ -109,7 +109,7 @@ class EnvironmentJob:
         row = self._row(run.environment_id)
         at = self._blueprints.at_commit(row.blueprint, from_params(run.params).commit)
         if run.kind is RunKind.DESTROY:
-            self._verify_gone(row, at, log)
+            self._verify_gone(row, at, log, looked=bool(run.params.get("looked")))
         else:
             self._wait_ready(row, at, log)
 
@@ -136,10 +136,13 @@ class EnvironmentJob:
             fresh = db.get_one(store.Environment, row.id)
             fresh.health, fresh.health_reason = (Health.NOT_READY if reason else Health.READY), reason
 
-    def _verify_gone(self, row: store.Environment, at: AtCommit, log: RunLog) -> None:
+    def _verify_gone(self, row: store.Environment, at: AtCommit, log: RunLog, *, looked: bool) -> None:
         """Give the leases back only when state and event log both say that nothing is left."""
         document = self._states.read(row.id) or b""
         left = self._left_over(row.id, at)
+        if left and looked:
+            log.say(Step.VERIFY, f"Somebody looked and found nothing of: {', '.join(each.address for each in left)}.")
+            left = []
         with self._database.session() as session:
             fresh = session.get_one(store.Environment, row.id)
             if left or not is_empty(document):
@@ -169,13 +172,14 @@ class EnvironmentJob:
         """Every creation and deletion that this environment's runs ever showed, in order."""
         return [
             Change(
-                each.kind,
-                each.action,
-                each.address,
-                each.detail.get("resource_type", ""),
-                each.detail.get("id_value", ""),
+                event.kind,
+                event.action,
+                event.address,
+                event.detail.get("resource_type", ""),
+                event.detail.get("id_value", ""),
+                run,
             )
-            for each in self._runs.changes_of(environment_id)
+            for run, event in self._runs.changes_of(environment_id)
         ]
 
     def _row(self, environment_id: int) -> store.Environment:

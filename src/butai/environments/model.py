@@ -154,13 +154,14 @@ def _unchanged(run: LastRun, health: Health) -> StateView:
 
 @dataclass(frozen=True)
 class Change:
-    """One line of the event log that tells of a resource: `kind` started, done or failed; `action` create or delete."""
+    """One line of a run's log that tells of a resource: `kind` started, done or failed; `action` create or delete."""
 
     kind: str
     action: str
     address: str
     type: str
     id: str = ""
+    run: int = 0
 
 
 @dataclass(frozen=True)
@@ -172,15 +173,15 @@ class Creation:
     id: str
 
 
-def unresolved(changes: Iterable[Change], known_gone: Iterable[str] = ()) -> list[Creation]:
+def unresolved(changes: Iterable[Change]) -> list[Creation]:
     """Creations without a deletion, over all runs of an environment in order.
 
-    An apply that was killed shows a start without an end: what it made has no id and must be looked for by name.
-    `known_gone`: addresses that earlier look-ups found nothing of.
+    An apply that was killed shows a start without an end: what it made has no id, a later apply makes another one, and
+    the first must be looked for by name.
     """
     open_: dict[tuple[str, str], Creation] = {}
     for change in changes:
-        unnamed = (change.address, "")
+        unnamed = (change.address, f"begun in run {change.run}")
         if change.action == "create" and change.kind == "started":
             open_[unnamed] = Creation(change.address, change.type, "")
         elif change.action == "create" and change.kind == "done":
@@ -191,13 +192,12 @@ def unresolved(changes: Iterable[Change], known_gone: Iterable[str] = ()) -> lis
             open_.pop(unnamed, None)
         elif change.action == "delete" and change.kind == "done":
             _resolve(open_, change)
-    gone = set(known_gone)
-    return [creation for creation in open_.values() if creation.address not in gone]
+    return list(open_.values())
 
 
 def _resolve(open_: dict[tuple[str, str], Creation], deletion: Change) -> None:
-    """A deletion names the id at its start; where it does not, the oldest creation of the address is the one."""
+    """A deletion names the id at its start; where it does not, the oldest named creation of the address is the one."""
     if open_.pop((deletion.address, deletion.id), None) is None:
-        oldest = next((key for key in open_ if key[0] == deletion.address), None)
+        oldest = next((key for key, made in open_.items() if key[0] == deletion.address and made.id), None)
         if oldest:
             open_.pop(oldest)

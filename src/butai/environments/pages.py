@@ -208,9 +208,15 @@ async def update(request: Request, blueprint: str, name: str) -> Response:
 
 
 @router.post("/environments/{blueprint}/{name}/destroy")
-def destroy(request: Request, blueprint: str, name: str, confirm: Annotated[str, Form()] = "") -> Response:
+def destroy(
+    request: Request,
+    blueprint: str,
+    name: str,
+    confirm: Annotated[str, Form()] = "",
+    looked: Annotated[str, Form()] = "",
+) -> Response:
     """Destroy, when the name was typed."""
-    body = DestroyRequest(confirm=confirm.strip())
+    body = DestroyRequest(confirm=confirm.strip(), looked=looked == "on")
     service = environments(request)
     return _do(request, blueprint, name, lambda: service.destroy(name, body, by=api.by(request), blueprint=blueprint))
 

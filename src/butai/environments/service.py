@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -118,7 +119,7 @@ class Environments:
         self._engines.keep(at, row.engine_name, row.engine_version)
         with self._database.session() as session:
             row = self._row(session, name, blueprint)
-            return self._submit(session, row, RunKind.DESTROY, at, wanted, by)
+            return self._submit(session, row, RunKind.DESTROY, at, wanted, by, looked=request.looked)
 
     def next(self, name: str, *, by: str, blueprint: str | None = None) -> Started:
         """Do the one next action that the last run's end proposes: run again, or check what is left and go on."""
@@ -174,11 +175,18 @@ class Environments:
             return store.any_of_blueprint(session, blueprint)
 
     def _submit(
-        self, session: Session, row: store.Environment, kind: RunKind, at: AtCommit, wanted: Wanted, by: str
+        self,
+        session: Session,
+        row: store.Environment,
+        kind: RunKind,
+        at: AtCommit,
+        wanted: Wanted,
+        by: str,
+        **more: Any,
     ) -> Started:
         lent = leases.take_all(session, row.blueprint, row.id, row.name, at.blueprint.pools(), now=self._now())
         values = values_of(at, row.name, wanted, lent)
-        run = self._runs.submit(session, row.id, kind, wanted.as_params(values, at.blueprint.urls), by)
+        run = self._runs.submit(session, row.id, kind, {**wanted.as_params(values, at.blueprint.urls), **more}, by)
         return Started(environment=view(row, run, lent), run=run)
 
     def _wanted_now(self, session: Session, row: store.Environment) -> Wanted:

@@ -110,6 +110,9 @@ class DestroyRequest(BaseModel):
     """Destroying cannot come back: the environment's name is said again."""
 
     confirm: str
+    looked: bool = Field(
+        default=False, description="Somebody looked for what could not be accounted for: it is not there."
+    )
 
 
 class Started(BaseModel):

@@ -107,10 +107,10 @@ class Runs:
             _get(session, run_id)
             return [event_view(event) for event in store.events(session, run_id, after=after, limit=limit)]
 
-    def changes_of(self, environment_id: int) -> list[EventView]:
-        """Creations and deletions in the logs of all runs of an environment, in order."""
+    def changes_of(self, environment_id: int) -> list[tuple[int, EventView]]:
+        """Creations and deletions in the logs of all runs of an environment, in order, each with its run."""
         with self._database.session() as session:
-            return [event_view(event) for event in store.changes(session, environment_id)]
+            return [(event.run_id, event_view(event)) for event in store.changes(session, environment_id)]
 
     def cancel(self, run_id: int) -> RunView:
         """Stop a run: a queued one ends at once, a running one is asked to. Refused when it has ended."""

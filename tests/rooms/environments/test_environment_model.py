@@ -166,6 +166,14 @@ def test_a_start_without_an_end_may_have_made_something() -> None:
     assert unresolved([Change("started", "create", "a", "t"), Change("failed", "create", "a", "t")]) == []
 
 
+def test_what_a_killed_apply_began_is_not_forgotten_when_it_is_made_again() -> None:
+    killed = Change("started", "create", "a", "t", run=1)
+    again = [Change("started", "create", "a", "t", run=2), Change("done", "create", "a", "t", "i-2", run=2)]
+    away = [Change("done", "delete", "a", "t", run=3)]
+    assert unresolved([killed, *again]) == [Creation("a", "t", ""), Creation("a", "t", "i-2")]
+    assert unresolved([killed, *again, *away]) == [Creation("a", "t", "")]
+
+
 def test_a_deletion_that_failed_resolves_nothing() -> None:
     failed = [*made("a"), Change("started", "delete", "a", "t", "i-1"), Change("failed", "delete", "a", "t")]
     assert unresolved(failed) == [Creation("a", "t", "i-1")]

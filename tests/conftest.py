@@ -1,0 +1,44 @@
+"""How the suite is spread over processes: a file is one piece of work, and the longest ones begin first."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# They wait for the provider's own delays most of the time; begun last, they would be waited for alone.
+LONGEST_FIRST = (
+    "test_demo_story",
+    "test_example_roots",
+    "test_worker",
+    "test_localcloud_types",
+    "test_localcloud_runner",
+    "test_command_line",
+    "test_localcloud_kill",
+    "test_run_deaths",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every file its group, and put the long files first."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    name = item.path.stem
+    return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Settings and credentials of whoever runs the tests reach none of them."""
+    for name in [name for name in os.environ if name.startswith(("BUTAI_", "AWS_", "TF_"))]:
+        if name not in ("BUTAI_PROVIDER_MIRROR", "BUTAI_SHOTS"):
+            del os.environ[name]
+    os.environ["BUTAI_DATA"] = str(tmp_path_factory.mktemp("nobody") / "data")
+    os.environ["BUTAI_CACHE"] = str(Path(os.environ["BUTAI_DATA"]).parent / "cache")
