@@ -23,7 +23,9 @@ from support.engine import Engine
 pytestmark = [pytest.mark.xdist_group("example"), pytest.mark.timeout(600)]
 
 NAMES = ("qa-1", "qa-2")
-STEP_S = 60.0
+# A step takes half a minute, nearly all of it the provider's own waiting for Redis. Twice as long is a busy machine; more
+# is a waiter that waits for what does not come.
+STEP_S = 120.0
 ANSWER_S = 30.0
 CALLER = {"caller": "090-1234-5678"}
 
@@ -257,9 +259,9 @@ def test_a_destroy_leaves_what_was_there_before_and_no_more(story: Story) -> Non
     assert all(engine.resources() == [] for engine in (story.base, *story.staging.values()))
 
 
-def test_no_step_takes_long(story: Story) -> None:
+def test_no_step_waits_for_what_does_not_come(story: Story) -> None:
+    slow = {step: took for step, took in story.seen.took_s.items() if took > STEP_S}
     print(story.seen.took_s)
-    slow = {step: took for step, took in story.seen.took_s.items() if took > STEP_S and step != "apply base"}
     assert slow == {}
 
 

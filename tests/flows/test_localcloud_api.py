@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -269,3 +270,23 @@ def test_terraform_hears_at_once_of_what_is_lacking(cloud: Cloud, tmp_path: Path
         engine.apply()
     assert time.monotonic() - begin < 30
     assert {"sqs"} <= {event["service"] for event in cloud.unanswered()}
+
+
+def test_a_port_has_one_listener(cloud: Cloud) -> None:
+    elb, ec2 = cloud.client("elbv2"), cloud.client("ec2")
+    subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"][:2]]
+    balancer = elb.create_load_balancer(Name="one", Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
+    answer = [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}]
+    elb.create_listener(LoadBalancerArn=balancer, Port=free_port(), Protocol="HTTP", DefaultActions=answer)
+    (listener,) = elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"]
+    with pytest.raises(ClientError) as refused:
+        elb.create_listener(LoadBalancerArn=balancer, Port=listener["Port"], Protocol="HTTP", DefaultActions=answer)
+    assert code_of(refused) == "DuplicateListener"
+
+
+def free_port() -> int:
+    """A loopback port that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from butai.assembly import Butai, assemble
@@ -15,19 +16,20 @@ from butai.environments.service import CreateRequest, DestroyRequest, Environmen
 from butai.environments.views import ServiceChoice
 from butai.errors import ButaiError, NotFoundError, RefusedError, WrongUseError
 from butai.leases import service as leases
+from butai.runs.folder import RunFolder
 from butai.runs.model import NextAction, RunEnd
 from butai.settings import Settings
 from butai.terraform.state import summary
-from support.carrying import wait_for
+from support.carrying import has_begun, wait_for
 from support.postgres import PostgresServer, postgres
 from support.tiny_team import TOKEN, TinyTeam, Worker
 
 __all__ = ["postgres"]
 
 
-@pytest.fixture(scope="module")
-def team(tmp_path_factory: pytest.TempPathFactory) -> TinyTeam:
-    return TinyTeam(tmp_path_factory.mktemp("team"))
+@pytest.fixture
+def team(tmp_path: Path) -> TinyTeam:
+    return TinyTeam(tmp_path / "team")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -116,6 +118,45 @@ def test_three_at_once_do_not_disturb_each_other(butai: Butai, worker: Worker) -
         assert len({each.leases[name] for each in made}) == 3
     lineages = {summary(butai.states.read(each.id) or b"").lineage for each in made}
     assert len(lineages) == 3
+
+
+def test_an_update_stays_on_the_blueprints_commit_unless_told(butai: Butai, worker: Worker, team: TinyTeam) -> None:
+    asked = create(butai, "qa-1")
+    settle(butai, asked.id, worker)
+    (team.infra.path / "staging" / "extra.tf").write_text('output "extra" { value = "new" }\n')
+    newest = team.infra.commit({}, "An output more")
+    butai.environments.update("qa-1", UpdateRequest(services={"web": ServiceChoice(branch="blue")}), by="ken")
+    stayed = settle(butai, asked.id, worker)
+    assert stayed.commit == asked.commit and "extra" not in {each.name for each in stayed.outputs}
+    butai.environments.update("qa-1", UpdateRequest(latest=True), by="ken")
+    moved = settle(butai, asked.id, worker)
+    assert moved.commit == newest and "extra" in {each.name for each in moved.outputs}
+    assert moved.services[0].branch == "blue", "and the services stay"
+    butai.environments.update("qa-1", UpdateRequest(commit=asked.commit), by="ken")
+    assert settle(butai, asked.id, worker).commit == asked.commit
+
+
+def test_a_lost_run_is_checked_and_goes_on_and_what_it_began_is_looked_for(butai: Butai, worker: Worker) -> None:
+    asked = create(butai, "qa-1", variables={"sleep_s": "30"})
+    folder = RunFolder(butai.data.run(asked.last_run.id))
+    wait_for(lambda: has_begun(folder, "terraform_data.slow"), seconds=60, why="the slow one is begun")
+    pid = folder.living_engine()
+    assert pid is not None
+    psutil.Process(pid).kill()
+    lost = settle(butai, asked.id, worker)
+    assert (lost.last_run.end, lost.state.next_action) == (RunEnd.LOST, NextAction.CHECK_AND_GO_ON)
+    butai.environments.update("qa-1", UpdateRequest(variables={"sleep_s": "0"}), by="ken")
+    assert settle(butai, asked.id, worker).state.kind is Kind.UP
+
+    # The killed apply may have made something that no state knows: the leases stay until somebody has looked.
+    butai.environments.destroy("qa-1", DestroyRequest(confirm="qa-1"), by="mika")
+    left = settle(butai, asked.id, worker)
+    assert (left.state.kind, left.destroyed_at) == (Kind.WARN, None)
+    assert {each.address for each in left.left_over} >= {"terraform_data.slow"}
+    assert left.leases == asked.leases
+    butai.environments.destroy("qa-1", DestroyRequest(confirm="qa-1", looked=True), by="mika")
+    gone = settle(butai, asked.id, worker)
+    assert gone.destroyed_at is not None and gone.leases == {}
 
 
 def test_what_failed_half_way_is_said_and_can_be_run_again(butai: Butai, worker: Worker) -> None:

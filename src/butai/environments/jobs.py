@@ -92,6 +92,8 @@ class EnvironmentJob:
         wanted = from_params(run.params)
         row.ref, row.commit, row.services, row.variables = wanted.ref, wanted.commit, wanted.services, wanted.variables
         row.lock_file = _lock_file(folder) or row.lock_file
+        # What an earlier destroy left is looked for anew after this one.
+        row.left_over = []
         document = self._states.read_in(session, row.id)
         good = end is RunEnd.SUCCEEDED and run.kind is not RunKind.DESTROY
         row.health, row.health_reason = (Health.WAITING if good else Health.UNKNOWN), ""

@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 import traceback
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.model import OperationNotFoundError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 FAILURE = "LocalCloudFailure"
 _MAX_BODY_BYTES = 16 * 1024 * 1024  # ten times AWS's largest request among these services
+_REMEMBERED = 500
 _OWN_HOSTS = frozenset({HOST, "localhost"})
 
 
@@ -47,18 +50,44 @@ class Gaps:
             file.write(json.dumps(event | {"detail": detail}) + "\n")
 
 
+class Repeats:
+    """Answers to the newest changes, by the id that an SDK gives to a call and keeps when it sends the call again.
+
+    Under load a client now and then loses an answer that was sent, and asks again. Made twice, a creation would leave
+    a thing behind that no state knows of.
+    """
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[tuple[str, Call], Response] = OrderedDict()
+
+    def find(self, identity: str, call: Call) -> Response | None:
+        """The answer that this very call has got before."""
+        return self._answers.get((identity, call))
+
+    def keep(self, identity: str, call: Call, answer: Response) -> None:
+        """Remember the answer of a change that was made."""
+        if identity and call.changes and answer.status_code < 300:
+            self._answers[identity, call] = answer
+            if len(self._answers) > _REMEMBERED:
+                self._answers.popitem(last=False)
+
+
 class Door:
     """WSGI application in front of moto: who may come in, one at a time, and how refusals and failures look."""
 
     def __init__(self, state: CloudState, gaps: Gaps, on_change: Callable[[], None]) -> None:
         self.state, self.gaps, self.on_change = state, gaps, on_change
+        self._repeats = Repeats()
         self.moto: WSGIApplication = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         # Read whole before the lock is taken, so that a slow client holds up nobody.
         request = Request(environ)
         request.max_content_length = _MAX_BODY_BYTES
-        body = request.get_data(parse_form_data=False)
+        try:
+            body = request.get_data(parse_form_data=False)
+        except RequestEntityTooLarge as error:
+            return error_response("json", "RequestEntityTooLarge", str(error), 413)(environ, start_response)
         environ["wsgi.input"] = io.BytesIO(body)
         call = read_call(Request(environ))
         environ["wsgi.input"] = io.BytesIO(body)
@@ -75,13 +104,16 @@ class Door:
         if call.region != self.state.region and call.service not in GLOBAL_SERVICES:
             message = f"The local cloud is the region {self.state.region}; this request is for {call.region}."
             return error_response(call.protocol, "OptInRequired", message, 403)
-        return self._ask_moto(call, environ)
+        return self._ask_moto(call, request.headers.get("Amz-Sdk-Invocation-Id", ""), environ)
 
-    def _ask_moto(self, call: Call, environ: WSGIEnvironment) -> Response:
+    def _ask_moto(self, call: Call, identity: str, environ: WSGIEnvironment) -> Response:
         name = f"{call.service}:{call.action}"
         try:
             with self.state.lock:
+                if repeated := self._repeats.find(identity, call):
+                    return repeated
                 response = Response.from_app(self.moto, environ, buffered=True)
+                self._repeats.keep(identity, call, response)
         except (NotImplementedError, OperationNotFoundError) as error:
             return self._gap(call, call.unknown_action, f"The local cloud has no {name}: {error}")
         except Exception:

@@ -29,10 +29,12 @@ class Desk:
     def _changed(self) -> None:
         self.changes += 1
 
-    def ask(self, service: str, action: str, region: str = REGION, host: str = "127.0.0.1:5000") -> TestResponse:
+    def ask(
+        self, service: str, action: str, region: str = REGION, host: str = "127.0.0.1:5000", identity: str = ""
+    ) -> TestResponse:
         """One request as the SDKs make it: JSON for ECS, a form for the others."""
         scope = f"AWS4-HMAC-SHA256 Credential=test/20260101/{region}/{service}/aws4_request, SignedHeaders=host"
-        headers = {"Authorization": scope, "Host": host}
+        headers = {"Authorization": scope, "Host": host, "Amz-Sdk-Invocation-Id": identity}
         if service == "ecs":
             headers["X-Amz-Target"] = f"AmazonEC2ContainerServiceV20141113.{action}"
             return Client(self.door).post("/", headers=headers, json={"cluster": "c"})
@@ -158,3 +160,35 @@ def test_a_change_that_failed_half_way_asks_for_a_snapshot_too(tmp_path: Path) -
     desk = Desk(tmp_path, broken)
     desk.ask("ecs", "CreateService")
     assert desk.changes == 1
+
+
+class Counter:
+    """Answers with how often it was asked."""
+
+    def __init__(self, status: int = 200) -> None:
+        self.status, self.asked = status, 0
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        self.asked += 1
+        return Response(str(self.asked), self.status, content_type="text/xml")(environ, start_response)
+
+
+def test_a_call_sent_again_gets_the_first_answer_and_is_not_done_twice(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, Counter())
+    assert [desk.ask("ec2", "CreateVpc", identity="a").text for _ in range(3)] == ["1", "1", "1"]
+    assert desk.ask("ec2", "CreateVpc", identity="b").text == "2"
+    assert desk.ask("ec2", "DeleteVpc", identity="b").text == "3"
+
+
+@pytest.mark.parametrize(
+    ("action", "identity", "status"), [("CreateVpc", "", 200), ("DescribeVpcs", "a", 200), ("CreateVpc", "a", 400)]
+)
+def test_everything_else_is_asked_anew(tmp_path: Path, action: str, identity: str, status: int) -> None:
+    desk = Desk(tmp_path, Counter(status))
+    assert [desk.ask("ec2", action, identity=identity).text for _ in range(2)] == ["1", "2"]
+
+
+def test_a_body_beyond_all_measure_is_refused(tmp_path: Path) -> None:
+    client = Client(Desk(tmp_path, fine).door)
+    claimed = {"CONTENT_LENGTH": str(10**9)}
+    assert client.post("/", headers={"Host": "127.0.0.1:1"}, environ_overrides=claimed).status_code == 413

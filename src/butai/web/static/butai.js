@@ -145,7 +145,7 @@ function settle(details) {
 function logLine(line) {
   const { severity, file, line: number, detail } = line.detail;
   const wrong = line.kind === "failed" || severity === "error";
-  const item = make("li", `${line.kind}${wrong ? " wrong" : ""}`);
+  const item = make("li", `is-${line.kind}${wrong ? " is-wrong" : ""}`);
   item.id = `L${line.seq}`;
   const link = make("a");
   link.href = `#${item.id}`;
