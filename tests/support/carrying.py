@@ -78,6 +78,9 @@ class RootJob:
     def after(self, run: RunView, end: RunEnd, log: RunLog) -> None:
         """Nothing follows."""
 
+    def gave_up(self, run: RunView, reason: str) -> None:
+        """Nothing to take note of."""
+
 
 @dataclass(frozen=True)
 class Stage:

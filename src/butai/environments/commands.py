@@ -97,7 +97,7 @@ def logs(
     run = run or server.get(_path(name), blueprint=_blueprint(name))["last_run"]["id"]
     after = 0
     while True:
-        ended = server.get(f"/api/v1/runs/{run}")["status"] == "ended"
+        ended = server.get(f"/api/v1/runs/{run}")["settled_at"] is not None
         events = server.get(f"/api/v1/runs/{run}/events", after=after, limit=5000)
         for event in events:
             after = event["seq"]

@@ -115,6 +115,15 @@ class EnvironmentJob:
         else:
             self._wait_ready(row, at, log)
 
+    def gave_up(self, run: RunView, reason: str) -> None:
+        """What follows an apply could not be looked at: then nobody may think that it is still starting."""
+        with self._database.session() as session:
+            row = session.get_one(store.Environment, run.environment_id)
+            if run.kind is not RunKind.DESTROY:
+                row.health, row.health_reason = Health.NOT_READY, reason
+            elif row.destroyed_at is None:
+                row.left_over = [{"address": "", "type": reason, "id": ""}]
+
     def _wait_ready(self, row: store.Environment, at: AtCommit, log: RunLog) -> None:
         """Bounded: services steady, then the main URL answers. What was not seen in time is said, and nothing is undone."""
         session = session_for(access_of(at))

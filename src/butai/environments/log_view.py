@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from butai.environments.model import Kind
-from butai.runs.model import RunEnd, RunStatus, Step
+from butai.runs.model import RunEnd, Step
 from butai.runs.service import EventView, RunView
 
 # Message ids of the steps' titles.
@@ -41,7 +41,7 @@ def fold(events: Sequence[EventView], run: RunView) -> list[FoldedStep]:
 
 def _step(step: Step, lines: list[EventView], run: RunView, *, is_last: bool) -> FoldedStep:
     failed = any(line.kind == "failed" or line.detail.get("severity") == "error" for line in lines)
-    running = is_last and run.status is not RunStatus.ENDED
+    running = is_last and not run.finished
     unfinished = is_last and run.end not in (None, RunEnd.SUCCEEDED)
     kind = Kind.DOWN if failed or unfinished else Kind.BUSY if running else Kind.UP
     return FoldedStep(step, TITLES[step], kind, open=failed or is_last, lines=lines)

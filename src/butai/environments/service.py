@@ -142,8 +142,10 @@ class Environments:
     def list(self) -> list[EnvironmentView]:
         """Every environment that is not gone."""
         with self._database.session() as session:
-            rows = store.living(session)
-            runs = self._runs.newest_of(session, [row.id for row in rows])
+            runs = self._runs.newest_of(session, [row.id for row in store.living(session)])
+            # Again, after the runs: a run's end and what it changed here are one commit, and no row may be older than its run.
+            session.expire_all()
+            rows = [row for row in store.living(session) if row.id in runs]
             return [view(row, runs[row.id], leases.of(session, row.id)) for row in rows]
 
     def get(self, name: str, *, blueprint: str | None = None) -> EnvironmentView:
@@ -218,6 +220,8 @@ class Environments:
 
     def _view(self, session: Session, row: store.Environment) -> EnvironmentView:
         run = self._runs.newest_of(session, [row.id])[row.id]
+        # Not older than its run: PostgreSQL shows each statement what was committed before it.
+        session.refresh(row)
         return view(row, run, leases.of(session, row.id))
 
     def _row(self, session: Session, name: str, blueprint: str | None) -> store.Environment:

@@ -60,6 +60,9 @@ class Job(Protocol):
     def after(self, run: RunView, end: RunEnd, log: RunLog) -> None:
         """What follows the end (bounded, may be repeated): wait until services are steady, verify a destroy."""
 
+    def gave_up(self, run: RunView, reason: str) -> None:
+        """Take note that `after` could not be done."""
+
 
 class Carrier:
     """Carries out runs on this machine."""
@@ -90,13 +93,21 @@ class Carrier:
     def after_part(self, run_id: int) -> None:
         """What follows the end. A failure here is written to the log and never changes the end."""
         run = self._view(run_id)
-        if run.end is None:
+        if run.end is None or run.settled_at is not None:
             return
-        run_log = RunLog(self._database, run_id, self._now)
+        job, run_log = self._jobs[run.kind], RunLog(self._database, run_id, self._now)
         try:
-            self._jobs[run.kind].after(run, run.end, run_log)
+            job.after(run, run.end, run_log)
         except ButaiError as error:
+            job.gave_up(run, error.what)
             run_log.say(Step.READY, error.what, kind="failed", why=error.why, next=error.next)
+        except Exception:
+            # A fault of Butai's own must not leave an environment that is starting for ever.
+            log.exception("after the run", run=run_id)
+            job.gave_up(run, "Something went wrong inside Butai; the worker's log says what.")
+            run_log.say(Step.READY, "Something went wrong inside Butai; the worker's log says what.", kind="failed")
+        with self._database.session() as session:
+            session.get_one(store.Run, run_id).settled_at = self._now()
 
     def _begin(self, run_id: int) -> RunView:
         with self._database.session() as session:

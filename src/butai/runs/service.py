@@ -29,6 +29,7 @@ class RunView(BaseModel):
     requested_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    settled_at: datetime | None
     cancel_requested: bool
     planned: int
     done: int
@@ -39,8 +40,8 @@ class RunView(BaseModel):
 
     @property
     def finished(self) -> bool:
-        """Whether its end is known."""
-        return self.status is RunStatus.ENDED
+        """Whether its end is known and what followed it is over: its log does not grow any more."""
+        return self.settled_at is not None
 
 
 class EventView(BaseModel):
@@ -117,11 +118,13 @@ class Runs:
         now = self._now()
         with self._database.session() as session:
             queued = update(store.Run).where(store.Run.id == run_id, store.Run.status == RunStatus.QUEUED)
-            session.execute(
-                queued.values(
-                    status=RunStatus.ENDED, end=RunEnd.CANCELLED_BEFORE_CHANGE, ended_at=now, cancel_requested_at=now
-                )
-            )
+            ended = {
+                "status": RunStatus.ENDED,
+                "end": RunEnd.CANCELLED_BEFORE_CHANGE,
+                "ended_at": now,
+                "settled_at": now,
+            }
+            session.execute(queued.values(**ended, cancel_requested_at=now))
             run = _get(session, run_id)
             if run.status == RunStatus.RUNNING:
                 run.cancel_requested_at = run.cancel_requested_at or now
@@ -148,6 +151,7 @@ def view(run: store.Run) -> RunView:
         requested_at=run.requested_at,
         started_at=run.started_at,
         ended_at=run.ended_at,
+        settled_at=run.settled_at,
         cancel_requested=run.cancel_requested_at is not None,
         planned=run.planned,
         done=run.done,

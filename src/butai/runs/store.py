@@ -13,7 +13,10 @@ from butai.runs.model import Counts, RunStatus
 
 
 class Run(Base):
-    """One run. `params` is what was asked for (never a secret); `error` the one JSON shape of errors."""
+    """One run. `ended_at`: its engine's end; `settled_at`: what followed is over too.
+
+    `params` is what was asked for (never a secret); `error` the one JSON shape of errors.
+    """
 
     __tablename__ = "runs"
     __table_args__ = (Index("ix_runs_environment", "environment_id", "id"), Index("ix_runs_status", "status"))
@@ -28,6 +31,7 @@ class Run(Base):
     requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cancel_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     planned: Mapped[int] = mapped_column(default=0)
     done: Mapped[int] = mapped_column(default=0)

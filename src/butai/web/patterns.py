@@ -40,7 +40,7 @@ def example() -> SimpleNamespace:
         why="Names become parts of host names and of AWS names, whose lengths are limited.",
         next="Try `blue-banner`.",
     )
-    return SimpleNamespace(error=error, run=SimpleNamespace(id=128, status="ended"), steps=steps, titles=TITLES)
+    return SimpleNamespace(error=error, run=SimpleNamespace(id=128, settled_at=AT), steps=steps, titles=TITLES)
 
 
 def _line(seq: int, kind: str, message: str, **detail: Any) -> SimpleNamespace:

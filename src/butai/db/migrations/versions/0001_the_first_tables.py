@@ -109,6 +109,7 @@ def upgrade() -> None:
         sa.Column("requested_at", butai.db.base.UtcDateTime(timezone=True), nullable=False),
         sa.Column("started_at", butai.db.base.UtcDateTime(timezone=True), nullable=True),
         sa.Column("ended_at", butai.db.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("settled_at", butai.db.base.UtcDateTime(timezone=True), nullable=True),
         sa.Column("cancel_requested_at", butai.db.base.UtcDateTime(timezone=True), nullable=True),
         sa.Column("planned", sa.Integer(), nullable=False),
         sa.Column("done", sa.Integer(), nullable=False),
