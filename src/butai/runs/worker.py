@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import structlog
 from sqlalchemy.exc import OperationalError
@@ -34,10 +35,14 @@ class Dispatcher:
         return sorted(fresh.values())
 
     def run_until(self, stop: threading.Event) -> None:
-        """Dispatch until told to stop. A database that is away for a while is waited for."""
-        while not stop.wait(LOOK_EVERY_S):
+        """Dispatch until told to stop. A database that is away for a while is waited for.
+
+        The event is looked at and never waited on: a signal handler that sets it would meet a lock that this thread holds.
+        """
+        while not stop.is_set():
             try:
                 self.dispatch()
             except OperationalError as error:
                 log.warning("database away", why=type(error.orig).__name__)
-                stop.wait(1.0)
+                time.sleep(1.0)
+            time.sleep(LOOK_EVERY_S)

@@ -6,9 +6,9 @@ resource "aws_security_group" "services" {
   tags = { Name = "${local.name}-services" }
 }
 
-# Requests and health checks.
 resource "aws_vpc_security_group_ingress_rule" "services_load_balancer" {
   security_group_id            = aws_security_group.services.id
+  description                  = "Requests and health checks"
   referenced_security_group_id = data.aws_security_group.load_balancer.id
   ip_protocol                  = "tcp"
   from_port                    = local.container_port
@@ -34,6 +34,7 @@ resource "aws_security_group" "redis" {
 
 resource "aws_vpc_security_group_ingress_rule" "redis_services" {
   security_group_id            = aws_security_group.redis.id
+  description                  = "Services of the same environment"
   referenced_security_group_id = aws_security_group.services.id
   ip_protocol                  = "tcp"
   from_port                    = 6379
