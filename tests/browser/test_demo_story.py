@@ -191,8 +191,12 @@ def _target_groups(endpoint: str) -> str:
     return " ".join(each["TargetGroupName"] for each in client.describe_target_groups()["TargetGroups"])
 
 
-def test_three_at_once_do_not_disturb_each_other(demo: Demo) -> None:
+def test_three_at_once_do_not_disturb_each_other(
+    demo: Demo, context: BrowserContext, watched: Callable[[BrowserContext], Page]
+) -> None:
     names = ["t-1", "t-2", "t-3"]
+    page = watched(context)
+    page.goto(f"{demo.portal.split('/?')[0]}/environments?q=t-")
     for name in names:
         demo.butai("env", "create", name, "--no-wait")
     deadline = time.monotonic() + 300
@@ -203,6 +207,9 @@ def test_three_at_once_do_not_disturb_each_other(demo: Demo) -> None:
         assert time.monotonic() < deadline
         time.sleep(1)
     assert {each["state"]["kind"] for each in found.values()} == {"up"}, found
+    # The list was open all the time: it shows them without a reload, and keeps its filter.
+    expect(page.locator("#rows .state.up")).to_have_count(3, timeout=20_000)
+    page.close()
     for pool in ("listener_priority", "subdomain", "test_number"):
         assert len({each["leases"][pool] for each in found.values()}) == 3
     for position, name in enumerate(names):

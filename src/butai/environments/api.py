@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import getpass
 import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -41,8 +43,16 @@ def runs(request: Request) -> Runs:
 
 
 def by(request: Request) -> str:
-    """Who asks. One shared user until there is login: the name that the request gives, else a general one."""
-    return request.headers.get("X-Butai-User", "")[:100] or "somebody"
+    """Who asks. One shared user until there is login: the name that the command line gives, else the server's own user."""
+    return request.headers.get("X-Butai-User", "")[:100] or _server_user()
+
+
+@functools.cache
+def _server_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"
 
 
 Service = Annotated[Environments, Depends(environments)]

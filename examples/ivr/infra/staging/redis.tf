@@ -4,7 +4,6 @@ resource "aws_elasticache_cluster" "this" {
   engine_version     = "7.1" # as in production
   node_type          = var.redis_node_type
   num_cache_nodes    = 1
-  port               = 6379
   subnet_group_name  = data.aws_elasticache_subnet_group.shared.name
   security_group_ids = [aws_security_group.redis.id]
 
