@@ -38,6 +38,7 @@ def ensure() -> bool:
 def _from_debian() -> bool:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         return False
+    print("Installing chromium and fonts-noto-cjk with apt-get.")
     apt_install("chromium", "fonts-noto-cjk")
     return executable() is not None
 

@@ -12,10 +12,11 @@ NO_ENGINE = (
     "No terraform and no tofu on PATH: the tests run the real engine. Install one, and where no registry can be "
     "reached name a mirror with hashicorp/aws in BUTAI_PROVIDER_MIRROR."
 )
+NO_REDIS = "No redis-server on PATH: the local cloud is proved with a real one too. On Debian: apt-get install redis-server."
 
 
 def main() -> int:
-    """Install what can be installed; say what is missing."""
+    """Install what can be installed; say what is missing. Missing parts that the tests cannot do without: exit code 1."""
     problems = []
     if not browser.ensure():
         problems.append(browser.MISSING)
@@ -24,7 +25,7 @@ def main() -> int:
     if shutil.which("git") is None:
         problems.append("git is missing: install it (on Debian: apt-get install git).")
     if not _redis():
-        problems.append("redis-server is missing: install it (on Debian: apt-get install redis-server).")
+        problems.append(NO_REDIS)
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0
@@ -35,6 +36,7 @@ def _redis() -> bool:
     if shutil.which("redis-server") or shutil.which("valkey-server"):
         return True
     if os.geteuid() == 0 and shutil.which("apt-get"):
+        print("Installing redis-server with apt-get.")
         browser.apt_install("redis-server")
     return shutil.which("redis-server") is not None
 
