@@ -12,7 +12,9 @@ NO_ENGINE = (
     "No terraform and no tofu on PATH: the tests run the real engine. Install one, and where no registry can be "
     "reached name a mirror with hashicorp/aws in BUTAI_PROVIDER_MIRROR."
 )
-NO_REDIS = "No redis-server on PATH: the local cloud is proved with a real one too. On Debian: apt-get install redis-server."
+NO_REDIS = (
+    "No redis-server on PATH: the local cloud is proved with a real one too. On Debian: apt-get install redis-server."
+)
 
 
 def main() -> int:
