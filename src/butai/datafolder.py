@@ -7,10 +7,13 @@ import json
 import os
 import secrets
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 from butai.errors import MissingPartError, RefusedError
+
+LOOKS, LOOK_S = 10, 0.05
 
 
 class FolderLock:
@@ -34,6 +37,14 @@ class FolderLock:
         self._handle.write(str(os.getpid()))
         self._handle.flush()
         return True
+
+    def take_soon(self) -> bool:
+        """Take it within half a second: somebody who only looks whether it is held has it for a moment."""
+        for _ in range(LOOKS):
+            if self.try_take():
+                return True
+            time.sleep(LOOK_S)
+        return False
 
     def holder(self) -> str:
         """Process id that the present holder wrote, or an empty text."""
@@ -87,7 +98,7 @@ class DataFolder:
     def lock(self, name: str) -> FolderLock:
         """A lock of this folder, taken; refused when another process holds it."""
         lock = FolderLock(self.path / f"{name}.lock")
-        if not lock.try_take():
+        if not lock.take_soon():
             holder = lock.holder()
             lock.release()
             raise RefusedError(
@@ -97,6 +108,14 @@ class DataFolder:
                 code="data-folder-in-use",
             )
         return lock
+
+    def is_held(self, name: str) -> bool:
+        """Whether a process holds this lock."""
+        lock = FolderLock(self.path / f"{name}.lock")
+        try:
+            return not lock.try_take()
+        finally:
+            lock.release()
 
     def cli_secret(self) -> str:
         """The command line's key, made on first use."""

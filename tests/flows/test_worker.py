@@ -254,3 +254,9 @@ def test_a_second_worker_on_the_same_data_folder_is_refused(worker: Worker, sett
     assert second.process.wait(30) == 3
     assert "already works on" in second.log.read_text()
     assert "Traceback" not in second.log.read_text()
+
+
+def test_without_a_worker_the_page_says_so(butai: Butai) -> None:
+    create(butai, "qa-1")
+    assert "butai worker" in butai.environments.get("qa-1").state.reason
+    assert "butai worker" in butai.environments.list()[0].state.reason

@@ -61,6 +61,7 @@ class EnvironmentJob:
         wanted = from_params(run.params)
         at = self._blueprints.at_commit(row.blueprint, wanted.commit)
         engine = self._engines.keep(at, row.engine_name, row.engine_version)
+        self._record_version(row.id, engine.version)
         log.say(Step.EXPORT, f"Export {row.blueprint} at {wanted.commit[:7]}")
         self._blueprints.export(row.blueprint, wanted.commit, folder.tree)
         root = folder.tree / at.root_path
@@ -192,6 +193,11 @@ class EnvironmentJob:
             )
             for run, event in self._runs.changes_of(environment_id)
         ]
+
+    def _record_version(self, environment_id: int, version: str) -> None:
+        """From here on an older engine may not read the state any more."""
+        with self._database.session() as session:
+            session.get_one(store.Environment, environment_id).engine_version = version
 
     def _row(self, environment_id: int) -> store.Environment:
         with self._database.session() as session:

@@ -146,7 +146,8 @@ class Environments:
             # Again, after the runs: a run's end and what it changed here are one commit, and no row may be older than its run.
             session.expire_all()
             rows = [row for row in store.living(session) if row.id in runs]
-            return [view(row, runs[row.id], leases.of(session, row.id)) for row in rows]
+            worker = self._data.is_held("worker")
+            return [view(row, runs[row.id], leases.of(session, row.id), worker=worker) for row in rows]
 
     def get(self, name: str, *, blueprint: str | None = None) -> EnvironmentView:
         """One living environment by name, or by `BLUEPRINT/NAME`."""
@@ -222,7 +223,7 @@ class Environments:
         run = self._runs.newest_of(session, [row.id])[row.id]
         # Not older than its run: PostgreSQL shows each statement what was committed before it.
         session.refresh(row)
-        return view(row, run, leases.of(session, row.id))
+        return view(row, run, leases.of(session, row.id), worker=self._data.is_held("worker"))
 
     def _row(self, session: Session, name: str, blueprint: str | None) -> store.Environment:
         if blueprint is None and "/" in name:

@@ -122,17 +122,24 @@ class Started(BaseModel):
     run: RunView
 
 
-def state_shape(row: Environment, run: RunView) -> StateShape:
-    """The headline state of a row with its newest run."""
+NO_WORKER = "No worker runs on this data folder: start one with `butai worker`."
+
+
+def state_shape(row: Environment, run: RunView, *, worker: bool = True) -> StateShape:
+    """The headline state of a row with its newest run. `worker`: whether one is there to take a queued run."""
     gone, left_over = row.destroyed_at is not None, bool(row.left_over)
     state = state_of(LastRun(run.kind, run.status, run.end), Health(row.health), gone=gone, left_over=left_over)
-    return StateShape(kind=state.kind, word=state.word, next_action=state.next_action, reason=_reason(state, row, run))
+    return StateShape(
+        kind=state.kind, word=state.word, next_action=state.next_action, reason=_reason(state, row, run, worker)
+    )
 
 
-def _reason(state: StateView, row: Environment, run: RunView) -> str:
+def _reason(state: StateView, row: Environment, run: RunView, worker: bool) -> str:
     """One sentence why, where something is going on or wrong."""
     if state.kind in (Kind.UP, Kind.OFF):
         return ""
+    if run.end is None and not worker:
+        return NO_WORKER
     if run.error:
         return str(run.error["what"])
     if state.kind is Kind.BUSY and run.end is None:
@@ -140,7 +147,7 @@ def _reason(state: StateView, row: Environment, run: RunView) -> str:
     return row.health_reason
 
 
-def view(row: Environment, run: RunView, leases: Mapping[str, str]) -> EnvironmentView:
+def view(row: Environment, run: RunView, leases: Mapping[str, str], *, worker: bool = True) -> EnvironmentView:
     """A row as others see it."""
     return EnvironmentView(
         id=row.id,
@@ -150,7 +157,7 @@ def view(row: Environment, run: RunView, leases: Mapping[str, str]) -> Environme
         purpose=row.purpose,
         created_at=row.created_at,
         destroyed_at=row.destroyed_at,
-        state=state_shape(row, run),
+        state=state_shape(row, run, worker=worker),
         urls=row.urls,
         services=[_service(name, each) for name, each in row.services.items()],
         outputs=[OutputShape(**each) for each in row.outputs],

@@ -39,7 +39,7 @@ DATABASE, STATE_KEY = "BUTAI_DATABASE", "BUTAI_STATE_KEY"
 def main(folder: RunFolder) -> int:
     """Do the work of one folder, once. A second supervisor, or one that comes after the end, does nothing."""
     lock = FolderLock(folder.lock_path)
-    if not _take(lock) or folder.read_end() is not None:
+    if not lock.take_soon() or folder.read_end() is not None:
         return 0
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -55,15 +55,6 @@ def main(folder: RunFolder) -> int:
         end = replace(end, lock_released=released)
         folder.write_end(_rescue_state(states, folder, work, end))
     return 0
-
-
-def _take(lock: FolderLock) -> bool:
-    """Take the lock; a worker that only looks whether somebody holds it has it for a moment."""
-    for _ in range(20):
-        if lock.try_take():
-            return True
-        time.sleep(LOOK_EVERY_S)
-    return False
 
 
 @contextlib.contextmanager
