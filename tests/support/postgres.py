@@ -86,7 +86,7 @@ def packaged() -> list[Path]:
 def start(programs: Path | None = None) -> PostgresServer:
     """Start a server in a new folder of its own. `programs` is a folder with `initdb` and `postgres`."""
     # Not pytest's own folder: the server's user must be able to walk to it, and a socket's path may have 107 bytes.
-    folder = Path(tempfile.mkdtemp(prefix="butai-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="butai-pg-", dir=_open_to_all()))
     programs = programs or binaries()
     options: dict[str, Any] = {"cwd": folder, "env": {"PATH": os.environ["PATH"], "LC_ALL": "C"}}
     if os.geteuid() == 0:
@@ -103,6 +103,15 @@ def start(programs: Path | None = None) -> PostgresServer:
     server = PostgresServer(folder, process)
     _wait_until_it_answers(server)
     return server
+
+
+def _open_to_all() -> Path:
+    """A folder for temporary files that the server's user can walk to: root's own may be closed to everybody else."""
+    candidates = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]  # noqa: S108
+    for folder in candidates:
+        if all(each.stat().st_mode & 0o001 for each in (folder, *folder.resolve().parents)):
+            return folder
+    raise RuntimeError(f"no folder for temporary files is open to every user: {', '.join(map(str, candidates))}")
 
 
 def _wait_until_it_answers(server: PostgresServer) -> None:
