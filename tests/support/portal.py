@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,15 @@ class Portal:
             self._server.should_exit = True
             self._thread.join(START_S)
             assert not self._thread.is_alive(), "the portal did not stop"
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Nobody listens while the block runs."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
 
     def add_environment(self, name: str, **more: Any) -> int:
         """An environment of the team's blueprint; its id."""

@@ -107,7 +107,7 @@ def start(programs: Path | None = None) -> PostgresServer:
 
 def _open_to_all() -> Path:
     """A folder for temporary files that the server's user can walk to: root's own may be closed to everybody else."""
-    candidates = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]  # noqa: S108
+    candidates = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]
     for folder in candidates:
         if all(each.stat().st_mode & 0o001 for each in (folder, *folder.resolve().parents)):
             return folder
