@@ -68,7 +68,9 @@ class Progress:
         waits = self.waiting_for
         if waits is None:
             return ""
-        return f"{_VERBS.get(waits.action, waits.action)} {waits.address}, {waits.elapsed_s} s"
+        # The engine says how long only every ten seconds; "0 s" for that long would not be true.
+        elapsed = f", {waits.elapsed_s} s" if waits.elapsed_s else ""
+        return f"{_VERBS.get(waits.action, waits.action)} {waits.address}{elapsed}"
 
     def _ended(self, event: EngineEvent) -> Progress:
         done = self.done + (event.is_change and event.kind == "done")
