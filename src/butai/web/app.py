@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from butai import __version__
 from butai.assembly import Butai
 from butai.errors import ButaiError, NotFoundError, WrongUseError
+from butai.web.faults import Faults
 from butai.web.guard import Guard, cookie_name, hosts
 from butai.web.patterns import example
 from butai.web.render import TEMPLATES, Pages, pages_of, wants_json
@@ -43,6 +44,7 @@ def create_app(butai: Butai, rooms: tuple[Room, ...], sign_in: SignIn, port: int
     _own_routes(app, rooms[0].path)
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
+    app.add_middleware(Faults, answer=_on_unexpected)
     app.add_middleware(Guard, sign_in=sign_in, hosts=hosts(port), cookie=cookie_name(port), answer=_answer_outside(app))
     return app
 
@@ -75,8 +77,11 @@ def _show(request: Request, error: ButaiError) -> Response:
     """An error in the shape that the asker reads: JSON, or a page."""
     if wants_json(request):
         return JSONResponse(error.as_json(), status_code=error.status)
-    name = "sign_in.html" if error.status == 401 else "error.html"
-    return pages_of(request).html(request, name, status=error.status, error=error)
+    if error.status == 401:
+        # A link on another site comes without the strict cookie; the same address, asked from here, comes with it.
+        again = str(request.url) if request.headers.get("sec-fetch-site") == "cross-site" else ""
+        return pages_of(request).html(request, "sign_in.html", status=401, again=again)
+    return pages_of(request).html(request, "error.html", status=error.status, error=error)
 
 
 def _answer_outside(app: FastAPI) -> Any:
@@ -112,14 +117,14 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     return _show(request, shown)
 
 
-async def _on_unexpected(request: Request, error: Exception) -> Response:
+def _on_unexpected(request: Request, error: Exception) -> Response:
     """A fault of Butai's own: the page gives a number, the log the reason."""
     number = secrets.token_hex(4)
     log.error("unexpected", incident=number, path=request.url.path, exc_info=error)
     shown = ButaiError(
         "Something went wrong inside Butai.",
-        why=f"Incident {number}; the server's log says more. Nothing was changed by this page.",
-        next="Try again; report it with the number if it happens again.",
+        why=f"Incident {number}; the server's log says more.",
+        next="Look what was done and try again; report it with the number if it happens again.",
         code="unexpected",
     )
     return _show(request, shown)
@@ -129,5 +134,4 @@ _HANDLERS: dict[Any, Any] = {
     ButaiError: _on_butai_error,
     RequestValidationError: _on_validation_error,
     HTTPException: _on_http_error,
-    Exception: _on_unexpected,
 }

@@ -163,12 +163,12 @@ def _replay(body: bytes) -> Receive:
 
 def _with_headers(send: Send, path: str) -> Send:
     extra = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-    if not path.startswith(OPEN_PATHS):
-        extra.append((b"cache-control", b"no-store"))
+    # Scripts and sheets are asked for again each time (304 mostly): after an upgrade they must fit the pages.
+    extra.append((b"cache-control", b"no-cache" if path.startswith(OPEN_PATHS) else b"no-store"))
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            kept = [pair for pair in message["headers"] if pair[0] != b"cache-control" or path.startswith(OPEN_PATHS)]
+            kept = [pair for pair in message["headers"] if pair[0] != b"cache-control"]
             message = {**message, "headers": [*kept, *extra]}
         await send(message)
 

@@ -14,7 +14,8 @@ from starlette.responses import HTMLResponse
 
 from butai.terraform.text import plain
 from butai.web.room import Room
-from butai.web.texts import LANGUAGE_COOKIE, LANGUAGES, age, choose_language, local_time, translations, zone_of
+from butai.web.texts import LANGUAGE_COOKIE, LANGUAGES, choose_language, translations
+from butai.web.times import age, clock_time, full_time, iso_time, local_time, zone_name, zone_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -31,11 +32,16 @@ class Pages:
     def html(self, request: Request, name: str, *, status: int = 200, **context: Any) -> HTMLResponse:
         """A page (or a part of one) in the asker's language."""
         language = language_of(request)
+        query = f"?{request.url.query}" if request.url.query else ""
         frame = {
             "rooms": self._groups(),
             "language": language,
             "languages": LANGUAGES,
             "path": request.url.path,
+            # Where a switch of the language leads back to: a page, never the address of a form that was sent.
+            "back": request.url.path + query if request.method == "GET" else "/",
+            "searched": request.query_params.get("q", ""),
+            "zone": zone_name(self._zone),
             "token": getattr(request.state, "form_token", ""),
         }
         template = self._environments[language].get_template(name)
@@ -54,6 +60,9 @@ class Pages:
         )
         environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
         environment.filters["localtime"] = lambda at: local_time(at, self._zone, language)
+        environment.filters["fulltime"] = lambda at: full_time(at, self._zone, language)
+        environment.filters["clock"] = lambda at: clock_time(at, self._zone)
+        environment.filters["iso"] = iso_time
         environment.filters["age"] = lambda at: age(at, datetime.now(UTC), language)
         return environment
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import functools
 import io
-from datetime import UTC, datetime, tzinfo
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from babel import negotiate_locale
-from babel.dates import format_datetime, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -46,22 +43,3 @@ def choose_language(cookie: str, accept_language: str) -> str:
     names = [tag for _, tag in sorted(wanted, key=lambda pair: -pair[0])]
     found = negotiate_locale([*names, *[name.split("_")[0] for name in names]], list(LANGUAGES))
     return found or "en"
-
-
-def local_time(at: datetime, zone: tzinfo, language: str) -> str:
-    """A point in time in the team's zone, such as `22 Nov 10:41`."""
-    pattern = "M/d HH:mm" if language == "ja" else "d MMM HH:mm"
-    return format_datetime(at.astimezone(zone), pattern, locale=language)
-
-
-def age(at: datetime, now: datetime, language: str) -> str:
-    """How long ago, roughly: `12 minutes ago`."""
-    return format_timedelta(at - now, add_direction=True, locale=language)
-
-
-def zone_of(name: str) -> tzinfo:
-    """The team's zone by name; UTC when there is none of that name."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return UTC
