@@ -33,7 +33,15 @@ def run(settings: Settings) -> None:
     sign_in = SignIn(butai.data)
     app = create_app(butai, ROOMS, sign_in, port)
     server = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="off")
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=2,
+            lifespan="off",
+        )
     )
     butai.data.cli_secret()
     write_json(butai.data.server_file, {"url": url, "pid": os.getpid()})

@@ -258,6 +258,25 @@ def test_whoever_types_fast_gets_the_branch_that_was_typed(portal: Portal, page:
     assert page.locator("select[name='service.web']").input_value() == "faster-menu"
 
 
+def test_the_list_of_branches_does_not_change_under_the_mouse(portal: Portal, page: Page) -> None:
+    """The page of an environment comes without branches: they are shown when they are all there."""
+    page.route("**/branches?**search=**", answer_late)
+    page.goto(f"{portal.url}/environments/tiny/stands")
+    web = page.get_by_role("combobox", name="Branch for web")
+    web.click()
+    expect(page.get_by_role("listbox")).to_be_hidden()
+    # In a hurry, Enter neither sends the form nor chooses something.
+    web.fill("blue-b")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("option").first).to_be_visible()
+    assert page.url.endswith("/stands")
+    page.get_by_role("option", name="blue-banner", exact=True).click()
+    expect(web).to_have_value("blue-banner")
+    web.fill("stay")
+    page.get_by_role("option", name="stay", exact=True).click()
+    expect(web).to_have_value("stay")
+
+
 def test_a_commit_and_escape(portal: Portal, page: Page) -> None:
     page.goto(f"{portal.url}/environments/new")
     web = page.get_by_role("combobox", name="web")

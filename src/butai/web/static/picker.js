@@ -12,6 +12,7 @@ export class Picker {
     this.known = [...select.options].map((option) => ({ ...option.dataset, name: option.value, label: option.text }));
     this.shown = [];
     this.at = -1;
+    this.isOpen = false;
     this.build();
     this.reset();
     this.listen();
@@ -39,7 +40,7 @@ export class Picker {
 
   listen() {
     this.input.addEventListener("focus", () => { this.input.select(); this.search(""); });
-    this.input.addEventListener("click", () => { if (this.list.hidden) this.search(""); });
+    this.input.addEventListener("click", () => { if (!this.isOpen) this.search(""); });
     this.input.addEventListener("input", () => this.search(this.input.value));
     this.input.addEventListener("blur", () => this.leave());
     this.input.addEventListener("keydown", (event) => this.key(event));
@@ -48,27 +49,34 @@ export class Picker {
   key(event) {
     const moves = { ArrowDown: 1, ArrowUp: -1 };
     if (event.key in moves) this.move(moves[event.key]);
-    else if (event.key === "Enter" && !this.list.hidden) this.take(this.shown[this.at] ?? this.exact() ?? null);
-    else if (event.key === "Escape" && !this.list.hidden) this.close();
+    else if (event.key === "Enter" && this.isOpen) this.take(this.shown[this.at] ?? this.exact() ?? null);
+    else if (event.key === "Escape" && this.isOpen) this.close();
     else return;
     event.preventDefault();
   }
 
-  // What is known here is shown at once, so that nobody who types fast gets another branch; the server's answer follows.
+  // What is known is shown at once, so that nobody who types fast gets another branch; the server's answer follows.
+  // A select that came with a few names only shows nothing before the answer: a list must not change under the mouse.
   search(words) {
     this.words = words;
-    this.open(this.known.filter((each) => matches(each, words)));
+    this.isOpen = true;
+    const { source } = this.select.dataset;
+    if (!source || this.known.some((each) => each.commit)) this.open(this.matching(words));
     clearTimeout(this.waiting);
-    if (this.select.dataset.source) this.waiting = setTimeout(() => this.ask(words), words ? ASK_AFTER_MS : 0);
+    if (source) this.waiting = setTimeout(() => this.ask(source, words), words ? ASK_AFTER_MS : 0);
   }
 
-  async ask(words) {
-    const answer = await fetch(`${this.select.dataset.source}&search=${encodeURIComponent(words)}`).catch(() => null);
-    if (!answer?.ok) return;
-    const found = (await answer.json()).map((branch) => ({ ...branch, commit: branch.commit.slice(0, 7), when: branch.committed_at }));
-    if (words !== this.words || this.list.hidden) return;
-    const first = this.known.filter((each) => !each.name && matches(each, words));
-    this.open([...first, ...found], this.shown[this.at]?.name);
+  async ask(source, words) {
+    const answer = await fetch(`${source}&search=${encodeURIComponent(words)}`).catch(() => null);
+    const found = answer?.ok ? (await answer.json()).map(branchOf) : null;
+    if (found && !words) this.known = [...this.known.filter((each) => !each.name), ...found];
+    if (words !== this.words || !this.isOpen) return;
+    const none = this.matching(words).filter((each) => !each.name);
+    this.open(found ? [...none, ...found] : this.matching(words), this.shown[this.at]?.name);
+  }
+
+  matching(words) {
+    return this.known.filter((each) => matches(each, words));
   }
 
   open(options, chosen) {
@@ -87,12 +95,14 @@ export class Picker {
     item.append(make("b", "", option.name || option.label));
     const details = { mono: option.commit, author: option.author, subject: option.subject, age: age(option.when) };
     for (const [name, text] of Object.entries(details)) if (text) item.append(make("span", name, text));
+    item.setAttribute("aria-label", option.name || option.label);
+    item.setAttribute("aria-description", Object.values(details).filter(Boolean).join(", "));
     item.addEventListener("mousedown", (event) => { event.preventDefault(); this.take(option); });
     return item;
   }
 
   move(step) {
-    if (this.list.hidden) this.search("");
+    if (!this.isOpen) this.search("");
     if (this.shown.length) this.mark(Math.max(0, Math.min(this.shown.length - 1, this.at + step)));
   }
 
@@ -118,13 +128,15 @@ export class Picker {
 
   // A name that was typed in full counts, though nothing was chosen from the list.
   leave() {
-    if (this.list.hidden) return;
+    if (!this.isOpen) return;
     if (this.exact()) this.take(this.exact());
     else this.close();
   }
 
   close() {
     clearTimeout(this.waiting);
+    this.isOpen = false;
+    this.shown = [];
     this.list.hidden = true;
     this.input.setAttribute("aria-expanded", "false");
     this.mark(-1);
@@ -133,6 +145,8 @@ export class Picker {
 
   reset() { this.input.value = this.select.value || this.select.selectedOptions[0]?.text || ""; }
 }
+
+const branchOf = (found) => ({ ...found, commit: found.commit.slice(0, 7), when: found.committed_at });
 
 // The rule of the server's search: every word, in name, author, message or commit.
 function matches(option, words) {
