@@ -16,7 +16,7 @@ demo: $(VENV)/.run ## Set everything up, then run the demo: a local cloud, a tea
 
 test: $(VENV)/.dev check ## Set everything up, then run all checks and tests
 	$(BIN)/python -m tools.test_setup
-	$(BIN)/python -m pytest -n 3 --dist loadgroup --cov --cov-report=term:skip-covered $(TEST_FLAGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered $(TEST_FLAGS)
 	$(BIN)/python -m tools.model_coverage
 
 check: $(VENV)/.dev ## Lint and types, without the tests

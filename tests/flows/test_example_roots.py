@@ -20,7 +20,7 @@ from butai.localcloud.tasks import free_port
 from support.cloud import Cloud, running_cloud
 from support.engine import Engine
 
-pytestmark = [pytest.mark.xdist_group("example"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.timeout(600)]
 
 NAMES = ("qa-1", "qa-2")
 # A step takes up to 80 seconds, nearly all of it the provider's own waiting: 60 for a load balancer, 30 for a Redis.
