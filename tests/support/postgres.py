@@ -92,6 +92,10 @@ def start(programs: Path | None = None) -> PostgresServer:
     if os.geteuid() == 0:
         # PostgreSQL refuses to run as root.
         nobody = pwd.getpwnam("nobody")
+        if not _is_open_to_all(programs):
+            # A package in root's own folders: its user gets a copy of the whole installation.
+            shutil.copytree(programs.parent, folder / "install", symlinks=True)
+            programs = folder / "install" / programs.name
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
         options |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     data = folder / "data"
@@ -109,9 +113,13 @@ def _open_to_all() -> Path:
     """A folder for temporary files that the server's user can walk to: root's own may be closed to everybody else."""
     candidates = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]
     for folder in candidates:
-        if all(each.stat().st_mode & 0o001 for each in (folder, *folder.resolve().parents)):
+        if _is_open_to_all(folder):
             return folder
     raise RuntimeError(f"no folder for temporary files is open to every user: {', '.join(map(str, candidates))}")
+
+
+def _is_open_to_all(folder: Path) -> bool:
+    return all(each.stat().st_mode & 0o001 for each in (folder, *folder.resolve().parents))
 
 
 def _wait_until_it_answers(server: PostgresServer) -> None:
