@@ -93,9 +93,7 @@ def start(programs: Path | None = None) -> PostgresServer:
         # PostgreSQL refuses to run as root.
         nobody = pwd.getpwnam("nobody")
         if not _is_open_to_all(programs):
-            # A package in root's own folders: its user gets a copy of the whole installation.
-            shutil.copytree(programs.parent, folder / "install", symlinks=True)
-            programs = folder / "install" / programs.name
+            programs = _copied(programs, folder / "install")
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
         options |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     data = folder / "data"
@@ -116,6 +114,15 @@ def _open_to_all() -> Path:
         if _is_open_to_all(folder):
             return folder
     raise RuntimeError(f"no folder for temporary files is open to every user: {', '.join(map(str, candidates))}")
+
+
+def _copied(programs: Path, target: Path) -> Path:
+    """The packaged installation in a folder that the server's user may enter, with its libraries where it looks for them."""
+    package = programs.parents[1]
+    for part in (programs.parent, package.with_name(f"{package.name}.libs")):
+        if part.is_dir():
+            shutil.copytree(part, target / part.relative_to(package.parent), symlinks=True)
+    return target / programs.relative_to(package.parent)
 
 
 def _is_open_to_all(folder: Path) -> bool:
