@@ -2,8 +2,9 @@
 
     make bench-create            # prints one JSON object last; writes benchmarks/results/create.json
 
-Both sides run on the same local cloud, one after the other in turn, and are timed until everything is made and `web` answers
-200 (it answers before Redis is there: a side that returned then would look faster than it is). It also
+Both sides run on the same local cloud, one after the other in turn, and are timed until the apply is over, every service is
+steady and `web` answers 200 (it answers before Redis is there: a side that returned then would look faster than it is, and
+the bare engine returns before the services that need Redis have started). It also
 reports how long the first `make demo` of a fresh clone takes until both addresses answer, and a second start.
 """
 
@@ -24,8 +25,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import httpx
 
+from butai.aws.ecs import ServiceRef, look
 from butai.blueprints.service import parse
 from butai.demo.base import cloud_environment
 from butai.terraform import commands
@@ -78,12 +81,28 @@ class Stage:
         self.clone, self.data = clone, data
         ports = json.loads((data / "ports.json").read_text())
         self.listener = ports["listener"]
-        self.environ = cloud_environment(f"http://127.0.0.1:{ports['cloud']}", "ap-northeast-1")
+        cloud = f"http://127.0.0.1:{ports['cloud']}"
+        self.environ = cloud_environment(cloud, "ap-northeast-1")
+        os.environ.update(self.environ)
+        self._aws = boto3.Session(region_name="ap-northeast-1")
 
     def butai(self, *argv: str) -> None:
         """A command of the clone's own `butai`."""
         command = [str(self.clone / ".venv" / "bin" / "butai"), "--data", str(self.data / "butai"), *argv]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def answers(self, name: str) -> bool:
+        """Whether the environment's pages answer 200."""
+        url, headers = f"http://127.0.0.1:{self.listener}/", {"Host": f"{name}.ivr.localhost:{self.listener}"}
+        try:
+            return httpx.get(url, headers=headers, timeout=5, trust_env=False).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def is_steady(self, name: str) -> bool:
+        """Whether ECS says that each of the three services has finished its roll-out."""
+        services = [ServiceRef("ivr-shared", f"ivr-{name}-{each}") for each in ("web", "api", "worker")]
+        return all(state.steady for state in look(self._aws, services))
 
 
 @contextmanager
@@ -125,20 +144,14 @@ def rounds(stage: Stage) -> tuple[list[float], list[float]]:
 
 
 def timed(work: Callable[[], None], stage: Stage, name: str) -> float:
-    """Seconds from the start of the work until the environment's pages answer 200."""
+    """Seconds from the start of the work until the environment's services are steady and its pages answer 200."""
     began = time.monotonic()
     work()
-    headers = {"Host": f"{name}.ivr.localhost:{stage.listener}"}
-    while True:
-        try:
-            answer = httpx.get(f"http://127.0.0.1:{stage.listener}/", headers=headers, timeout=5, trust_env=False)
-            if answer.status_code == 200:
-                return time.monotonic() - began
-        except httpx.HTTPError:
-            pass
+    while not (stage.answers(name) and stage.is_steady(name)):
         if time.monotonic() - began > 600:
             raise SystemExit(f"{name} never answered")
         time.sleep(0.1)
+    return time.monotonic() - began
 
 
 class Bare:
