@@ -43,7 +43,7 @@ class Butai:
     def carrier(self) -> Carrier:
         """What a worker carries runs out with."""
         job = EnvironmentJob(self.database, self.blueprints, self.engines, self.states, self.runs, os.environ, now)
-        return Carrier(self.database, self.data, dict.fromkeys(RunKind, job), now)
+        return Carrier(self.database, self.data, self.states, dict.fromkeys(RunKind, job), now)
 
 
 def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Butai:

@@ -36,7 +36,12 @@ class Settings(BaseSettings):
     concurrency: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
-        description="Runs at once, in all (default: number of cores).",
+        description="Runs at once on this worker (default: number of cores).",
+    )
+    max_runs: int = Field(default=0, ge=0, description="Runs at once in all, over all workers; 0 for no limit.")
+    labels: dict[str, str] = Field(
+        default_factory=dict,
+        description='Labels of this worker that blueprints can ask for, as JSON: {"account": "dev"}.',
     )
     provider_mirror: Path | None = Field(default=None, description="Filesystem mirror with providers for the engine.")
     tofu_base_url: str = Field(

@@ -10,12 +10,10 @@ import threading
 
 import structlog
 
-from butai.assembly import assemble
-from butai.runs.executor import Executor
-from butai.runs.worker import Dispatcher
+from butai.assembly import assemble, now
+from butai.runs import workers
+from butai.runs.executor import Executor, Terms
 from butai.settings import Settings
-
-EXECUTOR_ID = "worker"
 
 log = structlog.get_logger()
 
@@ -23,17 +21,14 @@ log = structlog.get_logger()
 def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT. Refused when another worker has this data folder."""
     butai = assemble(settings)
-    # One worker for a data folder: two under one executor id would carry a run out twice. Held until the process ends.
+    # One worker for a data folder: two under one id would carry a run out twice. Held until the process ends.
     lock = butai.data.lock("worker")
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    executor = Executor(
-        settings.database_url, butai.carrier(), executor_id=EXECUTOR_ID, concurrency=settings.concurrency
-    )
-    executor.start()
-    log.info("worker ready", data=str(butai.data.path), concurrency=settings.concurrency)
-    Dispatcher(butai.database, executor).run_until(stop)
+    terms = Terms(workers.identity(butai.data.path), settings.concurrency, settings.max_runs, settings.labels)
+    log.info("worker ready", data=str(butai.data.path), worker=terms.worker_id, concurrency=terms.slots)
+    Executor(butai.database, butai.carrier(), terms, now).run_until(stop)
     lock.release()
     log.info("worker stops; engines go on under their supervisors")
     # Threads that follow a run would keep the process alive; what they follow is in files and is found again.

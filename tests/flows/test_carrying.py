@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from butai.errors import RefusedError
 from butai.runs.model import RunEnd, RunKind
+from butai.runs.store import RunClaim
 from butai.states.model import Lock
 from butai.terraform.state import summary
 from support.carrying import QUICK, RootJob, Stage, has_begun, now, slow, stage, wait_for
@@ -86,7 +87,7 @@ def test_no_secret_of_the_run_is_on_disk_or_on_a_command_line(there: Stage, envi
         wait_for(lambda: has_begun(folder, SLOW), why="the apply begins")
         pid = folder.living_engine()
         assert pid is not None
-        process = psutil.Process(pid)
+        process = pid
         seen.append(process.environ()["TF_HTTP_PASSWORD"])
         lines = [*process.cmdline(), *(process.parent() or process).cmdline()]
         assert not any(seen[0] in line for line in lines)
@@ -134,27 +135,56 @@ def test_a_queued_run_is_cancelled_at_once(there: Stage, environment: int) -> No
     assert there.states.read(environment) is None
 
 
-def test_an_engine_killed_in_mid_apply_is_lost_and_its_lock_released(there: Stage, environment: int) -> None:
+@pytest.mark.parametrize(("can_look", "end"), [(True, RunEnd.PARTIALLY_APPLIED), (False, RunEnd.LOST)])
+def test_an_engine_killed_in_mid_apply_is_no_success_and_its_lock_is_released(
+    there: Stage, environment: int, can_look: bool, end: RunEnd
+) -> None:
     run = add_run(there.database, environment)
-    carrier = there.carrier(RootJob(slow(60)))
+    carrier = there.carrier(RootJob(slow(60), can_look=can_look))
     with in_background(lambda: carrier.engine_part(run)):
         folder = there.folder(run)
         wait_for(lambda: has_begun(folder, SLOW), why="the apply begins")
         pid = folder.living_engine()
         assert pid is not None
-        psutil.Process(pid).send_signal(signal.SIGKILL)
-    assert there.runs.get(run).end is RunEnd.LOST
+        pid.send_signal(signal.SIGKILL)
+    assert there.runs.get(run).end is end
     assert there.states.lock_of(environment) is None
 
 
-def test_a_state_that_cannot_be_written_is_kept_on_disk_and_said(there: Stage, environment: int) -> None:
+def test_a_state_that_is_refused_is_kept_on_disk_and_said(there: Stage, environment: int) -> None:
     run = add_run(there.database, environment)
     carrier = there.carrier(RootJob(slow(3)))
     with in_background(lambda: carrier.engine_part(run)):
         folder = there.folder(run)
         wait_for(lambda: has_begun(folder, SLOW), why="the apply begins")
         with there.database.session() as session:
-            session.execute(text("ALTER TABLE state_versions RENAME TO away"))
+            session.execute(update(RunClaim).values(fence=RunClaim.fence + 1))
+        wait_for(lambda: folder.read_end() is not None, why="the engine ends")
+        with there.database.session() as session:
+            session.execute(update(RunClaim).values(fence=RunClaim.fence - 1))
+        # Whoever lost the claim writes nothing more; the next one to hold it tells the truth.
+    there.carrier(RootJob(QUICK)).engine_part(run)
     assert there.runs.get(run).end is RunEnd.STATE_NOT_SAVED
+    assert there.states.read(environment) is None
     (left,) = folder.states_left_behind()
     assert len(json.loads(left.read_bytes())["resources"]) == 2
+
+
+def test_a_database_that_is_away_is_waited_for_and_nothing_is_lost(there: Stage, environment: int) -> None:
+    run = add_run(there.database, environment)
+    carrier = there.carrier(RootJob(slow(2)))
+    with in_background(lambda: carrier.engine_part(run)):
+        folder = there.folder(run)
+        wait_for(lambda: has_begun(folder, SLOW), why="the apply begins")
+        with there.database.session() as session:
+            session.execute(text("ALTER TABLE state_versions RENAME TO away"))
+            session.execute(text("ALTER TABLE run_events RENAME TO away_too"))
+        time.sleep(5)
+        assert folder.living_engine() is not None, "the engine waits for its state to be saved"
+        with there.database.session() as session:
+            session.execute(text("ALTER TABLE away RENAME TO state_versions"))
+            session.execute(text("ALTER TABLE away_too RENAME TO run_events"))
+    assert there.runs.get(run).end is RunEnd.SUCCEEDED
+    lines = [event.seq for event in there.runs.events(run, limit=5000)]
+    assert lines == list(range(1, len(lines) + 1))
+    assert len(summary(there.states.read(environment) or b"").resources) == 2

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from butai.assembly import Butai, assemble
@@ -142,7 +141,7 @@ def test_a_lost_run_is_checked_and_goes_on_and_what_it_began_is_looked_for(butai
     wait_for(lambda: has_begun(folder, "terraform_data.slow"), seconds=60, why="the slow one is begun")
     pid = folder.living_engine()
     assert pid is not None
-    psutil.Process(pid).kill()
+    pid.kill()
     lost = settle(butai, asked.id, worker)
     assert (lost.last_run.end, lost.state.next_action) == (RunEnd.LOST, NextAction.CHECK_AND_GO_ON)
     butai.environments.update("qa-1", UpdateRequest(variables={"sleep_s": "0"}), by="ken")

@@ -10,10 +10,9 @@ import psutil
 import pytest
 
 from butai.runs.folder import RunFolder
-from butai.runs.log import RunLog
 from butai.runs.model import NextAction, RunEnd
 from butai.terraform.state import summary
-from support.carrying import QUICK, RootJob, Stage, carry_in_a_process, has_begun, now, slow, stage, wait_for
+from support.carrying import QUICK, RootJob, Stage, carry_in_a_process, has_begun, slow, stage, wait_for
 from support.rows import add_environment, add_run, new_database
 
 SLOW = "terraform_data.slow"
@@ -32,9 +31,9 @@ def environment(there: Stage) -> int:
 
 
 def supervisor_of(folder: RunFolder) -> psutil.Process:
-    pid = folder.living_engine()
-    assert pid is not None
-    supervisor = psutil.Process(pid).parent()
+    engine = folder.living_engine()
+    assert engine is not None
+    supervisor = engine.parent()
     assert supervisor is not None and "butai.runs.supervisor" in supervisor.cmdline()
     return supervisor
 
@@ -82,36 +81,33 @@ def test_a_run_that_ended_while_no_worker_lived_is_told_as_it_ended(
     assert len(summary(there.states.read(environment) or b"").resources) == 2
 
 
-def test_a_killed_supervisors_run_is_lost_and_never_run_again_by_itself(
+def test_an_engine_whose_supervisor_was_killed_is_waited_for_and_its_state_taken_over(
     there: Stage, environment: int, tmp_path: Path
 ) -> None:
     run, worker = begin_in_a_process(there, environment, tmp_path, slow(8))
     folder = there.folder(run)
     wait_for(lambda: has_begun(folder, SLOW), why="the apply begins")
-    engine = folder.living_engine()
     supervisor_of(folder).kill()
-    worker.wait(timeout=30)
+    worker.wait(timeout=90)
+    assert folder.living_engine() is None, "the engine ended by itself, unkilled"
     shown = there.runs.get(run)
-    assert shown.end is RunEnd.LOST
-    assert shown.next_action is NextAction.CHECK_AND_GO_ON
-    assert shown.error is not None and str(engine) in shown.error["why"], "it says which engine still runs"
+    assert (shown.end, shown.next_action) == (RunEnd.PARTIALLY_APPLIED, NextAction.RUN_AGAIN)
+    # What the engine could not save for want of its supervisor was saved after it.
+    assert len(summary(there.states.read(environment) or b"").resources) == 2
+    assert there.states.lock_of(environment) is None
     before = there.states.versions(environment)
     # A worker that finds the run again leaves it as it is: no engine is started.
-    assert there.carrier(RootJob(QUICK)).engine_part(run) == RunEnd.LOST
-    wait_for(lambda: folder.living_engine() is None, seconds=60, why="the engine ends by itself, unkilled")
+    assert there.carrier(RootJob(QUICK)).engine_part(run) == RunEnd.PARTIALLY_APPLIED
     assert there.states.versions(environment) == before
-    # What the engine could not save lies where the check looks for it.
-    (left,) = folder.states_left_behind()
-    assert len(summary(left.read_bytes()).resources) == 2
 
 
 def test_a_worker_killed_before_the_supervisor_started_changed_nothing(
     there: Stage, environment: int, tmp_path: Path
 ) -> None:
-    run = add_run(there.database, environment, status="running")
+    run = add_run(there.database, environment)
     folder = there.folder(run)
     folder.path.mkdir(parents=True)
-    prepared = RootJob(QUICK).prepare(there.runs.get(run), folder, RunLog(there.database, run, now))
+    prepared = RootJob(QUICK).prepare(there.runs.get(run), folder, there.log(run))
     folder.write_work(prepared.work)
     # Here the worker died: the work is written down, nobody was started.
     carrier = there.carrier(RootJob(QUICK))

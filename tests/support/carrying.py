@@ -18,10 +18,12 @@ from sqlalchemy.orm import Session
 from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.runs.carry import Carrier, Prepared
+from butai.runs.claims import Claim, Fenced
 from butai.runs.folder import Command, RunFolder, Work
 from butai.runs.log import RunLog
-from butai.runs.model import RunEnd, RunKind, Step
+from butai.runs.model import RunEnd, RunKind, RunStatus, Step
 from butai.runs.service import Runs, RunView
+from butai.runs.store import Run, RunClaim
 from butai.states.service import States
 from butai.terraform import commands
 from butai.terraform.engine import Engine, probe
@@ -56,6 +58,7 @@ class RootJob:
 
     root: str
     ends: list[RunEnd] = field(default_factory=list)
+    can_look: bool = True
 
     def prepare(self, run: RunView, folder: RunFolder, log: RunLog) -> Prepared:
         """Write the root and say how to apply it."""
@@ -78,8 +81,28 @@ class RootJob:
     def after(self, run: RunView, end: RunEnd, log: RunLog) -> None:
         """Nothing follows."""
 
-    def gave_up(self, run: RunView, reason: str) -> None:
+    def look(self, run: RunView, log: RunLog) -> bool:
+        """There is nothing outside."""
+        return self.can_look
+
+    def gave_up(self, run: RunView, reason: str, log: RunLog) -> None:
         """Nothing to take note of."""
+
+
+WORKER = "test-worker"
+
+
+@dataclass(frozen=True)
+class OneByOne:
+    """Claims a run and carries it out, here and now."""
+
+    stage: Stage
+    carrier: Carrier
+
+    def engine_part(self, run_id: int) -> RunEnd | None:
+        """Carry out; the run's end."""
+        self.carrier.carry(self.stage.claim(run_id))
+        return self.stage.runs.get(run_id).end
 
 
 @dataclass(frozen=True)
@@ -91,9 +114,26 @@ class Stage:
     states: States
     runs: Runs
 
-    def carrier(self, job: RootJob) -> Carrier:
-        """A carrier whose every kind of run is this job."""
-        return Carrier(self.database, self.data, dict.fromkeys(RunKind, job), now)
+    def carrier(self, job: RootJob) -> OneByOne:
+        """What carries runs out, every kind of them as this job."""
+        return OneByOne(self, Carrier(self.database, self.data, self.states, dict.fromkeys(RunKind, job), now))
+
+    def claim(self, run_id: int) -> Claim:
+        """This run's claim, taken whatever the queue says; a claim without force where the run is over."""
+        with self.database.session() as session:
+            run = session.get_one(Run, run_id)
+            row = session.get(RunClaim, run.environment_id) or RunClaim(environment_id=run.environment_id, fence=0)
+            if run.settled_at is not None:
+                return Claim(run_id, run.environment_id, WORKER, -1)
+            if row.run_id != run_id:
+                row.fence, row.run_id, row.worker_id = row.fence + 1, run_id, WORKER
+                run.status, run.started_at, run.attempts = RunStatus.RUNNING, now(), run.attempts + 1
+            session.add(row)
+            return Claim(run_id, run.environment_id, WORKER, row.fence)
+
+    def log(self, run_id: int) -> RunLog:
+        """The log of a run, as the worker that holds it writes it."""
+        return RunLog(Fenced(self.database, self.claim(run_id)), run_id, now)
 
     def folder(self, run_id: int) -> RunFolder:
         """The files of a run."""

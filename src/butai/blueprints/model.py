@@ -152,6 +152,13 @@ class Ready(_Part):
     timeout_s: int = Field(default=300, ge=1, le=3600, description="Seconds for the services to be steady.")
 
 
+class RunTerms(_Part):
+    """Where and how many of this blueprint's runs go on."""
+
+    at_once: int = Field(default=0, ge=0, description="Runs of this blueprint at once; 0 for no limit of its own.")
+    labels: dict[str, str] = Field(default_factory=dict, description="Labels that a worker must carry to take them.")
+
+
 class Blueprint(_Part):
     """How to make an environment from the root module that `butai.yaml` lies beside."""
 
@@ -176,6 +183,7 @@ class Blueprint(_Part):
         description="Variable: where each run reads its value, ssm:/path or env:NAME (of the worker).",
     )
     ready: Ready = Field(default_factory=Ready)
+    runs: RunTerms = Field(default_factory=RunTerms)
 
     _source: Source = PrivateAttr(default_factory=lambda: Source(FILE_NAME))
 

@@ -9,11 +9,14 @@ from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, TypeDecorator, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from butai.errors import WrongUseError
 
 BUSY_TIMEOUT_MS = 15_000
+# What a statement raises when the database is away, full or shut: worth trying again. Everything else is a fault.
+AWAY = (OperationalError, InterfaceError)
 
 # Named constraints, so that a migration can change them on both databases.
 NAMING = {
@@ -68,6 +71,12 @@ class Database:
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One look that changes nothing: on SQLite it neither waits for writers nor makes them wait."""
+        with Session(self.engine.execution_options(reading=True), expire_on_commit=False) as session:
+            yield session
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
@@ -100,4 +109,4 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_immediate(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get("reading") else "BEGIN IMMEDIATE")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,9 @@ class EnvironmentJob:
         wanted = from_params(run.params)
         at = self._blueprints.at_commit(row.blueprint, wanted.commit)
         engine = self._engines.keep(at, row.engine_name, row.engine_version)
-        self._record_version(row.id, engine.version)
+        with log.fenced.session() as session:
+            # From here on an older engine may not read the state any more.
+            session.get_one(store.Environment, row.id).engine_version = engine.version
         log.say(Step.EXPORT, f"Export {row.blueprint} at {wanted.commit[:7]}")
         self._blueprints.export(row.blueprint, wanted.commit, folder.tree)
         root = folder.tree / at.root_path
@@ -84,6 +87,24 @@ class EnvironmentJob:
             init_lock=_init_lock(self._engines.plugin_cache(at, engine)),
         )
         return Prepared(work, self._engines.environment(at, engine, folder.path, extra))
+
+    def look(self, run: RunView, log: RunLog) -> bool:
+        """What this environment's runs made that no state knows: kept as its orphans, until a run adopts or deletes them."""
+        row = self._row(run.environment_id)
+        at = self._blueprints.at_commit(row.blueprint, from_params(run.params).commit)
+        known = {(each.address, each.id) for each in summary(self._states.read(row.id) or b"").resources}
+        addresses = {address for address, _ in known}
+        # A creation of unknown id is accounted for by its address: the engine wrote it, tainted or whole.
+        missing = [
+            each
+            for each in self._left_over(row.id, at)
+            if (each.address, each.id) not in known and (each.id or each.address not in addresses)
+        ]
+        with log.fenced.session() as session:
+            session.get_one(store.Environment, row.id).orphans = [asdict(each) for each in missing]
+        for each in missing:
+            log.say(Step.VERIFY, f"No state knows {each.address} ({each.type} {each.id or 'of unknown id'}).")
+        return True
 
     def ended(self, session: Session, run: RunView, end: RunEnd, folder: RunFolder) -> None:
         """Write down what the environment is now, where something was changed."""
@@ -116,9 +137,9 @@ class EnvironmentJob:
         else:
             self._wait_ready(row, at, log)
 
-    def gave_up(self, run: RunView, reason: str) -> None:
+    def gave_up(self, run: RunView, reason: str, log: RunLog) -> None:
         """What follows an apply could not be looked at: then nobody may think that it is still starting."""
-        with self._database.session() as session:
+        with log.fenced.session() as session:
             row = session.get_one(store.Environment, run.environment_id)
             if run.kind is not RunKind.DESTROY:
                 row.health, row.health_reason = Health.NOT_READY, reason
@@ -137,14 +158,17 @@ class EnvironmentJob:
         said = ""
         while True:
             reason = _not_ready(session, services, urls)
-            if not reason or time.monotonic() > deadline:
+            unwanted = self._runs.stop_asked(log.run_id)
+            if unwanted:
+                reason = f"not waited for any longer: {unwanted}"
+            if not reason or unwanted or time.monotonic() > deadline:
                 break
             if reason != said:
                 log.say(Step.READY, f"Waiting: {reason}")
                 said = reason
             time.sleep(LOOK_EVERY_S)
         log.say(Step.READY, f"Not ready: {reason}" if reason else "Ready: services are steady, the URL answers.")
-        with self._database.session() as db:
+        with log.fenced.session() as db:
             fresh = db.get_one(store.Environment, row.id)
             fresh.health, fresh.health_reason = (Health.NOT_READY if reason else Health.READY), reason
 
@@ -155,12 +179,12 @@ class EnvironmentJob:
         if left and looked:
             log.say(Step.VERIFY, f"Somebody looked and found nothing of: {', '.join(each.address for each in left)}.")
             left = []
-        with self._database.session() as session:
+        with log.fenced.session() as session:
             fresh = session.get_one(store.Environment, row.id)
             if left or not is_empty(document):
                 fresh.left_over = [{"address": each.address, "type": each.type, "id": each.id} for each in left]
             else:
-                fresh.left_over, fresh.urls, fresh.outputs = [], {}, []
+                fresh.left_over, fresh.orphans, fresh.urls, fresh.outputs = [], [], {}, []
                 leases.give_back(session, row.id, now=self._now())
                 fresh.destroyed_at = self._now()
         for each in left:
@@ -194,13 +218,8 @@ class EnvironmentJob:
             for run, event in self._runs.changes_of(environment_id)
         ]
 
-    def _record_version(self, environment_id: int, version: str) -> None:
-        """From here on an older engine may not read the state any more."""
-        with self._database.session() as session:
-            session.get_one(store.Environment, environment_id).engine_version = version
-
     def _row(self, environment_id: int) -> store.Environment:
-        with self._database.session() as session:
+        with self._database.reading() as session:
             return session.get_one(store.Environment, environment_id)
 
 

@@ -92,6 +92,7 @@ class LastRun:
     kind: RunKind
     status: RunStatus
     end: RunEnd | None = None
+    lost: bool = False
 
 
 _BUSY = {RunKind.CREATE: "Creating", RunKind.UPDATE: "Updating", RunKind.DESTROY: "Destroying"}
@@ -102,6 +103,7 @@ _HALF_DONE = {
     RunEnd.DESTROY_FAILED: "Partly destroyed",
     RunEnd.LOST: "Lost",
 }
+_OUT_OF_SIGHT = "Out of sight"
 _HEALTH = {
     Health.UNKNOWN: StateView(Kind.WARN, "Not looked at yet"),
     Health.WAITING: StateView(Kind.BUSY, "Starting"),
@@ -113,7 +115,7 @@ _HEALTH = {
 WORDS = frozenset(
     {*_BUSY.values(), *_HALF_DONE.values(), *(each.word for each in _HEALTH.values())}
     | {"Destroyed", "Queued", "Look for leftovers", "Checking that it is gone", "Not destroyed", "Not created"}
-    | {"Update failed"}
+    | {"Update failed", _OUT_OF_SIGHT}
 )
 """Every word that a headline state can have, for the catalogs."""
 
@@ -125,7 +127,7 @@ def state_of(run: LastRun, health: Health, *, gone: bool = False, left_over: boo
     if run.status is RunStatus.QUEUED:
         return StateView(Kind.BUSY, "Queued")
     if run.end is None:
-        return StateView(Kind.BUSY, _BUSY[run.kind])
+        return StateView(Kind.DOWN, _OUT_OF_SIGHT) if run.lost else StateView(Kind.BUSY, _BUSY[run.kind])
     if run.end in HALF_DONE:
         return StateView(Kind.DOWN, _HALF_DONE[run.end], next_action(run.end))
     if run.kind is RunKind.DESTROY:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -28,7 +29,7 @@ from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mea
 from butai.leases import service as leases
 from butai.runs.folder import RunFolder
 from butai.runs.model import NextAction, RunKind
-from butai.runs.service import Runs, RunView
+from butai.runs.service import Runs, RunView, Terms
 from butai.states.service import States
 
 __all__ = ["CreateRequest", "DestroyRequest", "EnvironmentView", "Environments", "Started", "UpdateRequest"]
@@ -146,7 +147,7 @@ class Environments:
             # Again, after the runs: a run's end and what it changed here are one commit, and no row may be older than its run.
             session.expire_all()
             rows = [row for row in store.living(session) if row.id in runs]
-            worker = self._data.is_held("worker")
+            worker = self._runs.has_worker(session)
             return [view(row, runs[row.id], leases.of(session, row.id), worker=worker) for row in rows]
 
     def get(self, name: str, *, blueprint: str | None = None) -> EnvironmentView:
@@ -189,7 +190,9 @@ class Environments:
     ) -> Started:
         lent = leases.take_all(session, row.blueprint, row.id, row.name, at.blueprint.pools(), now=self._now())
         values = values_of(at, row.name, wanted, lent)
-        run = self._runs.submit(session, row.id, kind, {**wanted.as_params(values, at.blueprint.urls), **more}, by)
+        terms = Terms(row.blueprint, labels=at.blueprint.runs.labels, at_once=at.blueprint.runs.at_once)
+        params = {**wanted.as_params(values, at.blueprint.urls), **more}
+        run = self._runs.submit(session, row.id, kind, params, by, terms)
         return Started(environment=view(row, run, lent), run=run)
 
     def _wanted_now(self, session: Session, row: store.Environment) -> Wanted:
@@ -205,11 +208,11 @@ class Environments:
     def _check(self, shown: EnvironmentView) -> None:
         """Before going on after a lost end: the engine must be dead; what it held is released, what it left is kept."""
         run = shown.last_run
-        folder = RunFolder(self._data.run(run.id))
-        pid = folder.living_engine()
-        if pid is not None or folder.supervised():
+        folder = RunFolder(Path(run.folder) if run.folder else self._data.run(run.id))
+        engine = folder.living_engine()
+        if engine is not None or folder.supervised():
             raise RefusedError(
-                f"The engine of run {run.id} still runs (process {pid}).",
+                f"The engine of run {run.id} still runs (process {engine.pid if engine else 'unknown'}).",
                 why="Two engines on one state would destroy each other's work.",
                 next="Wait until it has ended, then check again.",
                 code="engine-alive",
@@ -223,7 +226,7 @@ class Environments:
         run = self._runs.newest_of(session, [row.id])[row.id]
         # Not older than its run: PostgreSQL shows each statement what was committed before it.
         session.refresh(row)
-        return view(row, run, leases.of(session, row.id), worker=self._data.is_held("worker"))
+        return view(row, run, leases.of(session, row.id), worker=self._runs.has_worker(session))
 
     def _row(self, session: Session, name: str, blueprint: str | None) -> store.Environment:
         if blueprint is None and "/" in name:

@@ -16,7 +16,7 @@ class Environment(Base):
 
     `services`: name -> {branch, commit, image, default_branch}; `variables`: what a person gave; `outputs`: list of
     {name, sensitive, value}, sensitive values masked before they are stored; `left_over`: what a destroy could not
-    account for, list of {address, type, id}.
+    account for, `orphans` what a run made that no state knows; both lists of {address, type, id}.
     """
 
     __tablename__ = "environments"
@@ -51,6 +51,7 @@ class Environment(Base):
     health: Mapped[str] = mapped_column(String(16), default="unknown")
     health_reason: Mapped[str] = mapped_column(Text, default="")
     left_over: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    orphans: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
 
 
 def living(session: Session) -> list[Environment]:

@@ -69,6 +69,7 @@ class EnvironmentView(BaseModel):
     commit: str
     engine: str
     left_over: list[LeftOverShape]
+    orphans: list[LeftOverShape]
     last_run: RunView
 
     @property
@@ -122,13 +123,17 @@ class Started(BaseModel):
     run: RunView
 
 
-NO_WORKER = "No worker runs on this data folder: start one with `butai worker`."
+NO_WORKER = "No worker is there: start one with `butai worker`."
+
+OUT_OF_SIGHT = "Its worker has not been heard of; it goes on when that one returns. Is its machine gone for good? Say so under Workers."
 
 
 def state_shape(row: Environment, run: RunView, *, worker: bool = True) -> StateShape:
     """The headline state of a row with its newest run. `worker`: whether one is there to take a queued run."""
     gone, left_over = row.destroyed_at is not None, bool(row.left_over)
-    state = state_of(LastRun(run.kind, run.status, run.end), Health(row.health), gone=gone, left_over=left_over)
+    state = state_of(
+        LastRun(run.kind, run.status, run.end, run.lost), Health(row.health), gone=gone, left_over=left_over
+    )
     return StateShape(
         kind=state.kind, word=state.word, next_action=state.next_action, reason=_reason(state, row, run, worker)
     )
@@ -138,6 +143,8 @@ def _reason(state: StateView, row: Environment, run: RunView, worker: bool) -> s
     """One sentence why, where something is going on or wrong."""
     if state.kind in (Kind.UP, Kind.OFF):
         return ""
+    if run.lost:
+        return OUT_OF_SIGHT
     if run.end is None and not worker:
         return NO_WORKER
     if run.error:
@@ -167,6 +174,7 @@ def view(row: Environment, run: RunView, leases: Mapping[str, str], *, worker: b
         commit=row.commit,
         engine=f"{row.engine_name} {row.engine_version}",
         left_over=[LeftOverShape(**each) for each in row.left_over],
+        orphans=[LeftOverShape(**each) for each in row.orphans],
         last_run=run,
     )
 

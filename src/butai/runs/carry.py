@@ -1,41 +1,46 @@
 """How a run is carried out: prepare, hand over to a supervisor, follow it, judge the end, then what comes after.
 
-Every part can be entered again after a death of the worker. What an engine did is read from files, never assumed.
+Every part can be entered again after a death of the worker. What an engine did is read from files, never assumed; every
+write asks first whether the claim still stands.
 """
 
 from __future__ import annotations
 
-import os
+import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 import structlog
-from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from butai.datafolder import DataFolder, FolderLock
-from butai.db import Database
+from butai.db import AWAY, Database
 from butai.errors import ButaiError
 from butai.runs import store
+from butai.runs.claims import Claim, Fenced, LostClaimError, check, free
 from butai.runs.folder import RunFolder, Work
 from butai.runs.log import RunLog
-from butai.runs.model import EngineEnd, RunEnd, RunStatus, Step, judge
+from butai.runs.model import Counts, EngineEnd, RunEnd, RunStatus, Step, judge
+from butai.runs.problem import problem_of
+from butai.runs.reader import Reader
+from butai.runs.rescue import take_over_state
 from butai.runs.service import RunView, view
 from butai.runs.supervisor import DATABASE, STATE_KEY
-from butai.terraform.events import parse, plain
-from butai.terraform.follow import Follower
-from butai.terraform.progress import Progress
+from butai.states.service import States
 
 LOOK_EVERY_S = 0.1
+AWAY_LOOK_S = 1.0
 SUPERVISOR_START_S = 15.0
-ENGINE_STEPS = (Step.INIT, Step.APPLY)
+# What kills its worker while it is prepared is not tried for ever.
+MAX_ATTEMPTS = 3
 
 log = structlog.get_logger()
 
@@ -54,13 +59,16 @@ class Job(Protocol):
     def prepare(self, run: RunView, folder: RunFolder, log: RunLog) -> Prepared:
         """Make the run's folder ready. A ButaiError ends the run before any change."""
 
+    def look(self, run: RunView, log: RunLog) -> bool:
+        """The run ended before its work was done: find what it made that no state knows. False: it could not be looked."""
+
     def ended(self, session: Session, run: RunView, end: RunEnd, folder: RunFolder) -> None:
         """Take note of the end, in the transaction that records it."""
 
     def after(self, run: RunView, end: RunEnd, log: RunLog) -> None:
         """What follows the end (bounded, may be repeated): wait until services are steady, verify a destroy."""
 
-    def gave_up(self, run: RunView, reason: str) -> None:
+    def gave_up(self, run: RunView, reason: str, log: RunLog) -> None:
         """Take note that `after` could not be done."""
 
 
@@ -68,148 +76,212 @@ class Carrier:
     """Carries out runs on this machine."""
 
     def __init__(
-        self, database: Database, data: DataFolder, jobs: Mapping[str, Job], now: Callable[[], datetime]
+        self,
+        database: Database,
+        data: DataFolder,
+        states: States,
+        jobs: Mapping[str, Job],
+        now: Callable[[], datetime],
     ) -> None:
-        self._database, self._data, self._jobs, self._now = database, data, jobs, now
+        self._database, self._data, self._states, self._jobs, self._now = database, data, states, jobs, now
 
-    def engine_part(self, run_id: int) -> str:
-        """From the queue to a known end. Returns the end's name; entering it again goes on where it was."""
-        run = self._begin(run_id)
+    def carry(self, claim: Claim) -> None:
+        """Everything, until the run is over or the claim has passed to somebody else. Waits for a database that is away."""
+        while not self._carried(claim):
+            time.sleep(AWAY_LOOK_S)
+
+    def _carried(self, claim: Claim) -> bool:
+        """Carry out; false when the database went away, and it has to be gone on with."""
+        try:
+            with self._database.reading() as session:
+                kind = session.get_one(store.Run, claim.run_id).kind
+            one = _Carrying(self._database, self._data, self._states, self._jobs[kind], self._now, claim)
+            one.engine_part()
+            one.after_part()
+        except LostClaimError:
+            log.warning("claim lost", run=claim.run_id, fence=claim.fence)
+        except AWAY as error:
+            log.warning("database away", run=claim.run_id, why=type(error.orig).__name__)
+            return False
+        return True
+
+
+class _Carrying:
+    """One run under one claim."""
+
+    def __init__(
+        self,
+        database: Database,
+        data: DataFolder,
+        states: States,
+        job: Job,
+        now: Callable[[], datetime],
+        claim: Claim,
+    ) -> None:
+        self._fenced = Fenced(database, claim)
+        self._claim, self._job, self._now, self._states = claim, job, now, states
+        self._database_url, self._state_key = database.url, data.state_key
+        self._log = RunLog(self._fenced, claim.run_id, now)
+        recorded = self._view().folder
+        self._folder = RunFolder(Path(recorded) if recorded else data.run(claim.run_id))
+
+    def engine_part(self) -> None:
+        """From the queue to a known end; entering it again goes on where it was."""
+        run = self._view()
         if run.end is not None:
-            return run.end
-        folder, run_log = RunFolder(self._data.run(run_id)), RunLog(self._database, run_id, self._now)
+            return
         error: ButaiError | None = None
         try:
-            if not folder.was_begun:
-                self._start(run, folder, run_log)
-            elif not folder.supervised():
-                self._settle(folder)
-            self._follow(run, folder, run_log)
+            if not self._folder.was_begun:
+                self._start(run)
+            self._follow()
+            if self._folder.was_begun and self._folder.read_end() is None:
+                self._close()
+        except LostClaimError:
+            raise
         except ButaiError as caught:
             error = caught
-            run_log.say(Step.EXPORT, caught.what, kind="failed", why=caught.why, next=caught.next)
-        return self._end(run_id, folder, error)
+            self._log.say(Step.EXPORT, caught.what, kind="failed", why=caught.why, next=caught.next)
+        self._end(error)
 
-    def after_part(self, run_id: int) -> None:
-        """What follows the end. A failure here is written to the log and never changes the end."""
-        run = self._view(run_id)
-        if run.end is None or run.settled_at is not None:
-            return
-        job, run_log = self._jobs[run.kind], RunLog(self._database, run_id, self._now)
+    def after_part(self) -> None:
+        """What follows the end, then the next run of this environment may come. A failure here never changes the end."""
+        run = self._view()
+        if run.end is not None and run.settled_at is None:
+            self._after(run, run.end)
+        with self._fenced.session() as session:
+            session.get_one(store.Run, run.id).settled_at = self._now()
+            free(session, self._claim)
+
+    def _after(self, run: RunView, end: RunEnd) -> None:
         try:
-            job.after(run, run.end, run_log)
+            self._job.after(run, end, self._log)
+        except (LostClaimError, *AWAY):
+            raise
         except ButaiError as error:
-            job.gave_up(run, error.what)
-            run_log.say(Step.READY, error.what, kind="failed", why=error.why, next=error.next)
+            self._job.gave_up(run, error.what, self._log)
+            self._log.say(Step.READY, error.what, kind="failed", why=error.why, next=error.next)
         except Exception:
             # A fault of Butai's own must not leave an environment that is starting for ever.
-            log.exception("after the run", run=run_id)
-            job.gave_up(run, "Something went wrong inside Butai; the worker's log says what.")
-            run_log.say(Step.READY, "Something went wrong inside Butai; the worker's log says what.", kind="failed")
-        with self._database.session() as session:
-            session.get_one(store.Run, run_id).settled_at = self._now()
+            log.exception("after the run", run=run.id)
+            self._job.gave_up(run, FAULT, self._log)
+            self._log.say(Step.READY, FAULT, kind="failed")
 
-    def _begin(self, run_id: int) -> RunView:
-        with self._database.session() as session:
-            waiting = update(store.Run).where(store.Run.id == run_id, store.Run.status == RunStatus.QUEUED)
-            session.execute(waiting.values(status=RunStatus.RUNNING, started_at=self._now()))
-        return self._view(run_id)
-
-    def _start(self, run: RunView, folder: RunFolder, run_log: RunLog) -> None:
-        folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        prepared = self._jobs[run.kind].prepare(run, folder, run_log)
-        if self._view(run.id).cancel_requested:
+    def _start(self, run: RunView) -> None:
+        if run.handed_over and not self._folder.path.parent.exists():
+            # Another machine had it; a person said that it is gone.
             return
-        folder.write_work(prepared.work)
-        spawn(folder, prepared.environment, self._database.url, self._data.state_key)
-
-    def _settle(self, folder: RunFolder) -> None:
-        """A supervisor was asked for and is not there: wait for one that is just starting, else close the folder to it."""
-        deadline = time.monotonic() + SUPERVISOR_START_S
-        while time.monotonic() < deadline:
-            if folder.supervised() or folder.read_end() is not None:
+        if run.attempts > MAX_ATTEMPTS:
+            raise ButaiError(
+                f"The worker died {MAX_ATTEMPTS} times while it prepared this run.",
+                next="Look into the worker's log and at the machine's memory, then run again.",
+                code="worker-dies",
+            )
+        # What a worker left that died while it prepared.
+        shutil.rmtree(self._folder.path, ignore_errors=True)
+        self._folder.path.mkdir(parents=True, mode=0o700)
+        prepared = self._job.prepare(run, self._folder, self._log)
+        with self._fenced.session() as session:
+            row = session.get_one(store.Run, run.id)
+            if row.cancel_requested_at is not None:
                 return
-            if (folder.path / "engine.json").exists():
-                break
-            time.sleep(LOOK_EVERY_S)
-        lock = FolderLock(folder.lock_path)
-        try:
-            if lock.try_take() and folder.read_end() is None and not (folder.path / "engine.json").exists():
-                folder.write_end(EngineEnd(Step.INIT, None))
-        finally:
-            lock.release()
+            row.handed_over_at, row.folder = self._now(), str(self._folder.path)
+        self._folder.write_work(replace(prepared.work, fence=self._claim.fence))
+        spawn(self._folder, prepared.environment, self._database_url, self._state_key)
 
-    def _follow(self, run: RunView, folder: RunFolder, run_log: RunLog) -> None:
+    def _follow(self) -> None:
+        """Store what the engine says until nobody can say more. An engine without its supervisor is waited for too."""
+        folder = self._folder
         if not folder.was_begun:
             return
-        readers = {step: _Reader(folder, step, run_log) for step in ENGINE_STEPS}
+        readers = {step: Reader(folder, step, self._log) for step in Step if step in folder.read_work().steps}
         started = time.monotonic()
         while True:
-            # The order matters: what the supervisor wrote before it went is read after it was seen gone.
-            alive = folder.supervised() or (
-                folder.read_end() is None
-                and not (folder.path / "engine.json").exists()
-                and time.monotonic() - started < SUPERVISOR_START_S
-            )
+            # The order matters: what was written before they went is read after they were seen gone.
+            starting = not folder.engine_was_started and time.monotonic() - started < SUPERVISOR_START_S
+            alive = folder.supervised() or folder.living_engine() is not None or starting
             over = folder.read_end() is not None or not alive
             for reader in readers.values():
                 reader.read(last=over)
             if over:
                 return
-            if self._view(run.id).cancel_requested and not folder.cancel_asked:
-                folder.ask_cancel()
-                run_log.say(Step.APPLY, "Asked to stop: one interrupt to the engine, then waiting for its state.")
+            self._pass_on_wishes()
             time.sleep(LOOK_EVERY_S)
 
-    def _end(self, run_id: int, folder: RunFolder, error: ButaiError | None) -> str:
-        with self._database.session() as session:
-            run = session.get_one(store.Run, run_id)
-            if run.end is not None:
-                return run.end
-            engine_end = folder.read_end()
-            if not folder.was_begun:
-                engine_end = EngineEnd(Step.EXPORT, None, cancelled=run.cancel_requested_at is not None)
-            job = self._jobs[run.kind]
-            end = judge(view(run).kind, engine_end, run.counts)
-            problem = error or _problem(session, run_id, end, engine_end, folder)
-            run.status, run.end, run.ended_at, run.waiting_for = RunStatus.ENDED, end, self._now(), ""
-            run.error = problem.as_json()["error"] if problem else None
+    def _pass_on_wishes(self) -> None:
+        """A person's wish to stop, from the table to the supervisor; to the engine itself where that one is gone."""
+        run, folder = self._view(), self._folder
+        if run.cancel_requested and not folder.cancel_asked:
+            folder.ask_cancel()
+            self._interrupt_orphan()
+            self._log.say(Step.APPLY, "Asked to stop: one interrupt to the engine, then waiting for its state.")
+        if run.kill_requested and not folder.kill_asked:
+            folder.ask_kill()
+            self._interrupt_orphan()
+            self._log.say(Step.APPLY, "Asked again: the engine's hard stop. What it was making may stand in no state.")
+
+    def _interrupt_orphan(self) -> None:
+        engine = self._folder.living_engine()
+        if engine is not None and not self._folder.supervised():
+            engine.send_signal(signal.SIGINT)
+
+    def _close(self) -> None:
+        """Supervisor and engine are gone and left no word: nobody may start here any more, and what they held is taken."""
+        folder, claim = self._folder, self._claim
+        lock = FolderLock(folder.lock_path)
+        try:
+            if not lock.take_soon() or folder.read_end() is not None:
+                return
+            step = Step.APPLY if folder.output(Step.APPLY).exists() else Step.INIT
+            released = self._states.release_of_run(claim.environment_id, claim.run_id)
+            saved = take_over_state(self._states, folder, claim.environment_id, claim.run_id, self._check)
+            folder.write_end(EngineEnd(step, None, saved, folder.cancel_asked, released))
+            if released:
+                self._log.say(step, "The engine is gone and left the state's lock behind: released.")
+        finally:
+            lock.release()
+
+    def _check(self, session: Session) -> None:
+        check(session, self._claim)
+
+    def _end(self, error: ButaiError | None) -> None:
+        run, engine_end = self._view(), self._folder.read_end()
+        if not self._folder.was_begun and not run.handed_over:
+            engine_end = EngineEnd(Step.EXPORT, None, cancelled=run.cancel_requested)
+        asked = self._ask(run, engine_end)
+        with self._fenced.session() as session:
+            row = session.get_one(store.Run, run.id)
+            end = judge(run.kind, engine_end, row.counts, asked=asked)
+            problem = error or problem_of(session, run.id, end, engine_end, self._folder)
+            row.status, row.end, row.ended_at, row.waiting_for = RunStatus.ENDED, end, self._now(), ""
+            row.lost_at, row.error = None, problem.as_json()["error"] if problem else None
             session.flush()
-            job.ended(session, view(run), end, folder)
-        log.info("run ended", run=run_id, end=str(end))
-        return end
+            self._job.ended(session, view(row), end, self._folder)
+        log.info("run ended", run=run.id, end=str(end))
 
-    def _view(self, run_id: int) -> RunView:
-        with self._database.session() as session:
-            return view(session.get_one(store.Run, run_id))
+    def _ask(self, run: RunView, engine_end: EngineEnd | None) -> bool:
+        """Whether state and world were asked what an unfinished run left; not needed where nothing was begun."""
+        finished = engine_end is not None and engine_end.step is Step.APPLY and engine_end.exit_code == 0
+        if finished or engine_end is None or self._counts().begun == 0:
+            return False
+        try:
+            return self._job.look(run, self._log)
+        except (LostClaimError, *AWAY):
+            raise
+        except Exception:
+            log.exception("looking for what a run left", run=run.id)
+            return False
+
+    def _counts(self) -> Counts:
+        with self._fenced.database.reading() as session:
+            return session.get_one(store.Run, self._claim.run_id).counts
+
+    def _view(self) -> RunView:
+        with self._fenced.database.reading() as session:
+            return view(session.get_one(store.Run, self._claim.run_id))
 
 
-class _Reader:
-    """Reads one step's output into the log, from the first line that is not stored yet."""
-
-    def __init__(self, folder: RunFolder, step: Step, run_log: RunLog) -> None:
-        self._step, self._log = step, run_log
-        self._follower = Follower(folder.output(step))
-        self._stored = run_log.last_line(step)
-        self._progress = Progress()
-
-    def read(self, *, last: bool) -> None:
-        """Store what was written since; with `last` all of it, and a line without its end too."""
-        while lines := self._follower.read():
-            self._store(lines)
-            if not last:
-                break
-        if last:
-            self._store(self._follower.read_last())
-
-    def _store(self, lines: list[tuple[int, str]]) -> None:
-        events = [parse(number, line) for number, line in lines]
-        for event in events:
-            self._progress = self._progress.after(event)
-        # Lines stored before a restart are read again only to have the right figures.
-        fresh = [event for event in events if event.seq > self._stored]
-        if fresh:
-            self._log.engine(self._step, fresh, self._progress)
+FAULT = "Something went wrong inside Butai; the worker's log says what."
 
 
 def spawn(folder: RunFolder, environment: Mapping[str, str], database_url: str, state_key: Path) -> None:
@@ -231,38 +303,3 @@ def spawn(folder: RunFolder, environment: Mapping[str, str], database_url: str, 
 def _reap_later(process: subprocess.Popen[bytes]) -> None:
     """Collect the supervisor's exit status, so that a long-lived worker keeps no zombies."""
     threading.Thread(target=process.wait, daemon=True).start()
-
-
-def _problem(
-    session: Session, run_id: int, end: RunEnd, engine_end: EngineEnd | None, folder: RunFolder
-) -> ButaiError | None:
-    """What went wrong, in the engine's own words with file and line, else from its error output."""
-    if end in (RunEnd.SUCCEEDED, RunEnd.CANCELLED_BEFORE_CHANGE, RunEnd.INTERRUPTED):
-        return None
-    if end is RunEnd.LOST:
-        alive = folder.living_engine()
-        return ButaiError(
-            "The end of this run was not seen.",
-            why=f"Its engine still runs as process {alive}." if alive else "Its supervisor and engine are gone.",
-            next="Check and go on: Butai looks what is left, releases what the dead engine held, and runs again.",
-            code="run-lost",
-        )
-    for event in reversed(store.events(session, run_id, limit=100_000)):
-        if event.kind == "diagnostic" and event.detail.get("severity") == "error":
-            place = event.detail.get("file", "")
-            line = event.detail.get("line")
-            where = f"{place}:{line}" if place and line else place
-            summary = event.detail.get("summary") or event.message
-            return ButaiError(summary, why=event.detail.get("detail", ""), where=where, code="engine-error")
-    step = engine_end.step if engine_end else Step.INIT
-    words = _tail(folder.errors(step)) or _tail(folder.path / "supervisor.err")
-    code = engine_end.exit_code if engine_end else None
-    return ButaiError(f"The engine ended with exit code {code}.", why=words, code="engine-error")
-
-
-def _tail(path: Path, size: int = 2000) -> str:
-    if not path.exists():
-        return ""
-    with path.open("rb") as file:
-        file.seek(max(0, os.fstat(file.fileno()).st_size - size))
-        return plain(file.read().decode(errors="replace").strip())

@@ -1,83 +1,163 @@
-"""The durable executor behind a small interface of ours (submit, stop), so that it can be replaced. Today: DBOS."""
+"""The worker's heart: claims runs, carries each out in a thread of its own, and looks after those of workers that died."""
 
 from __future__ import annotations
 
-import sqlite3
+import threading
 import time
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
-import sqlalchemy as sa
-from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID
-from sqlalchemy.engine import make_url
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
+from butai.db import AWAY, Database
+from butai.runs import claims, workers
 from butai.runs.carry import Carrier
+from butai.runs.claims import Claim
+from butai.runs.model import RunStatus
+from butai.runs.queue import Hand
+from butai.runs.store import Run, RunClaim, Worker
 
-QUEUE = "runs"
-# A constant: by default it is a hash of the source, and an upgrade would leave old runs queued for ever.
-VERSION = "1"
-POLL_S = 0.1
-# An apply that killed its worker twice is not tried a third time by itself.
-MAX_RECOVERIES = 2
+LOOK_EVERY_S = 0.1
+TEND_EVERY_S = 2.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How this worker works: its id, how many runs at once here and in all (0: no limit), and its labels."""
+
+    worker_id: str
+    slots: int
+    cap: int
+    labels: Mapping[str, str]
+
+    @property
+    def hand(self) -> Hand:
+        """As the rules of the queue see it."""
+        return Hand(self.worker_id, self.labels, self.slots)
 
 
 class Executor:
-    """Runs carried out durably: at most `concurrency` in all and one per environment; found again after a crash."""
+    """Runs carried out durably. What a crash left is found again at the next start, here or by another worker."""
 
-    def __init__(self, database_url: str, carrier: Carrier, *, executor_id: str, concurrency: int) -> None:
-        config: DBOSConfig = {
-            "name": "butai",
-            "system_database_engine": _engine(database_url),
-            "system_database_url": database_url,
-            "application_version": VERSION,
-            "executor_id": executor_id,
-            "log_level": "ERROR",
-            "console_log_level": "ERROR",
-            "enable_otlp": False,
-        }
-        self._dbos = DBOS(config=config)
-        self._concurrency = concurrency
+    def __init__(self, database: Database, carrier: Carrier, terms: Terms, now: Callable[[], datetime]) -> None:
+        self._database, self._carrier, self._terms, self._now = database, carrier, terms, now
+        self._going: dict[int, threading.Thread] = {}
+        self._silence = workers.Silence()
+        self._tended_at = self._beaten_at = float("-inf")
 
-        @DBOS.workflow(name="carry_out", max_recovery_attempts=MAX_RECOVERIES)
-        def carry_out(run_id: int) -> None:
-            DBOS.run_step({"name": "engine"}, carrier.engine_part, run_id)
-            DBOS.run_step({"name": "after"}, carrier.after_part, run_id)
+    def run_until(self, stop: threading.Event) -> None:
+        """Work until told to stop. A database that is away is waited for.
 
-        self._carry_out = carry_out
+        The event is looked at and never waited on: a signal handler that sets it would meet a lock that this thread holds.
+        """
+        self._trying(self._start, stop)
+        while not stop.is_set():
+            self._trying(self._tick, stop)
+            time.sleep(LOOK_EVERY_S)
+        self._trying(self._leave, stop)
 
-    def start(self) -> None:
-        """Begin to work: first what a crash left, then what is submitted."""
-        DBOS.launch()
-        DBOS.register_queue(
-            QUEUE,
-            partition_concurrency=1,
-            global_concurrency=self._concurrency,
-            polling_interval_sec=POLL_S,
-            on_conflict="always_update",
-        )
+    def _trying(self, what: Callable[[], None], stop: threading.Event) -> None:
+        while True:
+            try:
+                return what()
+            except AWAY as error:
+                log.warning("database away", why=type(error.orig).__name__)
+                self._silence.forget()
+                if stop.is_set():
+                    return None
+                time.sleep(1.0)
 
-    def submit(self, run_id: int, environment_id: int) -> None:
-        """Hand a run over; handing it over twice does it once."""
-        with SetWorkflowID(f"run-{run_id}"), SetEnqueueOptions(queue_partition_key=str(environment_id)):
-            DBOS.enqueue_workflow(QUEUE, self._carry_out, run_id)
+    def _start(self) -> None:
+        """Say that this worker is here, and go on with what its last life left."""
+        terms = self._terms
+        with self._database.session() as session:
+            workers.register(session, terms.worker_id, slots=terms.slots, labels=terms.labels, now=self._now())
+            mine = claims.of_worker(session, terms.worker_id)
+            self._found(session, mine)
+        for claim in mine:
+            self._carry(claim)
 
-    def stop(self) -> None:
-        """Stop working. Runs in progress stay with their supervisors and are found again at the next start."""
-        DBOS.destroy(workflow_completion_timeout_sec=0)
+    def _tick(self) -> None:
+        self._going = {run: thread for run, thread in self._going.items() if thread.is_alive()}
+        self._beat()
+        if len(self._going) < self._terms.slots:
+            self._take()
+        if time.monotonic() - self._tended_at >= TEND_EVERY_S:
+            self._tended_at = time.monotonic()
+            self._tend()
 
+    def _take(self) -> None:
+        with self._database.reading() as session:
+            if not claims.any_queued(session):
+                return
+        while len(self._going) < self._terms.slots:
+            with self._database.session() as session:
+                claim = claims.take_next(session, self._terms.hand, cap=self._terms.cap, now=self._now())
+            if claim is None:
+                return
+            self._carry(claim)
 
-def _engine(database_url: str) -> sa.Engine:
-    url = make_url(database_url)
-    if url.get_backend_name() == "postgresql":
-        return sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
-    engine = sa.create_engine(url)
-    sa.event.listen(engine, "connect", _prepare_sqlite)
-    return engine
+    def _carry(self, claim: Claim) -> None:
+        # A daemon: what it follows is in files, and is found again.
+        thread = threading.Thread(target=self._carrier.carry, args=(claim,), name=f"run-{claim.run_id}", daemon=True)
+        self._going[claim.run_id] = thread
+        thread.start()
 
+    def _beat(self) -> None:
+        if time.monotonic() - self._beaten_at < workers.BEAT_EVERY_S:
+            return
+        self._beaten_at = time.monotonic()
+        with self._database.session() as session:
+            known = workers.beat(session, self._terms.worker_id, self._now())
+        if not known:
+            log.warning("this worker was declared dead and is alive: it starts anew, without its old runs")
+            self._start()
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = "IMMEDIATE"
-    for pragma in ("journal_mode=WAL", "busy_timeout=30000", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-    if sqlite3.sqlite_version_info < (3, 42):
-        # The library's tables use `unixepoch('subsec')`, which older SQLite does not know.
-        connection.create_function("unixepoch", -1, lambda *_: time.time())
+    def _tend(self) -> None:
+        """Look after the runs of workers that are gone."""
+        with self._database.session() as session:
+            claims.one_at_a_time(session)
+            rows = {row.id: row for row in workers.everyone(session)}
+            silent = self._silence.after({key: row.beat for key, row in rows.items()}, time.monotonic())
+            held = session.scalars(select(RunClaim).where(RunClaim.run_id.is_not(None))).all()
+            taken = []
+            for each in held:
+                worker = rows.get(each.worker_id or "")
+                if worker is not None and worker.id != self._terms.worker_id:
+                    claim = Claim(each.run_id or 0, each.environment_id, worker.id, each.fence)
+                    taken += self._tend_one(session, worker, claim, silent[worker.id])
+        for claim in taken:
+            self._carry(claim)
+
+    def _tend_one(self, session: Session, worker: Worker, claim: Claim, silent_s: float) -> list[Claim]:
+        """What becomes of one run of another worker; the claim, if this one takes it over."""
+        run, me = session.get_one(Run, claim.run_id), self._terms.worker_id
+        if worker.declared_dead_at is not None:
+            log.warning("taken over: its machine is gone, a person said", run=run.id, worker=worker.id)
+            return [claims.hand_to(session, claim, me, fence=True)]
+        if workers.process_is_gone(worker):
+            # Seen from here: nobody else writes for this run, except a supervisor that is followed like one's own.
+            log.warning("taken over: its worker is gone", run=run.id, worker=worker.id)
+            return [claims.hand_to(session, claim, me, fence=False)]
+        if silent_s < workers.SILENT_AFTER_S:
+            return []
+        if run.handed_over_at is None and run.end is None:
+            log.warning("queued again: its worker is silent and had begun nothing", run=run.id, worker=worker.id)
+            claims.requeue(session, claim)
+        elif run.lost_at is None:
+            log.warning("lost: its worker is silent", run=run.id, worker=worker.id)
+            run.lost_at = self._now()
+        return []
+
+    def _found(self, session: Session, mine: list[Claim]) -> None:
+        ids = [claim.run_id for claim in mine]
+        session.execute(update(Run).where(Run.id.in_(ids), Run.status != RunStatus.QUEUED).values(lost_at=None))
+
+    def _leave(self) -> None:
+        with self._database.session() as session:
+            session.get_one(Worker, self._terms.worker_id).stopped_at = self._now()

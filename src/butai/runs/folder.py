@@ -8,6 +8,7 @@ Files survive the death of any of the three, pipes do not. Each file has one wri
     *.jsonl      engine      its output, one file a step
     *.err        engine      its error output
     cancel       worker      a person asked to stop
+    kill         worker      a person asked again, knowing what that costs
     end.json     supervisor  how the engine ended
 """
 
@@ -38,6 +39,8 @@ class Command:
 class Work:
     """What a supervisor does: these commands, one after the other, in `root`, on this environment's state.
 
+    `fence`: the number of the claim under which all this happens; a state is written under it or not at all.
+
     `init_lock`: a file to lock while `init` runs, where providers are fetched into a cache that engines cannot share.
     """
 
@@ -46,6 +49,12 @@ class Work:
     root: str
     commands: list[Command]
     init_lock: str = ""
+    fence: int = 0
+
+    @property
+    def steps(self) -> set[Step]:
+        """The steps that it has."""
+        return {command.step for command in self.commands}
 
 
 class RunFolder:
@@ -96,17 +105,31 @@ class RunFolder:
         """Whether somebody asked to stop."""
         return (self.path / "cancel").exists()
 
+    def ask_kill(self) -> None:
+        """Ask for the engine's own hard stop, a second interrupt."""
+        (self.path / "kill").touch()
+
+    @property
+    def kill_asked(self) -> bool:
+        """Whether somebody asked for the hard stop."""
+        return (self.path / "kill").exists()
+
+    @property
+    def engine_was_started(self) -> bool:
+        """Whether an engine's process ever was."""
+        return (self.path / "engine.json").exists()
+
     def write_engine(self, pid: int) -> None:
         """Record the engine's process before anything depends on it."""
         write_json(self.path / "engine.json", {"pid": pid, "started": psutil.Process(pid).create_time()})
 
-    def living_engine(self) -> int | None:
-        """The engine's pid while it lives. A recycled pid has another start time and does not count."""
+    def living_engine(self) -> psutil.Process | None:
+        """The engine's process while it lives. A recycled pid has another start time and does not count."""
         recorded = _read(self.path / "engine.json")
         try:
             process = psutil.Process(recorded["pid"]) if recorded else None
             if process and process.create_time() == recorded["started"] and process.status() != psutil.STATUS_ZOMBIE:
-                return int(recorded["pid"])
+                return process
         except psutil.NoSuchProcess:
             pass
         return None

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from butai.db import Database
 from butai.runs import store
+from butai.runs.claims import Fenced
 from butai.runs.model import Step
 from butai.terraform.events import EngineEvent, plain
 from butai.terraform.progress import Progress
@@ -20,23 +20,23 @@ WORKER = "worker"
 class RunLog:
     """Writes the log of one run. Reading the same engine output twice stores it once."""
 
-    def __init__(self, database: Database, run_id: int, now: Callable[[], datetime]) -> None:
-        self._database, self.run_id, self._now = database, run_id, now
+    def __init__(self, fenced: Fenced, run_id: int, now: Callable[[], datetime]) -> None:
+        self.fenced, self.run_id, self._now = fenced, run_id, now
 
     def say(self, step: Step, message: str, kind: str = "note", **detail: Any) -> None:
         """One line of Butai's own."""
-        with self._database.session() as session:
+        with self.fenced.session() as session:
             line = store.last_line(session, self.run_id, WORKER) + 1
             self._add(session, WORKER, line, step, kind, message=plain(message), detail=detail)
 
     def last_line(self, step: Step) -> int:
         """The last line of the engine's output of this step that is stored."""
-        with self._database.session() as session:
+        with self.fenced.session() as session:
             return store.last_line(session, self.run_id, step)
 
     def engine(self, step: Step, events: Sequence[EngineEvent], progress: Progress) -> None:
         """Store lines of the engine, and the figures that they add up to."""
-        with self._database.session() as session:
+        with self.fenced.session() as session:
             for event in events:
                 self._add(
                     session,

@@ -12,6 +12,11 @@ class RunKind(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     DESTROY = "destroy"
+    DRIFT_CHECK = "drift-check"
+
+
+READ_ONLY = frozenset({RunKind.DRIFT_CHECK})
+"""Kinds that change nothing: neither what the environment is nor what it is said to be."""
 
 
 class RunStatus(StrEnum):
@@ -33,6 +38,7 @@ class RunEnd(StrEnum):
     INTERRUPTED = "interrupted"
     DESTROY_FAILED = "destroy-failed"
     LOST = "lost"
+    SUPERSEDED = "superseded"
 
 
 class NextAction(StrEnum):
@@ -57,6 +63,7 @@ _NEXT = {
     RunEnd.INTERRUPTED: NextAction.RUN_AGAIN,
     RunEnd.DESTROY_FAILED: NextAction.DESTROY_AGAIN,
     RunEnd.LOST: NextAction.CHECK_AND_GO_ON,
+    RunEnd.SUPERSEDED: NextAction.NONE,
 }
 
 
@@ -79,10 +86,10 @@ class Step(StrEnum):
 class EngineEnd:
     """How the supervisor saw the engine end.
 
-    `exit_code` is that of the last command that ran (negative: ended by that signal), none when none was started;
-    `step` is the step that it belonged to. `state_saved` is false when the engine left its state on disk and it could
-    not be taken over. `cancelled`: an interrupt was sent. `lock_released`: the engine died holding the state's lock, which
-    was released after it.
+    `exit_code` is that of the last command that ran (negative: ended by that signal), none when none was started or its
+    end was not seen; `step` is the step that it belonged to. `state_saved` is false when the engine left its state on
+    disk and it could not be taken over. `cancelled`: an interrupt was sent. `lock_released`: the engine died holding the
+    state's lock, which was released after it.
     """
 
     step: Step
@@ -102,19 +109,23 @@ class Counts:
     begun: int = 0
 
 
-def judge(kind: RunKind, end: EngineEnd | None, counts: Counts) -> RunEnd:
-    """The end of a run, from the engine's end and the event log. Nothing that was not seen counts as success."""
+def judge(kind: RunKind, end: EngineEnd | None, counts: Counts, *, asked: bool = False) -> RunEnd:
+    """The end of a run, from the engine's end and the event log. Nothing that was not seen counts as success.
+
+    `asked`: the engine is gone for certain, and the state and the world were asked what of its work they know.
+    """
     if end is None:
         return RunEnd.LOST
     if not end.state_saved:
         return RunEnd.STATE_NOT_SAVED
     if end.step is Step.APPLY and end.exit_code == 0:
         return RunEnd.SUCCEEDED
-    if end.step is Step.APPLY and end.exit_code is not None and end.exit_code < 0:
-        # Killed from outside: what it was making may exist and stand in no state.
-        return RunEnd.LOST if counts.begun else RunEnd.FAILED_BEFORE_CHANGE
     if counts.begun == 0:
         return RunEnd.CANCELLED_BEFORE_CHANGE if end.cancelled else RunEnd.FAILED_BEFORE_CHANGE
+    killed = end.step is Step.APPLY and (end.exit_code is None or end.exit_code < 0)
+    if killed and not asked:
+        # What it was making may exist and stand in no state.
+        return RunEnd.LOST
     if end.cancelled:
         return RunEnd.INTERRUPTED
     return RunEnd.DESTROY_FAILED if kind is RunKind.DESTROY else RunEnd.PARTIALLY_APPLIED

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel
-from sqlalchemy import select, update
+from pydantic import BaseModel, Field
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from butai.db import Database
 from butai.errors import NotFoundError, RefusedError
-from butai.runs import store
+from butai.runs import claims, store, workers
 from butai.runs.model import NextAction, RunEnd, RunKind, RunStatus, next_action
+from butai.runs.queue import Place, Priority, places, superseded
 
 
 class RunView(BaseModel):
@@ -31,12 +33,20 @@ class RunView(BaseModel):
     ended_at: datetime | None
     settled_at: datetime | None
     cancel_requested: bool
+    kill_requested: bool
+    lost: bool
+    superseded_by: int | None
+    priority: Priority
     planned: int
     done: int
     failed: int
     waiting_for: str
     error: dict[str, Any] | None
     params: dict[str, Any]
+    # How it is carried out; no business of the API.
+    attempts: int = Field(exclude=True)
+    folder: str = Field(exclude=True)
+    handed_over: bool = Field(exclude=True)
 
     @property
     def finished(self) -> bool:
@@ -57,6 +67,16 @@ class EventView(BaseModel):
     detail: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Terms:
+    """Under which terms a run waits: its blueprint with its cap, what its worker must carry, and who waits for it."""
+
+    blueprint: str = ""
+    priority: Priority = Priority.PERSON
+    labels: Mapping[str, str] = field(default_factory=dict)
+    at_once: int = 0
+
+
 class Runs:
     """All runs of all environments."""
 
@@ -64,9 +84,18 @@ class Runs:
         self._database, self._now = database, now
 
     def submit(
-        self, session: Session, environment_id: int, kind: RunKind, params: dict[str, Any], requested_by: str
+        self,
+        session: Session,
+        environment_id: int,
+        kind: RunKind,
+        params: dict[str, Any],
+        requested_by: str,
+        terms: Terms = Terms(),
     ) -> RunView:
-        """Queue a run inside the caller's transaction: what the run is about and the run come into being together."""
+        """Queue a run inside the caller's transaction: what the run is about and the run come into being together.
+
+        What it makes pointless among the queued runs ends as superseded, and a drift check makes way for it.
+        """
         run = store.Run(
             environment_id=environment_id,
             kind=kind,
@@ -74,24 +103,45 @@ class Runs:
             params=params,
             requested_by=requested_by,
             requested_at=self._now(),
+            blueprint=terms.blueprint,
+            priority=terms.priority,
+            labels=dict(terms.labels),
+            at_once=terms.at_once,
             planned=0,
             done=0,
             failed=0,
             begun=0,
+            attempts=0,
             waiting_for="",
+            folder="",
         )
         session.add(run)
         session.flush()
+        self._make_way(session, run)
         return view(run)
+
+    def _make_way(self, session: Session, run: store.Run) -> None:
+        now = self._now()
+        older = superseded(claims.as_queued(run), claims.queued(session))
+        ended = {"status": RunStatus.ENDED, "end": RunEnd.SUPERSEDED, "ended_at": now, "settled_at": now}
+        waiting = (store.Run.id.in_(older), store.Run.status == RunStatus.QUEUED)
+        session.execute(update(store.Run).where(*waiting).values(**ended, superseded_by=run.id))
+        checks = update(store.Run).where(
+            store.Run.environment_id == run.environment_id,
+            store.Run.kind == RunKind.DRIFT_CHECK,
+            store.Run.status == RunStatus.RUNNING,
+        )
+        if run.kind != RunKind.DRIFT_CHECK:
+            session.execute(checks.values(cancel_requested_at=func.coalesce(store.Run.cancel_requested_at, now)))
 
     def get(self, run_id: int) -> RunView:
         """One run."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             return view(_get(session, run_id))
 
     def of_environment(self, environment_id: int) -> list[RunView]:
         """Runs of one environment, newest first."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             return [view(run) for run in store.of_environment(session, environment_id)]
 
     def unfinished(self, session: Session, environment_id: int | None = None) -> list[RunView]:
@@ -104,17 +154,20 @@ class Runs:
 
     def events(self, run_id: int, *, after: int = 0, limit: int = 1000) -> list[EventView]:
         """Lines of the log after a sequence number, in order."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             _get(session, run_id)
             return [event_view(event) for event in store.events(session, run_id, after=after, limit=limit)]
 
     def changes_of(self, environment_id: int) -> list[tuple[int, EventView]]:
         """Creations and deletions in the logs of all runs of an environment, in order, each with its run."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             return [(event.run_id, event_view(event)) for event in store.changes(session, environment_id)]
 
-    def cancel(self, run_id: int) -> RunView:
-        """Stop a run: a queued one ends at once, a running one is asked to. Refused when it has ended."""
+    def cancel(self, run_id: int, *, hard: bool = False) -> RunView:
+        """Stop a run: a queued one ends at once, a running one is asked to. Refused when nothing of it goes on any more.
+
+        `hard` asks a second time: the engine then leaves without waiting for what it is doing.
+        """
         now = self._now()
         with self._database.session() as session:
             queued = update(store.Run).where(store.Run.id == run_id, store.Run.status == RunStatus.QUEUED)
@@ -126,8 +179,9 @@ class Runs:
             }
             session.execute(queued.values(**ended, cancel_requested_at=now))
             run = _get(session, run_id)
-            if run.status == RunStatus.RUNNING:
+            if run.settled_at is None:
                 run.cancel_requested_at = run.cancel_requested_at or now
+                run.kill_requested_at = run.kill_requested_at or (now if hard else None)
             elif run.cancel_requested_at != now:
                 raise RefusedError(
                     f"Run {run_id} has already ended ({run.end}).",
@@ -135,6 +189,30 @@ class Runs:
                     code="run-ended",
                 )
             return view(run)
+
+    def stop_asked(self, run_id: int) -> str:
+        """Why what follows a run need not be waited for any more; empty when it is to be waited for."""
+        with self._database.reading() as session:
+            run = _get(session, run_id)
+            if run.cancel_requested_at is not None:
+                return "somebody asked to stop"
+            later = select(store.Run.id).where(
+                store.Run.environment_id == run.environment_id,
+                store.Run.status == RunStatus.QUEUED,
+                store.Run.kind != RunKind.DRIFT_CHECK,
+            )
+            following = session.scalar(later.order_by(store.Run.id).limit(1))
+            return f"run {following} waits" if following else ""
+
+    def queue(self, cap: int) -> list[Place]:
+        """Every queued run with its position and what it waits for."""
+        with self._database.reading() as session:
+            hands = workers.living(session, self._now())
+            return places(claims.queued(session), claims.going(session), hands, cap)
+
+    def has_worker(self, session: Session) -> bool:
+        """Whether any worker was heard of lately."""
+        return bool(workers.living(session, self._now()))
 
 
 def view(run: store.Run) -> RunView:
@@ -153,12 +231,19 @@ def view(run: store.Run) -> RunView:
         ended_at=run.ended_at,
         settled_at=run.settled_at,
         cancel_requested=run.cancel_requested_at is not None,
+        kill_requested=run.kill_requested_at is not None,
+        lost=run.lost_at is not None,
+        superseded_by=run.superseded_by,
+        priority=Priority(run.priority),
         planned=run.planned,
         done=run.done,
         failed=run.failed,
         waiting_for=run.waiting_for,
         error=run.error,
         params=run.params,
+        attempts=run.attempts,
+        folder=run.folder,
+        handed_over=run.handed_over_at is not None,
     )
 
 

@@ -9,13 +9,16 @@ from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, func, 
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from butai.db import Base, UtcDateTime
-from butai.runs.model import Counts, RunStatus
+from butai.runs.model import READ_ONLY, Counts, RunStatus
 
 
 class Run(Base):
     """One run. `ended_at`: its engine's end; `settled_at`: what followed is over too.
 
-    `params` is what was asked for (never a secret); `error` the one JSON shape of errors.
+    `params` is what was asked for (never a secret); `error` the one JSON shape of errors. `labels` (what its worker must
+    carry) and `at_once` (its blueprint's cap) are those of the moment in which it was asked for. `handed_over_at`: from
+    then on an engine may run for it, in `folder` on the worker's machine. `lost_at`: since then nobody can say how it
+    stands; it goes on when its worker returns.
     """
 
     __tablename__ = "runs"
@@ -33,6 +36,16 @@ class Run(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cancel_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    kill_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    handed_over_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    lost_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    blueprint: Mapped[str] = mapped_column(String(63), default="")
+    priority: Mapped[int] = mapped_column(default=0)
+    labels: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    at_once: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0)
+    folder: Mapped[str] = mapped_column(default="")
+    superseded_by: Mapped[int | None]
     planned: Mapped[int] = mapped_column(default=0)
     done: Mapped[int] = mapped_column(default=0)
     failed: Mapped[int] = mapped_column(default=0)
@@ -44,6 +57,44 @@ class Run(Base):
     def counts(self) -> Counts:
         """The figures of the event log."""
         return Counts(self.planned, self.done, self.failed, self.begun)
+
+
+class RunClaim(Base):
+    """Who may work on an environment: at most one run, under one worker.
+
+    `fence` rises whenever the claim passes to somebody who cannot know what the last holder still does; every write names
+    its number, and an old one is refused. `run_id` is none while nothing goes on.
+    """
+
+    __tablename__ = "run_claims"
+
+    environment_id: Mapped[int] = mapped_column(ForeignKey("environments.id"), primary_key=True)
+    fence: Mapped[int] = mapped_column(default=0)
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"))
+    worker_id: Mapped[str | None] = mapped_column(String(40))
+
+
+class Worker(Base):
+    """A worker, once it has started. `beat` rises while it lives; `machine`, `pid` and `pid_started` say where to look.
+
+    `declared_dead_at`: a person said that its machine is gone for good.
+    """
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    host: Mapped[str] = mapped_column(String(200))
+    machine: Mapped[str] = mapped_column(String(120))
+    pid: Mapped[int]
+    pid_started: Mapped[float]
+    slots: Mapped[int]
+    labels: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    version: Mapped[str] = mapped_column(String(40))
+    beat: Mapped[int] = mapped_column(default=0)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    stopped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    declared_dead_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class RunEvent(Base):
@@ -104,6 +155,7 @@ def unfinished(session: Session, environment_id: int | None = None) -> list[Run]
 
 
 def newest_of(session: Session, environment_ids: list[int]) -> dict[int, Run]:
-    """The newest run of each environment."""
-    newest = select(func.max(Run.id)).where(Run.environment_id.in_(environment_ids)).group_by(Run.environment_id)
+    """The newest run of each environment that could change it: what only looks says nothing about how it is."""
+    newest = select(func.max(Run.id)).where(Run.environment_id.in_(environment_ids), Run.kind.not_in(READ_ONLY))
+    newest = newest.group_by(Run.environment_id)
     return {run.environment_id: run for run in session.scalars(select(Run).where(Run.id.in_(newest)))}

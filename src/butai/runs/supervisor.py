@@ -16,23 +16,24 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from butai.datafolder import FolderLock
-from butai.db import Database
-from butai.errors import ButaiError
-from butai.runs.folder import STATE_LEFT_BEHIND, Command, RunFolder, Work
+from butai.db import AWAY, Database
+from butai.runs.claims import Claim, check
+from butai.runs.folder import Command, RunFolder, Work
 from butai.runs.model import EngineEnd
+from butai.runs.rescue import keep, take_over_state
 from butai.states.endpoint import StateEndpoint
-from butai.states.service import States
+from butai.states.service import Guard, States
 from butai.tables import load_tables
 
 LOOK_EVERY_S = 0.1
+# How long a database that is away is still waited for once somebody wants the run to stop.
+PATIENCE_S = 60.0
 DATABASE, STATE_KEY = "BUTAI_DATABASE", "BUTAI_STATE_KEY"
 
 
@@ -45,30 +46,60 @@ def main(folder: RunFolder) -> int:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     work = folder.read_work()
-    load_tables()
-    states = States(Database(os.environ[DATABASE]), Path(os.environ[STATE_KEY]), lambda: datetime.now(UTC))
-    with _endpoint(states, work) as backend:
-        environment = _engine_environment(backend)
-        end = _run_commands(folder, work, environment, stop)
-        # The engine was reaped above: a lock that it left has no holder any more.
-        released = states.release_of_run(work.environment_id, work.run_id)
-        end = replace(end, lock_released=released)
-        folder.write_end(_rescue_state(states, folder, work, end))
+    states = _open_states(stop)
+    if states is None:
+        folder.write_end(EngineEnd(work.commands[0].step, None, cancelled=True))
+        return 0
+    claim = Claim(work.run_id, work.environment_id, "", work.fence)
+    server = _endpoint(states, work, lambda session: check(session, claim, worker=False))
+    with _serving(server) as backend:
+        end = _run_commands(folder, work, _engine_environment(backend), _Wish(stop, folder, server))
+        folder.write_end(_tidy(states, folder, work, end, server))
     return 0
 
 
-@contextlib.contextmanager
-def _endpoint(states: States, work: Work) -> Iterator[dict[str, str]]:
-    """Serve the state; yields the backend's settings, which hold the password of this run."""
-    user, password = f"run-{work.run_id}", secrets.token_urlsafe(32)
-    server = StateEndpoint(
+def _open_states(stop: threading.Event) -> States | None:
+    """The states, as soon as the database is there; none when this process was ended before."""
+    load_tables()
+    while not stop.is_set():
+        with contextlib.suppress(*AWAY):
+            return States(Database(os.environ[DATABASE]), Path(os.environ[STATE_KEY]), lambda: datetime.now(UTC))
+        time.sleep(LOOK_EVERY_S)
+    return None
+
+
+def _tidy(states: States, folder: RunFolder, work: Work, end: EngineEnd, server: StateEndpoint) -> EngineEnd:
+    """After the engine: its lock has no holder any more, and what it could not save is saved. A database is waited for."""
+    while True:
+        try:
+            released = states.release_of_run(work.environment_id, work.run_id)
+            saved = take_over_state(states, folder, work.environment_id, work.run_id, server.guard)
+            return replace(end, lock_released=released, state_saved=saved)
+        except AWAY:
+            if not server.patient:
+                left = folder.states_left_behind()
+                for each in left:
+                    keep(each, folder.path)
+                return replace(end, state_saved=not left)
+            time.sleep(LOOK_EVERY_S)
+
+
+def _endpoint(states: States, work: Work, guard: Guard) -> StateEndpoint:
+    return StateEndpoint(
         states,
         environment_id=work.environment_id,
         run_id=work.run_id,
-        user=user,
-        password=password,
+        user=f"run-{work.run_id}",
+        password=secrets.token_urlsafe(32),
         now=lambda: datetime.now(UTC),
+        guard=guard,
     )
+
+
+@contextlib.contextmanager
+def _serving(server: StateEndpoint) -> Iterator[dict[str, str]]:
+    """Serve the state; yields the backend's settings, which hold the password of this run."""
+    user, password = server.credentials.decode().split(":", 1)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -91,14 +122,36 @@ def _engine_environment(backend: dict[str, str]) -> dict[str, str]:
     return {**own, **backend}
 
 
-def _run_commands(folder: RunFolder, work: Work, environment: dict[str, str], stop: threading.Event) -> EngineEnd:
+@dataclass(frozen=True)
+class _Wish:
+    """What a person, or whoever ends this process, wants of the engine."""
+
+    terminated: threading.Event
+    folder: RunFolder
+    server: StateEndpoint
+
+    @property
+    def stop(self) -> bool:
+        """One interrupt, please. From then on nothing is waited for without an end."""
+        wanted = self.terminated.is_set() or self.folder.cancel_asked
+        if wanted:
+            self.server.lose_patience_in(PATIENCE_S)
+        return wanted
+
+    @property
+    def kill(self) -> bool:
+        """The engine's own hard stop: a second interrupt."""
+        return self.folder.kill_asked
+
+
+def _run_commands(folder: RunFolder, work: Work, environment: dict[str, str], wish: _Wish) -> EngineEnd:
     """One command after the other; the first that fails, or a wish to stop, ends the row."""
     end = EngineEnd(work.commands[0].step, None)
     for command in work.commands:
-        if stop.is_set() or folder.cancel_asked:
+        if wish.stop:
             return EngineEnd(command.step, None, cancelled=True)
         with _lock_for(work, command):
-            end = _run_command(folder, work, command, environment, stop)
+            end = _run_command(folder, work, command, environment, wish)
         if end.exit_code != 0:
             break
     return end
@@ -120,7 +173,7 @@ def _lock_for(work: Work, command: Command) -> Iterator[None]:
 
 
 def _run_command(
-    folder: RunFolder, work: Work, command: Command, environment: dict[str, str], stop: threading.Event
+    folder: RunFolder, work: Work, command: Command, environment: dict[str, str], wish: _Wish
 ) -> EngineEnd:
     with folder.output(command.step).open("ab") as out, folder.errors(command.step).open("ab") as errors:
         # A session of its own: no terminal's Ctrl-C reaches the providers behind the engine's back.
@@ -134,34 +187,20 @@ def _run_command(
             start_new_session=True,
         )
     folder.write_engine(process.pid)
-    cancelled = _wait(process, folder, stop)
+    cancelled = _wait(process, wish)
     return EngineEnd(command.step, process.returncode, cancelled=cancelled)
 
 
-def _wait(process: subprocess.Popen[bytes], folder: RunFolder, stop: threading.Event) -> bool:
-    """Wait for the engine; on a wish to stop send exactly one interrupt and go on waiting. Never a kill."""
-    cancelled = False
+def _wait(process: subprocess.Popen[bytes], wish: _Wish) -> bool:
+    """Wait for the engine; on a wish to stop send one interrupt, on a second one another, and go on waiting. Never a kill."""
+    sent = 0
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=LOOK_EVERY_S)
-            return cancelled
-        if not cancelled and (stop.is_set() or folder.cancel_asked):
+            return sent > 0
+        if wish.stop and sent < 1 + wish.kill:
             process.send_signal(signal.SIGINT)
-            cancelled = True
-
-
-def _rescue_state(states: States, folder: RunFolder, work: Work, end: EngineEnd) -> EngineEnd:
-    """Take over the state that the engine could not write, whatever its exit code was."""
-    left = Path(work.root) / STATE_LEFT_BEHIND
-    if not left.exists():
-        return end
-    try:
-        states.write(work.environment_id, work.run_id, left.read_bytes(), lock_id="")
-    except (ButaiError, OSError, SQLAlchemyError):
-        left.replace(folder.path / STATE_LEFT_BEHIND)
-        return replace(end, state_saved=False)
-    left.unlink()
-    return end
+            sent += 1
 
 
 def _start(argv: list[str]) -> Any:

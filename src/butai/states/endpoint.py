@@ -6,6 +6,7 @@ import base64
 import binascii
 import hmac
 import json
+import time
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
@@ -13,12 +14,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from sqlalchemy.exc import SQLAlchemyError
-
+from butai.db import AWAY
 from butai.errors import ButaiError
 from butai.states.model import parse_lock
-from butai.states.service import LockedError, States, conflict_body
+from butai.states.service import Guard, LockedError, States, conflict_body
 
+AWAY_LOOK_S = 0.5
 MAX_STATE_BYTES = 256 * 1024 * 1024
 
 
@@ -36,10 +37,22 @@ class StateEndpoint(ThreadingHTTPServer):
         user: str,
         password: str,
         now: Callable[[], datetime],
+        guard: Guard,
     ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.guard = guard
+        self.patience_ends: float | None = None
         self.states, self.environment_id, self.run_id, self.now = states, environment_id, run_id, now
         self.credentials = f"{user}:{password}".encode()
+
+    def lose_patience_in(self, seconds: float) -> None:
+        """A database that is away is waited for only so long from now on; until this is called, as long as it takes."""
+        self.patience_ends = self.patience_ends or time.monotonic() + seconds
+
+    @property
+    def patient(self) -> bool:
+        """Whether a database that is away is still waited for."""
+        return self.patience_ends is None or time.monotonic() < self.patience_ends
 
     @property
     def url(self) -> str:
@@ -83,16 +96,22 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._allowed():
             self._send(HTTPStatus.UNAUTHORIZED, b"")
             return
-        try:
-            status, content = action(body)
-        except LockedError as error:
-            status, content = HTTPStatus.LOCKED, json.dumps(conflict_body(error)).encode()
-        except ButaiError as error:
-            status, content = HTTPStatus.CONFLICT, json.dumps(error.as_json()).encode()
-        except SQLAlchemyError:
-            # The engine tries again for a while; what it cannot write in the end it leaves in a file, which is rescued.
-            status, content = HTTPStatus.SERVICE_UNAVAILABLE, b""
-        self._send(status, content)
+        self._send(*self._outcome(action, body))
+
+    def _outcome(self, action: Callable[[bytes], tuple[int, bytes]], body: bytes) -> tuple[int, bytes]:
+        """Do it. While the database is away the engine waits for its answer: it lives on, and loses nothing."""
+        while True:
+            try:
+                return action(body)
+            except LockedError as error:
+                return HTTPStatus.LOCKED, json.dumps(conflict_body(error)).encode()
+            except ButaiError as error:
+                return HTTPStatus.CONFLICT, json.dumps(error.as_json()).encode()
+            except AWAY:
+                if not self.server.patient:
+                    # What the engine cannot write in the end it leaves in a file, which is rescued.
+                    return HTTPStatus.SERVICE_UNAVAILABLE, b""
+                time.sleep(AWAY_LOOK_S)
 
     def _allowed(self) -> bool:
         kind, _, token = self.headers.get("Authorization", "").partition(" ")
@@ -115,14 +134,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _write(self, body: bytes) -> tuple[int, bytes]:
         lock_id = parse_qs(urlsplit(self.path).query).get("ID", [""])[0]
-        self.server.states.write(self.server.environment_id, self.server.run_id, body, lock_id=lock_id)
+        server = self.server
+        server.states.write(server.environment_id, server.run_id, body, lock_id=lock_id, guard=server.guard)
         return HTTPStatus.OK, b""
 
     def _lock(self, body: bytes) -> tuple[int, bytes]:
         lock = parse_lock(body, run_id=self.server.run_id, now=self.server.now())
         if lock is None:
             return HTTPStatus.BAD_REQUEST, b""
-        self.server.states.lock(self.server.environment_id, lock)
+        self.server.states.lock(self.server.environment_id, lock, guard=self.server.guard)
         return HTTPStatus.OK, b""
 
     def _unlock(self, body: bytes) -> tuple[int, bytes]:

@@ -16,6 +16,12 @@ from butai.states import store
 from butai.states.model import Lock, lock_as_json, parse_head, why_not_write
 from butai.states.seal import Seal, make_key, read_key
 
+Guard = Callable[[Session], None]
+
+
+def _nobody_asks(_session: Session) -> None:
+    """The guard of those who write outside a run."""
+
 
 class LockedError(RefusedError):
     """Somebody else holds the state. `holder` is the lock that stands in the way."""
@@ -49,9 +55,15 @@ class States:
         version = store.newest(session, environment_id)
         return self._seal.open(version.body, owner=environment_id) if version else None
 
-    def write(self, environment_id: int, run_id: int, content: bytes, *, lock_id: str) -> None:
-        """Keep a new version. Refused without the lock that is held, or when it is not a successor of the newest."""
+    def write(
+        self, environment_id: int, run_id: int, content: bytes, *, lock_id: str, guard: Guard = _nobody_asks
+    ) -> None:
+        """Keep a new version. Refused without the lock that is held, or when it is not a successor of the newest.
+
+        `guard` is asked first, in the same transaction: it raises when the writer has lost its right to write.
+        """
         with self._database.session() as session:
+            guard(session)
             held = store.lock_of(session, environment_id)
             if held is not None and held.lock_id != lock_id:
                 raise LockedError(held)
@@ -70,10 +82,11 @@ class States:
                 )
             )
 
-    def lock(self, environment_id: int, lock: Lock) -> None:
+    def lock(self, environment_id: int, lock: Lock, *, guard: Guard = _nobody_asks) -> None:
         """Take the lock; `LockedError` names the holder when there is one."""
         try:
             with self._database.session() as session:
+                guard(session)
                 held = store.lock_of(session, environment_id)
                 if held is not None:
                     raise LockedError(held)

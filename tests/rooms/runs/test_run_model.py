@@ -69,4 +69,4 @@ def test_nothing_that_was_begun_is_called_unchanged(kind: RunKind, end: EngineEn
 @pytest.mark.parametrize("end", RunEnd)
 def test_every_end_proposes_one_action(end: RunEnd) -> None:
     assert isinstance(next_action(end), NextAction)
-    assert (next_action(end) is NextAction.NONE) == (end is RunEnd.SUCCEEDED)
+    assert (next_action(end) is NextAction.NONE) == (end in (RunEnd.SUCCEEDED, RunEnd.SUPERSEDED))

@@ -166,7 +166,9 @@ def test_any_body_is_read_without_raising(body: bytes) -> None:
 @pytest.fixture
 def endpoint(states: States, ids: tuple[int, int]) -> Iterator[StateEndpoint]:
     environment, run = ids
-    server = StateEndpoint(states, environment_id=environment, run_id=run, user="u", password="p", now=lambda: NOW)
+    server = StateEndpoint(
+        states, environment_id=environment, run_id=run, user="u", password="p", now=lambda: NOW, guard=lambda _: None
+    )
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield server

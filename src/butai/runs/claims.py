@@ -1,0 +1,148 @@
+"""Claims: one run at a time per environment, under one worker, with a fencing number on every write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, text, update
+from sqlalchemy.orm import Session
+
+from butai.db import Database
+from butai.errors import RefusedError
+from butai.runs import queue
+from butai.runs.model import RunKind, RunStatus
+from butai.runs.store import Run, RunClaim
+
+# Who starts next is decided by one worker at a time. Any number that no other part uses.
+CLAIM_LOCK = 0x6275_7461_6901
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to work on one environment, for one run. `fence` goes with every write."""
+
+    run_id: int
+    environment_id: int
+    worker_id: str
+    fence: int
+
+
+class LostClaimError(RefusedError):
+    """Somebody else has the environment now: whoever meets this stops and writes nothing more."""
+
+    code = "claim-lost"
+
+    def __init__(self, claim: Claim) -> None:
+        super().__init__(
+            f"Run {claim.run_id} does not hold its environment any more.",
+            why=f"Its claim with the number {claim.fence} has passed to somebody else.",
+            next="Look at the environment's newest run.",
+        )
+
+
+def take_next(session: Session, hand: queue.Hand, *, cap: int, now: datetime) -> Claim | None:
+    """Claim the run that this worker starts now, if there is one."""
+    one_at_a_time(session)
+    chosen = queue.next_for(hand, queued(session), going(session), cap)
+    if chosen is None:
+        return None
+    claim = session.get(RunClaim, chosen.environment) or RunClaim(environment_id=chosen.environment, fence=0)
+    claim.fence, claim.run_id, claim.worker_id = claim.fence + 1, chosen.run, hand.worker
+    session.add(claim)
+    run = session.get_one(Run, chosen.run)
+    run.status, run.started_at, run.attempts = RunStatus.RUNNING, run.started_at or now, run.attempts + 1
+    return Claim(chosen.run, chosen.environment, hand.worker, claim.fence)
+
+
+def any_queued(session: Session) -> bool:
+    """Whether a run waits at all: the question of an idle worker, as cheap as it can be."""
+    return session.scalar(select(Run.id).where(Run.status == RunStatus.QUEUED).limit(1)) is not None
+
+
+def one_at_a_time(session: Session) -> None:
+    """Whoever decides about claims does so alone until its transaction ends. SQLite has one writer anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CLAIM_LOCK})
+
+
+def queued(session: Session) -> list[queue.Queued]:
+    """Every run that waits."""
+    rows = session.scalars(select(Run).where(Run.status == RunStatus.QUEUED))
+    return [as_queued(row) for row in rows]
+
+
+def as_queued(row: Run) -> queue.Queued:
+    """A run as the rules of the queue see it."""
+    return queue.Queued(
+        row.id,
+        row.environment_id,
+        row.blueprint,
+        RunKind(row.kind),
+        queue.Priority(row.priority),
+        row.labels,
+        row.at_once,
+    )
+
+
+def going(session: Session) -> list[queue.Going]:
+    """Every run that a worker holds."""
+    query = select(RunClaim, Run.blueprint).join(Run, Run.id == RunClaim.run_id)
+    return [
+        queue.Going(claim.run_id or 0, claim.environment_id, blueprint, claim.worker_id or "")
+        for claim, blueprint in session.execute(query)
+    ]
+
+
+def of_worker(session: Session, worker_id: str) -> list[Claim]:
+    """The claims that a worker holds: after its restart these are the runs to go on with."""
+    rows = session.scalars(select(RunClaim).where(RunClaim.worker_id == worker_id, RunClaim.run_id.is_not(None)))
+    return [Claim(row.run_id or 0, row.environment_id, worker_id, row.fence) for row in rows]
+
+
+def hand_to(session: Session, claim: Claim, worker_id: str, *, fence: bool) -> Claim:
+    """Pass a claim on to another worker. With `fence`, whoever still works under the old number is shut out."""
+    row = session.get_one(RunClaim, claim.environment_id)
+    row.worker_id, row.fence = worker_id, row.fence + fence
+    return Claim(claim.run_id, claim.environment_id, worker_id, row.fence)
+
+
+def requeue(session: Session, claim: Claim) -> None:
+    """Nothing was begun under this claim: its run waits again, and the old holder is shut out."""
+    free(session, claim, fence=True)
+    run = session.get_one(Run, claim.run_id)
+    run.status = RunStatus.QUEUED
+
+
+def free(session: Session, claim: Claim, *, fence: bool = False) -> None:
+    """The run is over: the next one of this environment may start."""
+    mine = (RunClaim.environment_id == claim.environment_id, RunClaim.fence == claim.fence)
+    session.execute(update(RunClaim).where(*mine).values(run_id=None, worker_id=None, fence=claim.fence + fence))
+
+
+def check(session: Session, claim: Claim, *, worker: bool = True) -> None:
+    """Raise LostClaimError unless the claim still stands; it then stands until this transaction ends.
+
+    `worker`: whether it must be this worker's. A supervisor outlives its worker and writes under the number alone.
+    """
+    query = select(RunClaim).where(RunClaim.environment_id == claim.environment_id).with_for_update(read=True)
+    row = session.scalars(query.execution_options(populate_existing=True)).first()
+    same = row is not None and (row.run_id, row.fence) == (claim.run_id, claim.fence)
+    if row is None or not same or (worker and row.worker_id != claim.worker_id):
+        raise LostClaimError(claim)
+
+
+class Fenced:
+    """A database in which every transaction first asks whether the claim still stands."""
+
+    def __init__(self, database: Database, claim: Claim, *, worker: bool = True) -> None:
+        self.database, self.claim, self._worker = database, claim, worker
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """One transaction under the claim. Raises LostClaimError."""
+        with self.database.session() as session:
+            check(session, self.claim, worker=self._worker)
+            yield session

@@ -1,0 +1,62 @@
+"""What went wrong in a run, in the engine's own words with file and line where it gave them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from butai.errors import ButaiError
+from butai.runs import store
+from butai.runs.folder import RunFolder
+from butai.runs.model import EngineEnd, RunEnd, Step
+from butai.terraform.events import plain
+
+TAIL_BYTES = 2000
+
+
+def problem_of(
+    session: Session, run_id: int, end: RunEnd, engine_end: EngineEnd | None, folder: RunFolder
+) -> ButaiError | None:
+    """The error to keep with a run's end; none where nothing went wrong."""
+    if end in (RunEnd.SUCCEEDED, RunEnd.CANCELLED_BEFORE_CHANGE, RunEnd.INTERRUPTED):
+        return None
+    if end is RunEnd.LOST:
+        return ButaiError(
+            "The end of this run was not seen.",
+            why="Its supervisor and its engine are gone, and what they did could not be looked at.",
+            next="Check and go on: Butai looks what is left, releases what the dead engine held, and runs again.",
+            code="run-lost",
+        )
+    for event in reversed(store.events(session, run_id, limit=100_000)):
+        if event.kind == "diagnostic" and event.detail.get("severity") == "error":
+            place = event.detail.get("file", "")
+            line = event.detail.get("line")
+            where = f"{place}:{line}" if place and line else place
+            summary = event.detail.get("summary") or event.message
+            return ButaiError(summary, why=event.detail.get("detail", ""), where=where, code="engine-error")
+    return _without_words(engine_end, folder)
+
+
+def _without_words(engine_end: EngineEnd | None, folder: RunFolder) -> ButaiError:
+    step = engine_end.step if engine_end else Step.INIT
+    words = _tail(folder.errors(step)) or _tail(folder.path / "supervisor.err")
+    code = engine_end.exit_code if engine_end else None
+    if code is not None and code >= 0:
+        return ButaiError(f"The engine ended with exit code {code}.", why=words, code="engine-error")
+    signal = f" (signal {-code})" if code else ""
+    return ButaiError(
+        f"The engine was ended from outside{signal}.",
+        why=words or "Nobody who could tell is left: it was killed, or its machine went down.",
+        next="Run again: what it had made is in the state, or on the list of what no state knows.",
+        code="engine-killed",
+    )
+
+
+def _tail(path: Path) -> str:
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
+        return plain(file.read().decode(errors="replace").strip())

@@ -1,0 +1,99 @@
+"""The workers: who is alive, what they hold, and what becomes of the runs of one that is not."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import psutil
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from butai import __version__
+from butai.datafolder import write_private
+from butai.runs.queue import Hand
+from butai.runs.store import Worker
+
+BEAT_EVERY_S = 3.0
+# Seven beats: a garbage collection or a slow disk is no death.
+SILENT_AFTER_S = 20.0
+
+
+def identity(data: Path) -> str:
+    """The stable id of the worker of a data folder, made at its first start."""
+    file = data / "worker.id"
+    if not file.exists():
+        write_private(file, f"{platform.node()[:20] or 'worker'}-{secrets.token_hex(4)}".encode())
+    return file.read_text().strip()
+
+
+def this_machine() -> str:
+    """A name for where process numbers mean the same: the boot of this kernel and the process namespace in it."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return f"{platform.node()}/{int(psutil.boot_time())}"
+
+
+def register(session: Session, worker_id: str, *, slots: int, labels: Mapping[str, str], now: datetime) -> None:
+    """Say that this process is the worker now."""
+    row = session.get(Worker, worker_id) or Worker(id=worker_id, beat=0)
+    row.host, row.machine, row.pid = platform.node(), this_machine(), os.getpid()
+    row.pid_started, row.slots, row.labels = psutil.Process().create_time(), slots, dict(labels)
+    row.version, row.started_at, row.seen_at = __version__, now, now
+    row.stopped_at, row.declared_dead_at, row.beat = None, None, row.beat + 1
+    session.add(row)
+
+
+def beat(session: Session, worker_id: str, now: datetime) -> bool:
+    """One sign of life; false when a person has declared this worker's machine dead."""
+    row = session.get_one(Worker, worker_id)
+    row.beat, row.seen_at = row.beat + 1, now
+    return row.declared_dead_at is None
+
+
+def everyone(session: Session) -> list[Worker]:
+    """All workers that ever were, the newest first."""
+    return list(session.scalars(select(Worker).order_by(Worker.started_at.desc())))
+
+
+def living(session: Session, now: datetime) -> list[Hand]:
+    """Workers that were heard of lately, for what a page says (nothing is decided by clocks of two machines)."""
+    since = now - timedelta(seconds=SILENT_AFTER_S)
+    rows = select(Worker).where(Worker.stopped_at.is_(None), Worker.seen_at > since)
+    return [Hand(row.id, row.labels, row.slots) for row in session.scalars(rows)]
+
+
+def process_is_gone(row: Worker) -> bool | None:
+    """Whether a worker's process is gone, as seen from here; none when it cannot be seen from here."""
+    if row.machine != this_machine():
+        return None
+    try:
+        process = psutil.Process(row.pid)
+        return process.create_time() != row.pid_started or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@dataclass
+class Silence:
+    """How long each worker has been silent while this process could listen. Clocks of other machines play no part."""
+
+    heard: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def after(self, beats: Mapping[str, int], at: float) -> dict[str, float]:
+        """Take note of every worker's beat at a (monotonic) moment; seconds of silence of each."""
+        for worker, number in beats.items():
+            if worker not in self.heard or self.heard[worker][0] != number:
+                self.heard[worker] = (number, at)
+        return {worker: at - self.heard[worker][1] for worker in beats}
+
+    def forget(self) -> None:
+        """The database was away: nobody could be heard, so that time counts for nobody."""
+        self.heard.clear()
