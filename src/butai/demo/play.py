@@ -19,7 +19,7 @@ from butai.aws.http import answer_of
 from butai.client import Api, connect
 from butai.datafolder import DataFolder
 from butai.demo.base import Base, cloud_environment
-from butai.demo.ports import Ports, ports_of
+from butai.demo.ports import Ports, held_ports
 from butai.demo.team import TeamRepositories, examples_folder, make_team
 from butai.environments.engines import Engines
 from butai.environments.watch import Watch
@@ -56,7 +56,7 @@ def play(data: Path | None, *, open_browser: bool) -> None:
         children = Children(folder.path / "children")
         if children.end_leftovers():
             say("Ended what an earlier demo had left running.")
-        ports = ports_of(folder.path / "ports.json")
+        ports = stack.enter_context(held_ports(folder.path / "ports.json"))
         say(f"The demo's data is in {folder.path}")
         team = make_team(examples_folder(), folder.path / "repositories")
         try:

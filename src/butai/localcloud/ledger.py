@@ -20,6 +20,7 @@ from butai.localcloud.containers import read_definition
 from butai.localcloud.model import Phase
 from butai.localcloud.state import CloudState
 from butai.localcloud.tasks import Task, TaskSpec
+from butai.loopback import LOOPBACK
 
 _MAX_EVENTS = 100  # as many as ECS keeps
 _KEEP_STOPPED = timedelta(hours=1)  # as long as ECS shows them
@@ -96,7 +97,7 @@ def _write_containers(record: Any, task: Task) -> None:
     for container in record.containers:
         container.last_status = task.phase.value if task.phase not in _LEAVING else Phase.RUNNING.value
         if one := running.get(container.name):
-            container.network_bindings = [{"bindIP": targets.LOOPBACK, "hostPort": one.port, "protocol": "tcp"}]
+            container.network_bindings = [{"bindIP": LOOPBACK, "hostPort": one.port, "protocol": "tcp"}]
             container.exitCode = None if (code := one.child.returncode) is None else _exit_code(code)
         elif task.phase is Phase.STOPPED:
             container.reason = task.stop_reason
