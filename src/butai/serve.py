@@ -57,7 +57,7 @@ def run(settings: Settings) -> None:
 
 
 def _loopback(host: str) -> str:
-    """The address, if it is this machine's own: there is no login yet, so nobody else may reach the portal."""
+    """The address, if it is this machine's own: there is no login, so nobody else may reach the portal."""
     name = "127.0.0.1" if host == "localhost" else host
     try:
         if ipaddress.ip_address(name).is_loopback:

@@ -60,7 +60,7 @@ class UrlFound:
 
 @dataclass(frozen=True)
 class ToFill:
-    """A variable that nothing fills yet."""
+    """A variable that nothing fills: the first `butai.yaml` says so."""
 
     name: str
     type: str
@@ -210,7 +210,7 @@ def _refusals(root: Root, candidates: tuple[Candidate, ...]) -> Iterator[str]:
     if root.workspace_uses:
         first, others = root.workspace_uses[0], root.workspace_uses[1:]
         more = f" (and at {', '.join(each.where for each in others)})" if others else ""
-        yield f"{first.where}: reads terraform.workspace, which Butai does not use yet{more}. It would need {wanted} there."
+        yield f"{first.where}: reads terraform.workspace, which Butai does not use{more}. It would need {wanted} there."
     elif not candidates:
         yield f"No variable carries the environment's name. The root needs {wanted} as a part of its names."
 

@@ -247,7 +247,7 @@ def test_workspaces_are_refused_with_the_place(tmp_path: Path) -> None:
     )
     found = propose(read_root(tmp_path))
     [refusal] = found.refusals
-    assert refusal.startswith("main.tf:2: reads terraform.workspace, which Butai does not use yet (and at main.tf:3).")
+    assert refusal.startswith("main.tf:2: reads terraform.workspace, which Butai does not use (and at main.tf:3).")
     assert 'variable "environment" { type = string }' in refusal
     text = first_blueprint(found, "x", region="eu-west-1")
     assert "# Not yet usable:" in text
