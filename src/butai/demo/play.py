@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -246,7 +246,7 @@ def _connected(stage: Stage) -> bool:
     return True
 
 
-def _wait_until(stage: Stage, what: Any, name: str) -> None:
+def _wait_until(stage: Stage, what: Callable[[], bool], name: str) -> None:
     deadline = time.monotonic() + START_WAIT_S
     while not what():
         stage.check()
