@@ -58,7 +58,6 @@ def open_task(backend: Any, service: Any, deployment: dict[str, Any]) -> TaskSpe
         cluster=service.cluster_name,
         service=service.name,
         deployment=deployment["id"],
-        definition_arn=definition.arn,
         containers=tuple(read_definition(one) for one in definition.container_definitions),
         target_groups={one["targetGroupArn"]: one["containerName"] for one in load_balancers(service)},
     )

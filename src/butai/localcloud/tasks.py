@@ -48,7 +48,6 @@ class TaskSpec:
     cluster: str
     service: str
     deployment: str
-    definition_arn: str
     containers: tuple[Container, ...]
     target_groups: Mapping[str, str]
 

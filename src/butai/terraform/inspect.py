@@ -81,11 +81,6 @@ class Proposal:
     notes: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
 
-    @property
-    def environment_variable(self) -> str:
-        """The first candidate; empty where there is none."""
-        return self.environment[0].name if self.environment else ""
-
 
 def propose(root: Root, set_by_tfvars: Iterable[str] = ()) -> Proposal:
     """Look at a root. `set_by_tfvars`: variables that its own variable files set (`hcl.tfvars`)."""
