@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from butai import loopback
 from butai.datafolder import DataFolder
 from butai.environments.engines import Engines
 from butai.errors import ButaiError
@@ -92,13 +92,11 @@ def _program(name: str, flag: str) -> Check:
 
 
 def _port(settings: Settings) -> Check:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            remedy = "A server that runs already is fine; else take another port: `butai serve --port 0`."
-            return Check(f"port {settings.port}", SKIPPED, error.strerror or str(error), remedy)
+    try:
+        loopback.bind(settings.port, settings.host).close()
+    except OSError as error:
+        remedy = "A server that runs already is fine; else take another port: `butai serve --port 0`."
+        return Check(f"port {settings.port}", SKIPPED, error.strerror or str(error), remedy)
     return Check(f"port {settings.port}", OK, "free")
 
 

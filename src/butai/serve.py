@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import signal
-import socket
 
 import structlog
 import uvicorn
@@ -13,6 +12,7 @@ import uvicorn
 from butai.assembly import assemble
 from butai.datafolder import write_json
 from butai.errors import RefusedError
+from butai.loopback import listen
 from butai.rooms import ROOMS
 from butai.settings import Settings
 from butai.terminal import say
@@ -27,7 +27,7 @@ def run(settings: Settings) -> None:
     host = _loopback(settings.host)
     butai = assemble(settings)
     lock = butai.data.lock("server")
-    listening = _listen(host, settings.port)
+    listening = listen(settings.port, host)
     port = listening.getsockname()[1]
     url = f"http://{'[::1]' if ':' in host else host}:{port}"
     sign_in = SignIn(butai.data)
@@ -57,7 +57,7 @@ def run(settings: Settings) -> None:
 
 
 def _loopback(host: str) -> str:
-    """The address, if it is this machine's own: there is no login yet, so nobody else may reach the portal."""
+    """The address, if it is this machine's own: there is no login, so nobody else may reach the portal."""
     name = "127.0.0.1" if host == "localhost" else host
     try:
         if ipaddress.ip_address(name).is_loopback:
@@ -71,21 +71,3 @@ def _loopback(host: str) -> str:
         where="--host",
         code="not-loopback",
     )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        raise RefusedError(
-            f"Port {port} on {host} cannot be used.",
-            why=error.strerror or str(error),
-            next="End the program that listens there, or take another: `--port 0` finds a free one.",
-            where="--port",
-            code="port-in-use",
-        ) from error
-    listening.listen(128)
-    return listening

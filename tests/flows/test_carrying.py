@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,23 +15,9 @@ from butai.runs.model import RunEnd, RunKind
 from butai.runs.store import RunClaim
 from butai.states.model import Lock
 from butai.terraform.state import summary
-from support.carrying import QUICK, RootJob, Stage, has_begun, now, slow, stage, wait_for
-from support.rows import add_environment, add_run, new_database
+from support.carrying import QUICK, SLOW, RootJob, Stage, has_begun, now, slow, wait_for
+from support.rows import add_run
 from support.threads import in_background
-
-SLOW = "terraform_data.slow"
-
-
-@pytest.fixture
-def there(tmp_path: Path) -> Iterator[Stage]:
-    database = new_database(tmp_path)
-    yield stage(tmp_path, database)
-    database.close()
-
-
-@pytest.fixture
-def environment(there: Stage) -> int:
-    return add_environment(there.database, "qa-1")
 
 
 def test_a_run_is_applied_and_its_state_and_log_are_kept(there: Stage, environment: int) -> None:

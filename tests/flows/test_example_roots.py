@@ -16,7 +16,7 @@ import pytest
 from butai.blueprints.model import Blueprint, image_for
 from butai.blueprints.validate import parse
 from butai.demo.team import TeamRepositories, examples_folder, make_team
-from butai.localcloud.tasks import free_port
+from butai.loopback import free_port
 from support.cloud import Cloud, running_cloud
 from support.engine import Engine
 

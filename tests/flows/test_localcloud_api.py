@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from butai.loopback import free_port
 from support.cloud import Cloud, running_cloud
 from support.engine import Engine
 from support.repository import WorkingTree
@@ -282,11 +282,3 @@ def test_a_port_has_one_listener(cloud: Cloud) -> None:
     with pytest.raises(ClientError) as refused:
         elb.create_listener(LoadBalancerArn=balancer, Port=listener["Port"], Protocol="HTTP", DefaultActions=answer)
     assert code_of(refused) == "DuplicateListener"
-
-
-def free_port() -> int:
-    """A loopback port that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

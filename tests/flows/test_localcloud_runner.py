@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from butai.localcloud.tasks import free_port
+from butai.loopback import free_port
 from support.cloud import Cloud, running_cloud
 from support.localcloud_team import REGISTRY, Team, server, wait_for
 

@@ -6,7 +6,6 @@ import json
 import os
 import random
 import shutil
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from butai.loopback import free_port
 from support.cloud import Cloud
 
 LOST_S = 1.0  # the documented loss
@@ -56,7 +56,7 @@ def populate(cloud: Cloud) -> None:
     target = elb.create_target_group(Name="tg", Protocol="HTTP", Port=80, VpcId=vpc["VpcId"], TargetType="ip")
     forward = [{"Type": "forward", "TargetGroupArn": target["TargetGroups"][0]["TargetGroupArn"]}]
     elb.create_listener(
-        LoadBalancerArn=balancer["LoadBalancerArn"], Port=_free_port(), Protocol="HTTP", DefaultActions=forward
+        LoadBalancerArn=balancer["LoadBalancerArn"], Port=free_port(), Protocol="HTTP", DefaultActions=forward
     )
     ecs.create_cluster(clusterName="c", tags=[{"key": "Team", "value": "ivr"}])
     ecs.register_task_definition(family="f", containerDefinitions=[{"name": "w", "image": "w:main", "memory": 64}])
@@ -71,13 +71,6 @@ def populate(cloud: Cloud) -> None:
     cache.create_cache_cluster(
         CacheClusterId="cc", CacheNodeType="cache.t4g.micro", Engine="redis", CacheSubnetGroupName="sg", Tags=tags
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def everything(cloud: Cloud) -> dict[str, Any]:

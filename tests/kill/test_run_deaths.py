@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-import pytest
 
 from butai.runs.folder import RunFolder
 from butai.runs.model import NextAction, RunEnd
 from butai.terraform.state import summary
-from support.carrying import QUICK, RootJob, Stage, carry_in_a_process, has_begun, slow, stage, wait_for
-from support.rows import add_environment, add_run, new_database
-
-SLOW = "terraform_data.slow"
-
-
-@pytest.fixture
-def there(tmp_path: Path) -> Iterator[Stage]:
-    database = new_database(tmp_path)
-    yield stage(tmp_path, database)
-    database.close()
-
-
-@pytest.fixture
-def environment(there: Stage) -> int:
-    return add_environment(there.database, "qa-1")
+from support.carrying import QUICK, SLOW, RootJob, Stage, carry_in_a_process, has_begun, slow, wait_for
+from support.rows import add_run
 
 
 def supervisor_of(folder: RunFolder) -> psutil.Process:

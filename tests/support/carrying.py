@@ -8,11 +8,12 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from sqlalchemy.orm import Session
 
 from butai.datafolder import DataFolder
@@ -28,7 +29,9 @@ from butai.states.service import States
 from butai.terraform import commands
 from butai.terraform.engine import Engine, probe
 from butai.terraform.environment import engine_environment
+from support.rows import add_environment, new_database
 
+SLOW = "terraform_data.slow"
 BACKEND = 'terraform {\n  backend "http" {}\n}\n'
 QUICK = 'resource "terraform_data" "one" {\n  input = "x"\n}\noutput "one" {\n  value = terraform_data.one.output\n}\n'
 
@@ -149,6 +152,20 @@ def stage(folder: Path, database: Database) -> Stage:
     """A stage on a folder and its database."""
     data = DataFolder(folder)
     return Stage(database, data, States(database, data.state_key, now), Runs(database, now))
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[Stage]:
+    """A stage on the test's own folder."""
+    database = new_database(tmp_path)
+    yield stage(tmp_path, database)
+    database.close()
+
+
+@pytest.fixture
+def environment(there: Stage) -> int:
+    """The id of its one environment."""
+    return add_environment(there.database, "qa-1")
 
 
 def wait_for(what: Callable[[], object], *, seconds: float = 30, why: str = "") -> None:

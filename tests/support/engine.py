@@ -1,4 +1,4 @@
-"""Real terraform with the machine's provider mirror: init, apply, plan, destroy of a root module in a folder."""
+"""Real terraform with the machine's provider mirrors: init, apply, plan, destroy of a root module in a folder."""
 
 from __future__ import annotations
 
@@ -11,36 +11,31 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-REGISTRY = "registry.terraform.io"
-_SEARCHED = ("/opt", "/usr/local/share", "/usr/share", "~/.terraform.d")
+from butai.terraform.providers import cli_config, find_mirrors
+
 _TIMEOUT_S = 240
 
 
 @cache
-def mirror() -> Path:
-    """The folder that holds `registry.terraform.io`, two levels deep at most in the usual places."""
-    for place in (Path(place).expanduser() for place in _SEARCHED):
-        for pattern in (REGISTRY, f"*/{REGISTRY}"):
-            if found := next(iter(place.glob(pattern)), None):
-                return found.parent
-    raise AssertionError(f"No provider mirror: put a folder named {REGISTRY} into one of {', '.join(_SEARCHED)}.")
+def provider_config() -> str:
+    """The CLI configuration with this machine's mirrors, found as the product finds them; a look takes a moment."""
+    return cli_config(find_mirrors(os.environ, home=Path.home()))
 
 
 class Engine:
-    """terraform in `folder`, with the mirror and the given variables as its whole environment."""
+    """terraform in `folder`, with the mirrors and the given variables as its whole environment."""
 
     def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "engine.tfrc"
-        config.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror()}"\n  }}\n}}\n')
+        config.write_text(provider_config())
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
         self.env = {
             **kept,
             **env,
             "TF_CLI_CONFIG_FILE": str(config),
             "TF_IN_AUTOMATION": "1",
-            "CHECKPOINT_DISABLE": "1",
         }
 
     def write(self, main_tf: str) -> None:

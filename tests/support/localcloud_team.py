@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from butai.localcloud.tasks import free_port
+from butai.loopback import free_port
 from support.cloud import Cloud
 from support.repository import WorkingTree
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 import uvicorn
 
 from butai.assembly import assemble
+from butai.loopback import listen
 from butai.rooms import ROOMS
 from butai.runs.model import RunEnd, RunStatus, Step
 from butai.runs.store import Run, RunEvent, next_seq
@@ -44,9 +44,7 @@ class Portal:
 
     def start(self) -> None:
         """Listen, on the port of the time before if there was one."""
-        listening = socket.socket()
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", self.port))
+        listening = listen(self.port)
         self.port = listening.getsockname()[1]
         app = create_app(self.butai, ROOMS, self.sign_in, self.port)
         config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)

@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from butai.aws.image_tag import tag_of
 from butai.blueprints.locations import LocationError, RefError, check_location, check_ref
 from butai.blueprints.yaml_source import Source
 from butai.errors import WrongUseError, did_you_mean
@@ -26,7 +27,6 @@ FILE_NAME = "butai.yaml"
 NAME_MAX_LENGTH = 20
 NAME_OF_BLUEPRINT_MAX_LENGTH = 40
 PLACEHOLDERS = ("branch", "commit", "short_commit")
-TAG_MAX_LENGTH = 128
 
 NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_-]*$"
@@ -208,9 +208,9 @@ def json_schema() -> dict[str, Any]:
 
 
 def image_for(service: Service, commit: str, branch: str | None) -> str:
-    """The image of one version. A branch's name is made fit for a tag: `feature/x` becomes `feature-x`.
+    """The image of one version; a branch's name as a tag (`tag_of`).
 
-    Raises WrongUseError where the image is named after the branch and only a commit is known.
+    Raises WrongUseError where the image is named after the branch, and there is none, or nothing of its name fits.
     """
     if branch is None and "{branch}" in service.image:
         raise WrongUseError(
@@ -218,5 +218,11 @@ def image_for(service: Service, commit: str, branch: str | None) -> str:
             next="Give a branch instead of a commit.",
             code="branch-needed",
         )
-    tag = re.sub(r"[^A-Za-z0-9_.-]+", "-", branch or "").lstrip(".-")[:TAG_MAX_LENGTH]
+    tag = tag_of(branch or "")
+    if not tag and "{branch}" in service.image:
+        raise WrongUseError(
+            f"The image `{service.image}` is named after a branch, and nothing of `{branch}` fits an image's tag.",
+            next="Rename the branch (a tag has letters, digits, `_`, `.` and `-`), or name the image after the commit.",
+            code="branch-unfit",
+        )
     return service.image.format(commit=commit, short_commit=commit[:7], branch=tag)

@@ -17,10 +17,11 @@ from butai.errors import ButaiError
 from butai.terraform import commands
 from butai.terraform.engine import Engine
 from butai.terraform.environment import engine_environment
-from butai.terraform.events import parse, plain
+from butai.terraform.events import parse
 from butai.terraform.follow import Follower
 from butai.terraform.progress import Progress
 from butai.terraform.providers import Mirrors, cli_config
+from butai.terraform.text import plain
 
 LOOK_EVERY_S = 0.2
 STOP_WAIT_S = 60.0

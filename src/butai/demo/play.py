@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from butai.aws.http import answer_of
 from butai.client import Api, connect
 from butai.datafolder import DataFolder
 from butai.demo.base import Base, cloud_environment
-from butai.demo.ports import Ports, ports_of
+from butai.demo.ports import Ports, held_ports
 from butai.demo.team import TeamRepositories, examples_folder, make_team
 from butai.environments.engines import Engines
 from butai.environments.watch import Watch
@@ -56,7 +56,7 @@ def play(data: Path | None, *, open_browser: bool) -> None:
         children = Children(folder.path / "children")
         if children.end_leftovers():
             say("Ended what an earlier demo had left running.")
-        ports = ports_of(folder.path / "ports.json")
+        ports = stack.enter_context(held_ports(folder.path / "ports.json"))
         say(f"The demo's data is in {folder.path}")
         team = make_team(examples_folder(), folder.path / "repositories")
         try:
@@ -246,7 +246,7 @@ def _connected(stage: Stage) -> bool:
     return True
 
 
-def _wait_until(stage: Stage, what: Any, name: str) -> None:
+def _wait_until(stage: Stage, what: Callable[[], bool], name: str) -> None:
     deadline = time.monotonic() + START_WAIT_S
     while not what():
         stage.check()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from butai.datafolder import write_json
 from butai.errors import MissingPartError
 
 # A child first waits for one byte: it comes only after the child's record is on disk. A keeper killed in between closes
@@ -156,9 +157,7 @@ class Children:
 
     def _remember(self, child: Child) -> None:
         record = ChildRecord(child.name, child.pid, psutil.Process(child.pid).create_time())
-        partial = child.record.with_suffix(".part")
-        partial.write_text(json.dumps(asdict(record)))
-        partial.replace(child.record)
+        write_json(child.record, asdict(record))
 
     @staticmethod
     def _open_gate(process: subprocess.Popen[bytes]) -> None:

@@ -12,7 +12,7 @@ import httpx
 
 from butai.localcloud.routes import Routes
 from butai.localcloud.rules import FixedResponse, Forward, Redirect, choose, host_of, location, pick_group
-from butai.localcloud.targets import LOOPBACK
+from butai.loopback import LOOPBACK
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -13,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from butai.aws.image_tag import tag_of
 from butai.errors import NotFoundError
+from butai.localcloud.repositories import find, git
 
 _PART = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
@@ -72,10 +73,10 @@ class Images:
         return place
 
     def _repository(self, name: str) -> Path:
-        for candidate in (self.repositories / f"{name}.git", self.repositories / name):
-            if (candidate / "HEAD").exists() or (candidate / ".git").exists():
-                return candidate
-        raise _cannot_pull(f"repository {name} does not exist in {self.repositories}")
+        found = find(self.repositories, name)
+        if found is None:
+            raise _cannot_pull(f"repository {name} does not exist in {self.repositories}")
+        return found
 
 
 def _cannot_pull(why: str) -> ImageError:
@@ -83,15 +84,15 @@ def _cannot_pull(why: str) -> ImageError:
 
 
 def _resolve(repository: Path, tag: str) -> str | None:
-    """The commit that a tag names: a hash first, then a git tag, then a branch (with `-` for characters images lack)."""
+    """The commit that an image's tag names: a hash first, then a git tag, then a branch, by their names or `tag_of` them."""
     candidates = [tag] if _HASH.fullmatch(tag) else []
     candidates += [f"refs/tags/{tag}", f"refs/heads/{tag}"]
     for candidate in candidates:
         if commit := _commit_of(repository, candidate):
             return commit
-    branches = _git(repository, "for-each-ref", "--format=%(refname)", "refs/heads").stdout.decode().splitlines()
-    safe = {re.sub(r"[^A-Za-z0-9._-]", "-", branch.removeprefix("refs/heads/")): branch for branch in branches}
-    return _commit_of(repository, safe[tag]) if tag in safe else None
+    listed = _git(repository, "for-each-ref", "--format=%(refname)", "refs/heads", "refs/tags").stdout.decode()
+    named = {tag_of(ref.split("/", 2)[2]): ref for ref in listed.splitlines()}  # git's tags come last, and win
+    return _commit_of(repository, named[tag]) if tag in named else None
 
 
 def _commit_of(repository: Path, revision: str) -> str | None:
@@ -121,16 +122,7 @@ def _extract(repository: Path, commit: str, place: Path) -> None:
 def _git(
     repository: Path, *arguments: str, output: IO[bytes] | int = subprocess.PIPE
 ) -> subprocess.CompletedProcess[bytes]:
-    # Without git's own variables: GIT_DIR and the like would win over the folder named here.
-    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        return subprocess.run(
-            ["git", "-C", str(repository), *arguments],
-            stdout=output,
-            stderr=subprocess.PIPE,
-            env=env,
-            timeout=_GIT_TIMEOUT_S,
-            check=False,
-        )
+        return git(repository, *arguments, timeout_s=_GIT_TIMEOUT_S, output=output)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise _cannot_pull(f"git does not answer for {repository}: {error}") from error

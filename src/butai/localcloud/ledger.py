@@ -20,6 +20,7 @@ from butai.localcloud.containers import read_definition
 from butai.localcloud.model import Phase
 from butai.localcloud.state import CloudState
 from butai.localcloud.tasks import Task, TaskSpec
+from butai.loopback import LOOPBACK
 
 _MAX_EVENTS = 100  # as many as ECS keeps
 _KEEP_STOPPED = timedelta(hours=1)  # as long as ECS shows them
@@ -57,7 +58,6 @@ def open_task(backend: Any, service: Any, deployment: dict[str, Any]) -> TaskSpe
         cluster=service.cluster_name,
         service=service.name,
         deployment=deployment["id"],
-        definition_arn=definition.arn,
         containers=tuple(read_definition(one) for one in definition.container_definitions),
         target_groups={one["targetGroupArn"]: one["containerName"] for one in load_balancers(service)},
     )
@@ -96,7 +96,7 @@ def _write_containers(record: Any, task: Task) -> None:
     for container in record.containers:
         container.last_status = task.phase.value if task.phase not in _LEAVING else Phase.RUNNING.value
         if one := running.get(container.name):
-            container.network_bindings = [{"bindIP": targets.LOOPBACK, "hostPort": one.port, "protocol": "tcp"}]
+            container.network_bindings = [{"bindIP": LOOPBACK, "hostPort": one.port, "protocol": "tcp"}]
             container.exitCode = None if (code := one.child.returncode) is None else _exit_code(code)
         elif task.phase is Phase.STOPPED:
             container.reason = task.stop_reason

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -22,8 +21,8 @@ from redis.retry import Retry
 from butai.datafolder import write_private
 from butai.errors import ButaiError
 from butai.localcloud.children import Child, Children
+from butai.loopback import LOOPBACK, free_port, is_free
 
-LOOPBACK = "127.0.0.1"
 _REAL_SERVERS = ("redis-server", "valkey-server")
 _READY_TIMEOUT_S = 10.0
 _STOP_TIMEOUT_S = 10.0  # an orderly end writes the append-only file out
@@ -216,21 +215,9 @@ def _free_address(wanted: Address) -> Address:
     if wanted.port:
         others = (Address(f"127.0.0.{number}", wanted.port) for number in range(2, 255))
         for address in (wanted, *others):
-            if _bindable(address):
+            if is_free(address.port, address.host):
                 return address
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return Address(LOOPBACK, probe.getsockname()[1])
-
-
-def _bindable(address: Address) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address.host, address.port))
-        except OSError:
-            return False
-        return True
+    return Address(LOOPBACK, free_port())
 
 
 def _answers(server: Server) -> bool:

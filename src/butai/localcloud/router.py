@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import socket
 import sys
 import threading
 import time
@@ -15,7 +14,7 @@ import uvicorn
 from butai.localcloud.forwarding import IDLE_S, Listener
 from butai.localcloud.routes import Routes, read_routes
 from butai.localcloud.state import CloudState
-from butai.localcloud.targets import LOOPBACK
+from butai.loopback import open_port
 
 REFRESH_S = 0.2
 _RETRY_BIND_S = 2.0
@@ -80,7 +79,7 @@ class Router:
         if time.monotonic() < self._next_try.get(port, 0):
             return
         try:
-            bound = _bind(port)
+            bound = open_port(port)
         except OSError as error:
             self._next_try[port] = time.monotonic() + _RETRY_BIND_S
             self._complain(port, f"{_why_not(port, error)} Trying again every {_RETRY_BIND_S:.0f} s.")
@@ -118,19 +117,6 @@ def _server(listener: Listener) -> uvicorn.Server:
             timeout_graceful_shutdown=_GRACE_S,
         )
     )
-
-
-def _bind(port: int) -> socket.socket:
-    # With the protocol named: asyncio switches Nagle's delay (40 ms an answer) off only for sockets that tell it.
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((LOOPBACK, port))
-        bound.listen(1024)
-    except OSError:
-        bound.close()
-        raise
-    return bound
 
 
 def _why_not(port: int, error: OSError) -> str:

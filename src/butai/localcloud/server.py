@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import socket
 import threading
 import traceback
 from collections import OrderedDict
@@ -19,19 +18,18 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from butai.errors import RefusedError
 from butai.localcloud.protocol import Call, error_response, read_call
 from butai.localcloud.services import GLOBAL_SERVICES, SERVICES
 from butai.localcloud.state import CloudState
+from butai.loopback import LOOPBACK, listen
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-HOST = "127.0.0.1"
 FAILURE = "LocalCloudFailure"
 _MAX_BODY_BYTES = 16 * 1024 * 1024  # ten times AWS's largest request among these services
 _REMEMBERED = 500
-_OWN_HOSTS = frozenset({HOST, "localhost"})
+_OWN_HOSTS = frozenset({LOOPBACK, "localhost"})
 
 
 class Gaps:
@@ -141,9 +139,9 @@ class ApiServer:
     """Serves the door on a loopback port, a thread a request. `port` 0 takes a free one."""
 
     def __init__(self, door: Door, port: int) -> None:
-        with _listen(port) as listener:  # werkzeug works on a duplicate
+        with listen(port) as listener:  # werkzeug works on a duplicate
             self._server = make_server(
-                HOST, listener.getsockname()[1], door, threaded=True, request_handler=_Handler, fd=listener.fileno()
+                LOOPBACK, listener.getsockname()[1], door, threaded=True, request_handler=_Handler, fd=listener.fileno()
             )
         self.port: int = self._server.port
         self._thread = threading.Thread(target=self._server.serve_forever, name="api", daemon=True)
@@ -151,7 +149,7 @@ class ApiServer:
     @property
     def endpoint(self) -> str:
         """The address to give to clients as `AWS_ENDPOINT_URL`."""
-        return f"http://{HOST}:{self.port}"
+        return f"http://{LOOPBACK}:{self.port}"
 
     def start(self) -> None:
         """Begin to answer."""
@@ -163,21 +161,3 @@ class ApiServer:
             self._server.shutdown()
             self._thread.join()
         self._server.server_close()
-
-
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except OSError as error:
-        listener.close()
-        raise RefusedError(
-            f"The local cloud cannot listen on port {port}.",
-            why=error.strerror or str(error),
-            next="Stop what uses the port, or name another (0 takes a free one).",
-            where="--port",
-            code="port-in-use",
-        ) from error
-    listener.listen(128)
-    return listener

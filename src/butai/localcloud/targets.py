@@ -9,8 +9,8 @@ from typing import Any
 from moto.elbv2.models import FakeHealthStatus
 
 from butai.localcloud.model import HealthCheck, Probe, TargetHealth
+from butai.loopback import LOOPBACK
 
-LOOPBACK = "127.0.0.1"
 _UNKNOWN = ("unused", "Target.NotRegistered", "Target is not registered to the target group")
 
 

@@ -7,7 +7,6 @@ its time.
 from __future__ import annotations
 
 import shutil
-import socket
 from collections.abc import Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from butai.localcloud.containers import Container
 from butai.localcloud.images import Images
 from butai.localcloud.model import SETTLE_S, Health, Phase, Probe, TargetHealth, TaskView
 from butai.localcloud.state import CloudState
-from butai.localcloud.targets import LOOPBACK
+from butai.loopback import free_port
 
 # The router looks at the targets five times a second. A task is left alone this long after it was taken out of its
 # target groups, so that no request meets a server that is going down.
@@ -49,7 +48,6 @@ class TaskSpec:
     cluster: str
     service: str
     deployment: str
-    definition_arn: str
     containers: tuple[Container, ...]
     target_groups: Mapping[str, str]
 
@@ -212,11 +210,3 @@ def _start(spec: TaskSpec, container: Container, workshop: Workshop) -> RunningC
 def clean_up(spec: TaskSpec, workshop: Workshop) -> None:
     """Remove what a stopped task needs no more; its logs stay."""
     shutil.rmtree(workshop.homes / spec.id, ignore_errors=True)
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on now. Who takes it first has it: a task that comes too late is restarted."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-    return port

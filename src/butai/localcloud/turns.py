@@ -116,7 +116,10 @@ class ServiceTurn:
             ledger.add_event(self.service, f"waits for {missing}." if missing else "waits no longer.")
 
     def _rollout(self) -> Rollout:
-        """What the service asks for now: nothing once it is deleted, and nothing while a target group is missing."""
+        """What the service asks for: nothing once it is deleted, and nothing while a target group is missing.
+
+        No request could reach a task without its target group, and it would never become healthy.
+        """
         deployment = ledger.primary(self.service)
         wanted = self.service.status == "ACTIVE" and deployment is not None and not self._missing_groups()
         configuration = getattr(self.service, "deployment_configuration", None) or {}

@@ -14,11 +14,6 @@ from butai.terraform.versions import version_key
 _INIT_JSON_SINCE = {"terraform": "1.9.0", "tofu": "1.7.0"}
 
 
-def version(binary: Path) -> list[str]:
-    """Name, version and platform as JSON."""
-    return [str(binary), "version", "-json"]
-
-
 def init(engine: Engine) -> list[str]:
     """Prepare the root: backend, modules, providers. Lines of JSON where the engine has that, else plain text."""
     has_json = version_key(engine.version) >= version_key(_INIT_JSON_SINCE[engine.name])

@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +20,6 @@ RELEASES_URL = "https://github.com/opentofu/opentofu/releases/download"
 _INSTALL = "Install OpenTofu (https://opentofu.org/docs/intro/install/) or Terraform yourself, and put it on PATH."
 _LARGEST = 500_000_000
 _TIMEOUT = httpx.Timeout(30)
-
-Progress = Callable[[int, int | None], None]
-"""Gets the bytes that are here and, where the server said so, of how many."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,6 @@ def pinned_tofu(
     releases_url: str = RELEASES_URL,
     pin: Pin = PIN,
     platform: str | None = None,
-    progress: Progress | None = None,
 ) -> Path:
     """The path of the pinned `tofu` in `cache`; it is downloaded if it is not there yet.
 
@@ -76,7 +72,7 @@ def pinned_tofu(
     url = f"{releases_url.rstrip('/')}/{pin.path(platform)}"
     target.parent.mkdir(parents=True, exist_ok=True)
     with _temporary(target.parent) as archive:
-        found = _fetch(url, archive, progress or (lambda *_: None))
+        found = _fetch(url, archive)
         _compare(url, found, pin.sha256[platform])
         _unpack(archive, target)
     return target
@@ -93,20 +89,18 @@ def _temporary(folder: Path) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _fetch(url: str, target: Path, progress: Progress) -> str:
+def _fetch(url: str, target: Path) -> str:
     """Download to a file; its SHA-256."""
     digest, size = hashlib.sha256(), 0
     try:
         with httpx.stream("GET", url, follow_redirects=True, timeout=_TIMEOUT) as answer, target.open("wb") as file:
             answer.raise_for_status()
-            total = int(answer.headers.get("Content-Length") or 0) or None
             for chunk in answer.iter_raw():
                 size += len(chunk)
                 if size > _LARGEST:
                     raise _failed(url, f"It is larger than {_LARGEST} bytes.")
                 digest.update(chunk)
                 file.write(chunk)
-                progress(size, total)
     except httpx.HTTPStatusError as error:
         raise _failed(url, f"The server answered {error.response.status_code}.") from error
     except httpx.RemoteProtocolError as error:

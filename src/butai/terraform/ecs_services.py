@@ -42,14 +42,14 @@ def find_services(root: Root) -> Iterator[ServiceFound]:
     """Services of the root itself, then those of the local modules it calls; names are unique."""
     taken: set[str] = set()
     for found in [*_own(root), *_called(root)]:
-        name = found.name if found.name not in taken else _name(found.address)
+        name = found.name if found.name not in taken else as_name(found.address)
         taken.add(name)
         yield ServiceFound(**{**vars(found), "name": name})
 
 
 def _own(root: Root) -> Iterator[ServiceFound]:
     for service in _ecs_services(root):
-        name = _name(service.name)
+        name = as_name(service.name)
         variable = _best(image_variables(root, service), name)
         yield _found(root, "app" if name in _NAMELESS else name, service.address, service.where, variable, service)
 
@@ -61,8 +61,8 @@ def _called(root: Root) -> Iterator[ServiceFound]:
         for service in _ecs_services(child) if child else ():
             inner = [name for name in image_variables(child, service) if name in call.body.attributes] if child else []
             outer = _through_call(root, call, inner)
-            name = _name(service.name)
-            name = _name(call.name) if name in _NAMELESS else f"{_name(call.name)}-{name}"
+            name = as_name(service.name)
+            name = as_name(call.name) if name in _NAMELESS else f"{as_name(call.name)}-{name}"
             address = f"module.{call.name}.{service.address}"
             yield _found(root, name, address, call.where, _best(outer, name), service)
 
@@ -115,7 +115,7 @@ def _through_call(root: Root, call: ModuleCall, inner: list[str]) -> list[str]:
 def _best(variables: list[str], service: str) -> str:
     """The variable whose name shares most words with the service, then the likeliest; side-cars have images too."""
     words = set(service.split("-"))
-    return max(variables, key=lambda each: len(words & set(_name(each).split("-"))), default="")
+    return max(variables, key=lambda each: len(words & set(as_name(each).split("-"))), default="")
 
 
 def _found(root: Root, name: str, address: str, where: str, variable: str, service: Resource) -> ServiceFound:
@@ -131,5 +131,6 @@ def _found(root: Root, name: str, address: str, where: str, variable: str, servi
     )
 
 
-def _name(text: str) -> str:
+def as_name(text: str) -> str:
+    """Lower-case letters, digits and single hyphens; empty where nothing of the text is any of these."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from butai.terraform.ecs_services import ServiceFound
+from butai.terraform.ecs_services import ServiceFound, as_name
 from butai.terraform.inspect import Proposal, ToFill
 from butai.terraform.inspect_leases import LeaseFound
 
@@ -137,8 +137,7 @@ def _comments(title: str, lines: list[str] | tuple[str, ...]) -> Iterator[str]:
 
 def _blueprint_name(text: str) -> str:
     """Lower-case letters, digits and single hyphens, a letter first, at most 40 characters."""
-    words = re.sub(r"[^a-z0-9]+", "-", text.lower()).lstrip("-0123456789")
-    return words[:40].strip("-") or "staging"
+    return as_name(text).lstrip("-0123456789")[:40].strip("-") or "staging"
 
 
 def _with(line: str, comment: str) -> str:

@@ -17,13 +17,20 @@ _BARE = frozenset({"terraform", "locals", "moved", "import", "removed"})
 Located = tuple[Any, int]
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML's loader without its limit for keys (1,024 characters, on the line of their colon), which JSON has not."""
+
+    def stale_possible_simple_keys(self) -> None:
+        """Forget no key: in JSON the text before a colon is always one."""
+
+
 def parse_json(source: bytes, file: str) -> Parsed:
     """Read one JSON file. Never raises for any bytes."""
     text = source.decode("utf-8-sig", errors="replace")
     try:
         json.loads(text)
         # Only yaml tells lines. JSON is YAML but for tabs, which JSON has nowhere inside of a string.
-        node = yaml.compose(text.replace("\t", " "), Loader=yaml.SafeLoader)
+        node = yaml.compose(text.replace("\t", " "), Loader=_Loader)
         located = _located(node)
         if not isinstance(located[0], dict):
             return _broken(file, 1, 1, "the file is no JSON object")

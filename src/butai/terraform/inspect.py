@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from butai.terraform.ecs_services import ServiceFound, find_services
+from butai.terraform.ecs_services import ServiceFound, as_name, find_services
 from butai.terraform.flow import paths_behind, resource_types, variables_behind
 from butai.terraform.hcl import Root
 from butai.terraform.hcl_syntax import UNKNOWN
@@ -60,7 +60,7 @@ class UrlFound:
 
 @dataclass(frozen=True)
 class ToFill:
-    """A variable that nothing fills yet."""
+    """A variable that nothing fills: the first `butai.yaml` says so."""
 
     name: str
     type: str
@@ -80,11 +80,6 @@ class Proposal:
     defaults: tuple[ToFill, ...] = ()
     notes: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
-
-    @property
-    def environment_variable(self) -> str:
-        """The first candidate; empty where there is none."""
-        return self.environment[0].name if self.environment else ""
 
 
 def propose(root: Root, set_by_tfvars: Iterable[str] = ()) -> Proposal:
@@ -157,7 +152,7 @@ def _urls(root: Root) -> Iterator[UrlFound]:
         is_one = not output.value.startswith(("[", "{"))
         if not output.sensitive and is_one and (has_scheme or (named and not foreign)):
             label = re.sub(r"_?(url|uri|endpoint|website|link)$", "", output.name) or "web"
-            found.append(UrlFound(_name(label), output.name, output.where))
+            found.append(UrlFound(as_name(label) or "web", output.name, output.where))
     main = {"url": 0, "web_url": 1, "app_url": 2, "site_url": 3}
     once: dict[str, UrlFound] = {}
     for each in found:
@@ -210,10 +205,6 @@ def _refusals(root: Root, candidates: tuple[Candidate, ...]) -> Iterator[str]:
     if root.workspace_uses:
         first, others = root.workspace_uses[0], root.workspace_uses[1:]
         more = f" (and at {', '.join(each.where for each in others)})" if others else ""
-        yield f"{first.where}: reads terraform.workspace, which Butai does not use yet{more}. It would need {wanted} there."
+        yield f"{first.where}: reads terraform.workspace, which Butai does not use{more}. It would need {wanted} there."
     elif not candidates:
         yield f"No variable carries the environment's name. The root needs {wanted} as a part of its names."
-
-
-def _name(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "web"

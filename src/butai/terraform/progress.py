@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -33,14 +32,6 @@ class Progress:
     done: int = 0
     failed: int = 0
     in_flight: tuple[InFlight, ...] = ()
-
-    @classmethod
-    def of(cls, events: Iterable[EngineEvent]) -> Progress:
-        """The progress after these events, from nothing."""
-        progress = cls()
-        for event in events:
-            progress = progress.after(event)
-        return progress
 
     def after(self, event: EngineEvent) -> Progress:
         """The progress after one more event."""

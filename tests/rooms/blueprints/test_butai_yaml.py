@@ -220,6 +220,9 @@ def test_images() -> None:
     with pytest.raises(WrongUseError) as caught:
         image_for(blueprint.services["api"], commit, None)
     assert caught.value.code == "branch-needed"
+    with pytest.raises(WrongUseError, match="nothing of `一覧` fits") as caught:
+        image_for(blueprint.services["api"], commit, "一覧")
+    assert caught.value.code == "branch-unfit"
 
 
 def test_the_published_schema_is_current() -> None:

@@ -20,7 +20,7 @@ from butai.localcloud.children import Child, Children
 from butai.localcloud.containers import read_procfile, split_line
 from butai.localcloud.images import Images
 from butai.localcloud.redis import Address, RedisServers
-from butai.localcloud.tasks import free_port
+from butai.loopback import free_port
 
 START_S, STOP_S = 10.0, 5.0
 CALLER = {"caller": "090-1234-5678"}

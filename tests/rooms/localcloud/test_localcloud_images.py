@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from butai.blueprints.model import Service, image_for
 from butai.localcloud.images import ImageError, Images, Reference, parse
+from butai.localcloud.mends.ecr import commits
 from support.repository import WorkingTree
 
 REGISTRY = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com"
@@ -66,6 +68,44 @@ def test_branches_and_tags(images: Images, web: WorkingTree) -> None:
     assert (images.checkout("web:feature-blue-banner") / "app.py").read_text() == "blue"
     web.commit({"app.py": "bluer"})
     assert (images.checkout("web:feature-blue-banner") / "app.py").read_text() == "bluer"
+
+
+@pytest.mark.parametrize(
+    ("branch", "tag"),
+    [
+        ("feature/blue", "feature-blue"),
+        ("fix#12&&more", "fix-12-more"),
+        ("_mine", "_mine"),
+        ("一覧/fix.1", "fix.1"),
+        ("long/" + "x" * 200, "long-" + "x" * 123),
+    ],
+)
+def test_a_branch_has_one_tag_for_blueprints_for_ecr_and_for_tasks(
+    images: Images, web: WorkingTree, branch: str, tag: str
+) -> None:
+    web.commit({"app.py": "1"})
+    web.branch(branch)
+    commit = web.commit({"app.py": "2"})
+    service = Service(repository="../web", variable="image", image="web:{branch}", ecs_service="aws_ecs_service.web")
+    image = image_for(service, commit, branch)
+    assert image == f"web:{tag}"
+    assert (images.checkout(image) / "app.py").read_text() == "2"
+    assert tag in commits(web.path)[0].tags
+
+
+def test_git_tags_go_before_branches_of_the_same_image_tag(images: Images, web: WorkingTree) -> None:
+    web.commit({"app.py": "tagged"})
+    web.git("tag", "release/1")
+    web.branch("release#1")
+    web.commit({"app.py": "branch"})
+    assert (images.checkout("web:release-1") / "app.py").read_text() == "tagged"
+
+
+def test_a_branch_whose_name_holds_nothing_for_a_tag_has_its_hashes_alone(web: WorkingTree) -> None:
+    web.commit({"app.py": "1"})
+    web.branch("一覧")
+    commit = web.commit({"app.py": "2"})
+    assert commits(web.path)[0].tags == [commit, commit[:12]]
 
 
 def test_a_bare_repository(images: Images, web: WorkingTree) -> None:

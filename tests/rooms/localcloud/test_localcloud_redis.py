@@ -20,6 +20,7 @@ from redis.retry import Retry
 
 from butai.localcloud.children import Children
 from butai.localcloud.redis import Address, RedisServers
+from butai.loopback import free_port
 
 FAKE = ""
 
@@ -93,9 +94,7 @@ def test_data_of_every_kind_survives_a_stop_at_the_same_address(servers: RedisSe
 
 
 def test_an_asked_port_is_given_to_several_clusters(servers: RedisServers) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     first, second = servers.start("one", Address.wanted(port)), servers.start("two", Address.wanted(port))
     assert first == Address("127.0.0.1", port)
     assert second.port == port  # on Linux: every address in 127.0.0.0/8 is loopback

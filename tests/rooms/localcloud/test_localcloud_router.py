@@ -21,7 +21,7 @@ from butai.localcloud.router import Router
 from butai.localcloud.routes import read_action, read_routes
 from butai.localcloud.rules import Unsupported
 from butai.localcloud.state import CloudState
-from butai.localcloud.tasks import free_port
+from butai.loopback import free_port
 
 REGION = "eu-west-1"
 KEYS: Any = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}

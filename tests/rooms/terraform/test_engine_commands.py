@@ -19,7 +19,6 @@ FILES = ["-var-file=/r/a.tfvars.json", "-var-file=/r/b c.tfvars.json"]
 @pytest.mark.parametrize(
     ("built", "expected"),
     [
-        (commands.version(Path("/e/terraform")), ["version", "-json"]),
         (commands.init(ENGINE), ["init", "-input=false", "-no-color", "-json"]),
         (commands.plan(ENGINE, VALUES), ["plan", "-json", "-input=false", "-detailed-exitcode", *FILES]),
         (commands.plan(ENGINE, out=Path("/r/p")), ["plan", "-json", "-input=false", "-detailed-exitcode", "-out=/r/p"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -33,6 +34,10 @@ def events_of(lines: list[str]) -> list[EngineEvent]:
     return [parse(seq, line) for seq, line in enumerate(lines, 1)]
 
 
+def progress_of(events: list[EngineEvent]) -> Progress:
+    return reduce(Progress.after, events, Progress())
+
+
 def only(events: list[EngineEvent], kind: str) -> list[EngineEvent]:
     return [event for event in events if event.kind == kind]
 
@@ -53,7 +58,7 @@ def test_a_real_apply(tiny: TinyRoot) -> None:
     ]
     assert all(each.id_key == "id" and len(each.id_value) == 36 and each.elapsed_s is not None for each in done)
     assert "said" in " ".join(each.message for each in only(events, "provision"))
-    progress = Progress.of(events)
+    progress = progress_of(events)
     assert (progress.planned, progress.begun, progress.done, progress.failed, progress.in_flight) == (2, 2, 2, 0, ())
 
 
@@ -71,7 +76,7 @@ def test_a_real_failure(tiny: TinyRoot) -> None:
     failing = tiny.run(commands.apply(tiny.engine, tiny.values(environment="qa-1", exit_code=3)))
     assert failing.returncode == 1
     events = events_of(failing.stdout.splitlines())
-    progress = Progress.of(events)
+    progress = progress_of(events)
     # A replacement is a deletion and a creation; the creation failed.
     assert (progress.planned, progress.begun, progress.done, progress.failed) == (2, 2, 1, 1)
     assert progress.in_flight == ()
@@ -88,14 +93,14 @@ def test_a_real_error_of_the_root_has_file_and_line(tiny: TinyRoot) -> None:
     events = events_of(tiny.lines(commands.plan(tiny.engine, tiny.values(environment="qa-1"))))
     [diagnostic] = only(events, "diagnostic")
     assert (diagnostic.file, diagnostic.line) == ("broken.tf", 4)
-    assert Progress.of(events) == Progress()
+    assert progress_of(events) == Progress()
 
 
 def test_a_real_destroy(tiny: TinyRoot) -> None:
     values = tiny.values(environment="qa-1")
     tiny.run(commands.apply(tiny.engine, values))
     events = events_of(tiny.lines(commands.destroy(tiny.engine, values)))
-    progress = Progress.of(events)
+    progress = progress_of(events)
     assert (progress.planned, progress.done, {each.action for each in only(events, "done")}) == (2, 2, {"delete"})
     assert only(events, "refresh")
 
@@ -121,12 +126,12 @@ def test_reading_a_data_source_is_no_change() -> None:
         line("apply_start", **hook("data.aws_vpc.main", "read")),
         line("apply_complete", **hook("data.aws_vpc.main", "read")),
     ]
-    assert Progress.of(events_of(lines)) == Progress()
+    assert progress_of(events_of(lines)) == Progress()
 
 
 def test_what_is_under_way_and_what_everybody_waits_for() -> None:
     started = [line("apply_start", **hook("a.quick", "create")), line("apply_start", **hook("b.slow", "create"))]
-    progress = Progress.of(
+    progress = progress_of(
         events_of([*started, line("apply_progress", **hook("b.slow", "create", elapsed_seconds=20))])
     )
     assert [(each.address, each.elapsed_s) for each in progress.in_flight] == [("a.quick", 0), ("b.slow", 20)]
@@ -141,7 +146,7 @@ def test_a_deposed_object_and_its_successor_are_two_things() -> None:
         line("apply_complete", **hook("a.x", "create")),
         line("apply_start", **hook("a.x", "delete")),
     ]
-    progress = Progress.of(events_of(lines))
+    progress = progress_of(events_of(lines))
     assert [(each.address, each.action) for each in progress.in_flight] == [("a.x", "delete")]
 
 
@@ -207,7 +212,7 @@ OUTER = st.dictionaries(
 @given(OUTER, TYPES)
 def test_any_json_is_an_event_and_can_be_folded(raw: dict[str, Any], kind: str) -> None:
     event = parse(1, json.dumps({**raw, "type": kind}))
-    assert Progress.of([event]).done in {0, 1}
+    assert progress_of([event]).done in {0, 1}
 
 
 def test_deep_nesting_and_long_numbers_are_survived() -> None:

@@ -70,6 +70,16 @@ def test_what_is_no_json_has_a_place() -> None:
     assert parse_json(b"", "a").problem is not None
 
 
+def test_keys_may_be_long_and_stand_on_another_line_than_their_colon() -> None:
+    name = "a" * 2000
+    found = parse_json(b'{"locals": {"%s"\n:\n"x", "b": 1}}' % name.encode(), "a.tf.json")
+    assert found.problem is None
+    assert {key: (each.value, each.line) for key, each in found.body.blocks[0].attributes.items()} == {
+        name: ("x", 1),
+        "b": (1, 3),
+    }
+
+
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),

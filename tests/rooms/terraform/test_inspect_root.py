@@ -247,7 +247,7 @@ def test_workspaces_are_refused_with_the_place(tmp_path: Path) -> None:
     )
     found = propose(read_root(tmp_path))
     [refusal] = found.refusals
-    assert refusal.startswith("main.tf:2: reads terraform.workspace, which Butai does not use yet (and at main.tf:3).")
+    assert refusal.startswith("main.tf:2: reads terraform.workspace, which Butai does not use (and at main.tf:3).")
     assert 'variable "environment" { type = string }' in refusal
     text = first_blueprint(found, "x", region="eu-west-1")
     assert "# Not yet usable:" in text
@@ -297,7 +297,7 @@ def test_a_broken_root_still_gives_what_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "main.tf").write_text('variable "env" {}\nterraform {\n  backend "s3" {}\n}\n')
     (tmp_path / "broken.tf").write_text("resource {{\n")
     found = propose(read_root(tmp_path))
-    assert found.environment_variable == "env"
+    assert found.environment[0].name == "env"
     assert found.notes[0].startswith("broken.tf:1:")
     assert any("backend `s3` is replaced" in each for each in found.notes)
     assert yaml.safe_load(first_blueprint(found, "x"))["environment_variable"] == "env"
@@ -307,7 +307,7 @@ def test_the_example() -> None:
     folder = Path(__file__).parents[3] / "examples/ivr/infra/staging"
     root = read_root(folder)
     found = propose(root)
-    assert found.environment_variable == "environment"
+    assert found.environment[0].name == "environment"
     assert {each.name: each.variable for each in found.services} == {
         "web": "web_image",
         "api": "api_image",

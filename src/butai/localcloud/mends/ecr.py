@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import re
-import subprocess
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +13,12 @@ from moto.ecr.exceptions import ImageNotFoundException
 from moto.ecr.models import Repository
 from moto.ecr.responses import ECRResponse
 
+from butai.aws.image_tag import tag_of
 from butai.localcloud.mends import replace
+from butai.localcloud.repositories import find, git
 
 _NEWEST = 1000  # what ECR answers at most without paging
-_GIT_TIMEOUT_S = 10
+_GIT_TIMEOUT_S = 10  # nobody else is answered meanwhile
 _COMMIT = "%(if)%(*objectname)%(then)%(*objectname)%(else)%(objectname)%(end)"  # of an annotated tag too
 
 
@@ -51,17 +49,17 @@ class EcrMends(ECRResponse):
     def list_images(self) -> ActionResult:
         """Missing: images, since nobody pushes into the local cloud."""
         repository = self._repository()
-        if (git := self._git_of(repository)) is None:
+        if (source := self._git_of(repository)) is None:
             return super().list_images()
-        images = [{"imageDigest": image.digest, "imageTag": tag} for image in commits(git) for tag in image.tags]
+        images = [{"imageDigest": image.digest, "imageTag": tag} for image in commits(source) for tag in image.tags]
         return ActionResult({"imageIds": images})
 
     def describe_images(self) -> ActionResult:
         """Missing: images, since nobody pushes into the local cloud."""
         repository = self._repository()
-        if (git := self._git_of(repository)) is None:
+        if (source := self._git_of(repository)) is None:
             return super().describe_images()
-        images = commits(git)
+        images = commits(source)
         wanted = self._get_param("imageIds")
         if wanted:
             images = [_find(images, image_id, repository) for image_id in wanted]
@@ -71,17 +69,18 @@ class EcrMends(ECRResponse):
         return self.ecr_backend._get_repository(self._get_param("repositoryName"), self._get_param("registryId"))
 
     def _git_of(self, repository: Repository) -> Path | None:
-        folders = (self.repositories / f"{repository.name}.git", self.repositories / repository.name)
-        return next((folder for folder in folders if (folder / "HEAD").exists() or (folder / ".git").exists()), None)
+        return find(self.repositories, repository.name)
 
 
-def commits(git: Path) -> list[Commit]:
+def commits(repository: Path) -> list[Commit]:
     """The newest commits of all branches, newest first; an empty list for a repository without any."""
     names: dict[str, list[str]] = {}
-    for line in _git(git, "for-each-ref", f"--format={_COMMIT} %(refname:lstrip=2)", "refs/heads", "refs/tags"):
+    for line in _lines(
+        repository, "for-each-ref", f"--format={_COMMIT} %(refname:lstrip=2)", "refs/heads", "refs/tags"
+    ):
         sha, _, name = line.partition(" ")
-        names.setdefault(sha, []).append(re.sub(r"[^A-Za-z0-9._-]", "-", name))  # as the images are named
-    log = _git(git, "log", "--branches", "--date-order", f"--max-count={_NEWEST}", "--format=%H %ct")
+        names.setdefault(sha, []).extend(filter(None, [tag_of(name)]))
+    log = _lines(repository, "log", "--branches", "--date-order", f"--max-count={_NEWEST}", "--format=%H %ct")
     return [_commit(line, names) for line in log]
 
 
@@ -90,13 +89,8 @@ def _commit(line: str, names: dict[str, list[str]]) -> Commit:
     return Commit(sha, datetime.fromtimestamp(int(seconds), UTC), tuple(names.get(sha, ())))
 
 
-def _git(git: Path, *arguments: str) -> Iterable[str]:
-    # Only git's own variables are kept out: one such as GIT_DIR would win over the folder named here.
-    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    done = subprocess.run(
-        ["git", "-C", str(git), *arguments], env=env, capture_output=True, text=True, timeout=_GIT_TIMEOUT_S, check=True
-    )
-    return done.stdout.splitlines()
+def _lines(repository: Path, *arguments: str) -> list[str]:
+    return git(repository, *arguments, timeout_s=_GIT_TIMEOUT_S, check=True).stdout.decode().splitlines()
 
 
 def _find(images: list[Commit], image_id: dict[str, str], repository: Repository) -> Commit:
