@@ -10,7 +10,7 @@ from butai.rooms import ROOMS
 from butai.web.catalog import message_ids
 from butai.web.texts import LOCALES, choose_language, translations
 
-PLACES = re.compile(r"%\((\w+)\)s")
+PLACES = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
 
 
 def test_the_japanese_catalog_is_whole() -> None:

@@ -32,6 +32,7 @@ from butai.runs.supervisor import DATABASE, STATE_KEY
 from butai.terraform.events import parse, plain
 from butai.terraform.follow import Follower
 from butai.terraform.progress import Progress
+from butai.text import text
 
 LOOK_EVERY_S = 0.1
 SUPERVISOR_START_S = 15.0
@@ -104,8 +105,9 @@ class Carrier:
         except Exception:
             # A fault of Butai's own must not leave an environment that is starting for ever.
             log.exception("after the run", run=run_id)
-            job.gave_up(run, "Something went wrong inside Butai; the worker's log says what.")
-            run_log.say(Step.READY, "Something went wrong inside Butai; the worker's log says what.", kind="failed")
+            words = text("Something went wrong inside Butai; the worker's log says what.")
+            job.gave_up(run, words)
+            run_log.say(Step.READY, words, kind="failed")
         with self._database.session() as session:
             session.get_one(store.Run, run_id).settled_at = self._now()
 
@@ -158,7 +160,7 @@ class Carrier:
                 return
             if self._view(run.id).cancel_requested and not folder.cancel_asked:
                 folder.ask_cancel()
-                run_log.say(Step.APPLY, "Asked to stop: one interrupt to the engine, then waiting for its state.")
+                run_log.say(Step.APPLY, text("Asked to stop: one interrupt to the engine, then waiting for its state."))
             time.sleep(LOOK_EVERY_S)
 
     def _end(self, run_id: int, folder: RunFolder, error: ButaiError | None) -> str:
@@ -173,7 +175,7 @@ class Carrier:
             end = judge(view(run).kind, engine_end, run.counts)
             problem = error or _problem(session, run_id, end, engine_end, folder)
             run.status, run.end, run.ended_at, run.waiting_for = RunStatus.ENDED, end, self._now(), ""
-            run.error = problem.as_json()["error"] if problem else None
+            run.error = problem.as_stored() if problem else None
             session.flush()
             job.ended(session, view(run), end, folder)
         log.info("run ended", run=run_id, end=str(end))
@@ -242,9 +244,11 @@ def _problem(
     if end is RunEnd.LOST:
         alive = folder.living_engine()
         return ButaiError(
-            "The end of this run was not seen.",
-            why=f"Its engine still runs as process {alive}." if alive else "Its supervisor and engine are gone.",
-            next="Check and go on: Butai looks what is left, releases what the dead engine held, and runs again.",
+            text("The end of this run was not seen."),
+            why=text("Its engine still runs as process {alive}.", alive=alive)
+            if alive
+            else text("Its supervisor and engine are gone."),
+            next=text("Check and go on: Butai looks what is left, releases what the dead engine held, and runs again."),
             code="run-lost",
         )
     for event in reversed(store.events(session, run_id, limit=100_000)):
@@ -257,7 +261,7 @@ def _problem(
     step = engine_end.step if engine_end else Step.INIT
     words = _tail(folder.errors(step)) or _tail(folder.path / "supervisor.err")
     code = engine_end.exit_code if engine_end else None
-    return ButaiError(f"The engine ended with exit code {code}.", why=words, code="engine-error")
+    return ButaiError(text("The engine ended with exit code {code}.", code=code), why=words, code="engine-error")
 
 
 def _tail(path: Path, size: int = 2000) -> str:

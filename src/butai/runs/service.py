@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, WrapValidator
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -14,6 +14,10 @@ from butai.db import Database
 from butai.errors import NotFoundError, RefusedError
 from butai.runs import store
 from butai.runs.model import NextAction, RunEnd, RunKind, RunStatus, next_action
+from butai.text import Text, restored, text
+
+# A string that may be a text: validation would make a plain string of it.
+Shown = Annotated[str, WrapValidator(lambda given, check: given if isinstance(given, Text) else check(given))]
 
 
 class RunView(BaseModel):
@@ -34,7 +38,7 @@ class RunView(BaseModel):
     planned: int
     done: int
     failed: int
-    waiting_for: str
+    waiting_for: Shown
     error: dict[str, Any] | None
     params: dict[str, Any]
 
@@ -53,7 +57,7 @@ class EventView(BaseModel):
     kind: str
     address: str
     action: str
-    message: str
+    message: Shown
     detail: dict[str, Any]
 
 
@@ -130,8 +134,8 @@ class Runs:
                 run.cancel_requested_at = run.cancel_requested_at or now
             elif run.cancel_requested_at != now:
                 raise RefusedError(
-                    f"Run {run_id} has already ended ({run.end}).",
-                    next="Nothing needs to be stopped.",
+                    text("Run {run} has already ended ({end}).", run=run_id, end=run.end),
+                    next=text("Nothing needs to be stopped."),
                     code="run-ended",
                 )
             return view(run)
@@ -156,8 +160,8 @@ def view(run: store.Run) -> RunView:
         planned=run.planned,
         done=run.done,
         failed=run.failed,
-        waiting_for=run.waiting_for,
-        error=run.error,
+        waiting_for=restored(run.waiting_for, run.waiting_text),
+        error=_readable(run.error),
         params=run.params,
     )
 
@@ -171,13 +175,22 @@ def event_view(event: store.RunEvent) -> EventView:
         kind=event.kind,
         address=event.address,
         action=event.action,
-        message=event.message,
-        detail=event.detail,
+        message=restored(event.message, event.detail.get("texts", {}).get("message")),
+        detail=_readable(event.detail) or {},
     )
+
+
+def _readable(kept: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What was stored with its texts made whole again; what they are made of is nobody else's affair."""
+    if kept is None or "texts" not in kept:
+        return kept
+    return {name: restored(each, kept["texts"].get(name)) for name, each in kept.items() if name != "texts"}
 
 
 def _get(session: Session, run_id: int) -> store.Run:
     run = session.scalars(select(store.Run).where(store.Run.id == run_id)).first()
     if run is None:
-        raise NotFoundError(f"There is no run {run_id}.", next="`butai env show NAME` lists an environment's runs.")
+        raise NotFoundError(
+            text("There is no run {run}.", run=run_id), next=text("`butai env show NAME` lists an environment's runs.")
+        )
     return run

@@ -16,6 +16,7 @@ class Run(Base):
     """One run. `ended_at`: its engine's end; `settled_at`: what followed is over too.
 
     `params` is what was asked for (never a secret); `error` the one JSON shape of errors.
+    `waiting_text`, `error["texts"]` and `detail["texts"]` of events: what their words are translated from.
     """
 
     __tablename__ = "runs"
@@ -38,6 +39,7 @@ class Run(Base):
     failed: Mapped[int] = mapped_column(default=0)
     begun: Mapped[int] = mapped_column(default=0)
     waiting_for: Mapped[str] = mapped_column(default="")
+    waiting_text: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     @property
