@@ -91,7 +91,8 @@ def _said(file: Path) -> Iterator[ast.expr]:
         if not isinstance(call, ast.Call):
             continue
         name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
-        first = {"say": 1, "Problem": 3, "problem": 1, "SyntaxProblem": 3}.get(name, 0 if name in ERRORS else None)
+        error = name in ERRORS or name == "__init__" or (name == "ValueError" and file.name == "model.py")
+        first = {"say": 1, "Problem": 3, "problem": 1, "SyntaxProblem": 3}.get(name, 0 if error else None)
         if first is not None:
             yield from call.args[first : first + 2]
             yield from (keyword.value for keyword in call.keywords if keyword.arg in SPOKEN)

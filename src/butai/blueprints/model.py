@@ -21,7 +21,7 @@ from butai.blueprints.locations import LocationError, RefError, check_location, 
 from butai.blueprints.yaml_source import Source
 from butai.errors import WrongUseError, did_you_mean
 from butai.leases.service import CidrPool, Domain, Label, ListPool, Pool, Range, Subdomain, Things
-from butai.text import joined, text
+from butai.text import text
 
 FILE_NAME = "butai.yaml"
 NAME_MAX_LENGTH = 20
@@ -80,7 +80,8 @@ def _repository(location: str) -> str:
     try:
         return check_location(location)
     except LocationError as error:
-        reason = joined(" ", (each for each in (error.what, error.why, error.next) if each))
+        more = error.why or error.next
+        reason = text("{one} {other}", one=error.what, other=more) if more else error.what
         raise ValueError(text("cannot be used: {reason}", reason=reason)) from error
 
 

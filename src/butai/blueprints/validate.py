@@ -121,9 +121,28 @@ def _words(detail: ErrorDetails) -> str:
         words: str = context["error"].args[0]
         return words
     found = detail["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("List ").removeprefix("Value ")
-    rule = re.sub(r"^should", "must", found)
+    rule = _known(detail["type"], context, re.sub(r"^should", "must", found))
     unquoted = detail["type"] == "string_type" and isinstance(detail["input"], int | float)
     return text("{rule}; put it in quotes", rule=rule) if unquoted else rule
+
+
+# The commonest of pydantic's own findings, so that they can be translated; any other one stays as pydantic says it.
+_FINDINGS = {
+    "bool_type": text("must be a valid boolean"),
+    "dict_type": text("must be a valid dictionary"),
+    "greater_than_equal": text("must be greater than or equal to {ge}"),
+    "int_type": text("must be a valid integer"),
+    "less_than_equal": text("must be less than or equal to {le}"),
+    "list_type": text("must be a valid list"),
+    "literal_error": text("must be {expected}"),
+    "string_type": text("must be a valid string"),
+}
+
+
+def _known(type_: str, context: Mapping[str, Any], words: str) -> str:
+    known = _FINDINGS.get(type_)
+    found = text(known, **context) if known else words
+    return found if found == words else words
 
 
 def _keys_at(path: Path) -> list[str]:

@@ -35,7 +35,7 @@ class Problem:
 
     def __str__(self) -> str:
         words = joined(": ", (f"{self.file}:{self.line}:{self.column}", self.message))
-        return joined(" ", (words, self.hint)) if self.hint else words
+        return text("{one} {other}", one=words, other=self.hint) if self.hint else words
 
 
 @dataclass

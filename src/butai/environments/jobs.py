@@ -31,7 +31,7 @@ from butai.runs.service import Runs, RunView
 from butai.states.service import States
 from butai.terraform import commands
 from butai.terraform.state import StateSummary, is_empty, summary
-from butai.text import joined, stored, text
+from butai.text import stored, text
 
 # The last override file in the order of names: it wins over any that the team has.
 BACKEND_FILE = "zzzz_butai_override.tf"
@@ -249,7 +249,7 @@ def _not_ready(session: Any, services: list[ServiceRef], urls: list[str]) -> str
                 running=state.running,
                 desired=state.desired,
             )
-            return joined(" ", (counts, state.reason)) if state.reason else counts
+            return text("{one} {other}", one=counts, other=state.reason) if state.reason else counts
     for url in urls:
         status = answer_of(url)
         if status is None or status >= 500:

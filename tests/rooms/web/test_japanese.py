@@ -151,6 +151,16 @@ def test_health_and_what_is_waited_for_are_shown_in_japanese(butai: Butai, clien
     assert shown.model_dump(mode="json")["state"]["reason"] == "u answers 502"
 
 
+def test_a_state_inside_an_error_is_its_japanese_word(butai: Butai, client: TestClient) -> None:
+    environment = add_environment(butai.database, "qa-1", health=Health.READY)
+    ended = {"status": RunStatus.ENDED, "ended_at": NOW, "settled_at": NOW, "end": RunEnd.SUCCEEDED}
+    add_run(butai.database, environment, params=PARAMS, **ended)
+    page = client.post("/environments/ivr/qa-1/next", data=form(client)).text
+    assert "<code>qa-1</code> に次の操作はありません(状態: 稼働中)。" in page
+    with pytest.raises(RefusedError, match="`qa-1` has no next action: it is up"):
+        butai.environments.next("qa-1", by="mika")
+
+
 def test_what_a_destroy_gave_up_on_is_shown_in_japanese(butai: Butai, client: TestClient) -> None:
     reason = text("AWS cannot be used as {who}.", who=text("profile {profile}", profile="qa"))
     left = [{"address": "", "type": str(reason), "id": "", "text": stored(reason)}]

@@ -17,3 +17,11 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("health_text", sa.JSON(), nullable=True))
     with op.batch_alter_table("runs", schema=None) as batch_op:
         batch_op.add_column(sa.Column("waiting_text", sa.JSON(), nullable=True))
+
+
+def downgrade() -> None:
+    """Without it the sentences are English on every page, as before."""
+    with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.drop_column("waiting_text")
+    with op.batch_alter_table("environments", schema=None) as batch_op:
+        batch_op.drop_column("health_text")
