@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any
 
+from butai.text import stored, text
+
 
 class Exit(IntEnum):
     """Exit codes of every `butai` command (listed by `butai help exit-codes`)."""
@@ -43,6 +45,11 @@ class ButaiError(Exception):
         return {
             "error": {"code": self.code, "what": self.what, "why": self.why, "next": self.next, "where": self.where}
         }
+
+    def as_stored(self) -> dict[str, Any]:
+        """The same to be kept, with what a translation is made of."""
+        texts = {"what": stored(self.what), "why": stored(self.why), "next": stored(self.next)}
+        return {**self.as_json()["error"], "texts": texts}
 
     def __str__(self) -> str:
         lines = [f"{self.where}: {self.what}" if self.where else self.what]
@@ -84,5 +91,5 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = difflib.get_close_matches(wrong, names, n=1, cutoff=0.6)
     if near:
-        return f"Did you mean `{near[0]}`?"
-    return f"Known: {', '.join(names)}." if names else ""
+        return text("Did you mean `{name}`?", name=near[0])
+    return text("Known: {names}.", names=", ".join(names)) if names else ""

@@ -91,7 +91,7 @@ def test_the_story(
     expect(web).to_have_value("blue-banner")
     expect(page.locator("#command pre")).to_contain_text("--service web=blue-banner")
     page.get_by_role("button", name="Create").click()
-    expect(page.locator("#wrong-name")).to_contain_text("Try `qa-9`")
+    expect(page.locator("#wrong-name")).to_contain_text("Try qa-9.")
     expect(page.get_by_label("Purpose")).to_have_value("The banner before the trial")
     expect(page.get_by_role("combobox", name="web")).to_have_value("blue-banner")
     page.get_by_label("Name", exact=True).fill("qa-9")

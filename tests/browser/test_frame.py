@@ -364,7 +364,7 @@ def test_forms_work_without_script(portal: Portal, browser: Browser) -> None:
     page.get_by_label("web").select_option("blue-banner")
     page.get_by_label("Name", exact=True).fill("Not A Name")
     page.get_by_role("button", name="Create").click()
-    expect(page.locator("#wrong-name")).to_contain_text("Try `not-a-name`")
+    expect(page.locator("#wrong-name")).to_contain_text("Try not-a-name.")
     expect(page.get_by_label("web")).to_have_value("blue-banner")
     page.goto(f"{portal.url}/environments/tiny/stands")
     expect(page.locator(".log")).to_contain_text("line 60")

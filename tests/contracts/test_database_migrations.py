@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from butai.db import Base, Database
-from butai.db.migrate import migrate
+from butai.db.migrate import _config, migrate
+from butai.environments.store import Environment
 from butai.errors import MissingPartError, RefusedError, WrongUseError
 from butai.tables import load_tables
 from support.postgres import PostgresServer, postgres
@@ -50,3 +52,17 @@ def test_a_database_that_is_away_is_said_without_a_traceback() -> None:
         migrate(Database("postgresql://nobody@127.0.0.1:1/none"))
     with pytest.raises(WrongUseError, match="mysql"):
         Database("mysql://x")
+
+
+def test_rows_of_the_first_tables_stay_when_texts_become_translatable(database: Database) -> None:
+    with database.engine.connect() as connection, connection.begin():
+        command.upgrade(_config(connection), "0001")
+        words = 'blueprint name owner purpose ref "commit" engine_name engine_version lock_file health health_reason'
+        columns = [*words.split(), *["services", "variables", "outputs", "urls", "left_over", "created_at"]]
+        values = ["'x'"] * 11 + ["'{}'"] * 5 + ["'2026-01-02 03:04:05+00:00'"]
+        connection.execute(text(f"INSERT INTO environments ({', '.join(columns)}) VALUES ({', '.join(values)})"))
+    migrate(database)
+    with database.session() as session:
+        [row] = session.scalars(select(Environment))
+        assert (row.name, row.health_reason, row.health_text) == ("x", "x", None)
+    database.close()

@@ -22,14 +22,13 @@ from butai.runs.carry import Carrier, Prepared
 from butai.runs.claims import Claim, Fenced
 from butai.runs.folder import Command, RunFolder, Work
 from butai.runs.log import RunLog
-from butai.runs.model import RunEnd, RunKind, RunStatus, Step
+from butai.runs.model import RunEnd, RunKind, Step
 from butai.runs.service import Runs, RunView
-from butai.runs.store import Run, RunClaim
 from butai.states.service import States
 from butai.terraform import commands
 from butai.terraform.engine import Engine, probe
 from butai.terraform.environment import engine_environment
-from support.rows import add_environment, new_database
+from support.rows import add_environment, claim_run, new_database
 
 SLOW = "terraform_data.slow"
 BACKEND = 'terraform {\n  backend "http" {}\n}\n'
@@ -92,9 +91,6 @@ class RootJob:
         """Nothing to take note of."""
 
 
-WORKER = "test-worker"
-
-
 @dataclass(frozen=True)
 class OneByOne:
     """Claims a run and carries it out, here and now."""
@@ -122,17 +118,8 @@ class Stage:
         return OneByOne(self, Carrier(self.database, self.data, self.states, dict.fromkeys(RunKind, job), now))
 
     def claim(self, run_id: int) -> Claim:
-        """This run's claim, taken whatever the queue says; a claim without force where the run is over."""
-        with self.database.session() as session:
-            run = session.get_one(Run, run_id)
-            row = session.get(RunClaim, run.environment_id) or RunClaim(environment_id=run.environment_id, fence=0)
-            if run.settled_at is not None:
-                return Claim(run_id, run.environment_id, WORKER, -1)
-            if row.run_id != run_id:
-                row.fence, row.run_id, row.worker_id = row.fence + 1, run_id, WORKER
-                run.status, run.started_at, run.attempts = RunStatus.RUNNING, now(), run.attempts + 1
-            session.add(row)
-            return Claim(run_id, run.environment_id, WORKER, row.fence)
+        """This run's claim, taken whatever the queue says; one without force where the run is over."""
+        return claim_run(self.database, run_id)
 
     def log(self, run_id: int) -> RunLog:
         """The log of a run, as the worker that holds it writes it."""

@@ -8,10 +8,12 @@ from typing import Any
 
 from butai.db import Base, Database
 from butai.environments.store import Environment
+from butai.runs.claims import Claim
 from butai.runs.model import RunKind, RunStatus
-from butai.runs.store import Run
+from butai.runs.store import Run, RunClaim
 from butai.tables import load_tables
 
+WORKER = "test-worker"
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
 
@@ -58,3 +60,17 @@ def add_run(database: Database, environment_id: int, **more: Any) -> int:
         session.add(row)
         session.flush()
         return row.id
+
+
+def claim_run(database: Database, run_id: int) -> Claim:
+    """A run's claim for a worker of the tests, whatever the queue says; one without force where the run is over."""
+    with database.session() as session:
+        run = session.get_one(Run, run_id)
+        row = session.get(RunClaim, run.environment_id) or RunClaim(environment_id=run.environment_id, fence=0)
+        if run.settled_at is not None:
+            return Claim(run_id, run.environment_id, WORKER, -1)
+        if row.run_id != run_id:
+            row.fence, row.run_id, row.worker_id = row.fence + 1, run_id, WORKER
+            run.status, run.started_at, run.attempts = RunStatus.RUNNING, NOW, run.attempts + 1
+        session.add(row)
+        return Claim(run_id, run.environment_id, WORKER, row.fence)

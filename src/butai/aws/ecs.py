@@ -8,6 +8,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from butai.text import text
+
 DESCRIBE_AT_ONCE = 10
 
 
@@ -59,10 +61,10 @@ def look(session: boto3.Session, services: list[ServiceRef]) -> list[ServiceStat
 
 def _state(name: str, raw: Any) -> ServiceState:
     if raw is None or raw["status"] != "ACTIVE":
-        return ServiceState(name, 0, 0, False, "ECS does not know this service")
+        return ServiceState(name, 0, 0, False, text("ECS does not know this service"))
     deployments = raw.get("deployments", [])
     rolled_out = len(deployments) == 1 and deployments[0].get("rolloutState", "COMPLETED") == "COMPLETED"
     enough = raw["runningCount"] == raw["desiredCount"]
     events = raw.get("events", [])
-    reason = "" if rolled_out and enough else (events[0]["message"] if events else "tasks are starting")
+    reason = "" if rolled_out and enough else (events[0]["message"] if events else text("tasks are starting"))
     return ServiceState(name, raw["desiredCount"], raw["runningCount"], rolled_out and enough, reason)

@@ -8,6 +8,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from butai.errors import ButaiError
+from butai.text import text
 
 ROLE_SESSION = "butai"
 
@@ -35,11 +36,12 @@ def session_for(access: Access) -> boto3.Session:
             return session
         given = session.client("sts").assume_role(RoleArn=access.role, RoleSessionName=ROLE_SESSION)["Credentials"]
     except (BotoCoreError, ClientError) as error:
-        who = f"role {access.role}" if access.role else f"profile {access.profile or 'default'}"
+        profile = text("profile {profile}", profile=access.profile or "default")
+        who = text("role {role}", role=access.role) if access.role else profile
         raise AccessError(
-            f"AWS cannot be used as {who}.",
+            text("AWS cannot be used as {who}.", who=who),
             why=str(error),
-            next="Check the credentials of the worker's environment: `aws sts get-caller-identity`.",
+            next=text("Check the credentials of the worker's environment: `aws sts get-caller-identity`."),
         ) from error
     return boto3.Session(
         aws_access_key_id=given["AccessKeyId"],

@@ -16,6 +16,7 @@ from butai.blueprints.yaml_source import Problem
 from butai.errors import NotFoundError, WrongUseError, did_you_mean
 from butai.terraform.hcl import Root, read_root, tfvars
 from butai.terraform.text import plain
+from butai.text import text
 
 LOCK_FILE = ".terraform.lock.hcl"
 
@@ -75,21 +76,26 @@ def find_root(repository: Repository, commit: str, below: str = "", local: Path 
     place = plain(redact(repository.location))
     if found:
         raise WrongUseError(
-            f"{place} holds several {FILE_NAME}: {', '.join(plain(root or '.') for root in found)}.",
-            next="Say which with `--root FOLDER`.",
+            text(
+                "{place} holds several {file}: {folders}.",
+                place=place,
+                file=FILE_NAME,
+                folders=", ".join(plain(root or ".") for root in found),
+            ),
+            next=text("Say which with `--root FOLDER`."),
             where="root",
             code="several-roots",
         )
     if local and any((local / below).glob(f"**/{FILE_NAME}")):
         raise NotFoundError(
-            f"{FILE_NAME} is not committed at {commit[:7]}.",
-            why="Butai reads commits, never the working tree.",
-            next=f"`git add {FILE_NAME}`, commit, and add the blueprint again.",
+            text("{file} is not committed at {commit}.", file=FILE_NAME, commit=commit[:7]),
+            why=text("Butai reads commits, never the working tree."),
+            next=text("`git add {file}`, commit, and add the blueprint again.", file=FILE_NAME),
             code="not-committed",
         )
     raise NotFoundError(
-        f"There is no {FILE_NAME} in {place} at {commit[:7]}.",
-        next="Go to the root module's folder, write a first one with `butai init`, and commit it.",
+        text("There is no {file} in {place} at {commit}.", file=FILE_NAME, place=place, commit=commit[:7]),
+        next=text("Go to the root module's folder, write a first one with `butai init`, and commit it."),
         code="no-butai-yaml",
     )
 
@@ -101,8 +107,8 @@ def check_root(repository: Repository, commit: str, root: str) -> str:
     if wanted not in known:
         hint = did_you_mean(wanted, [folder or "." for folder in known])
         raise NotFoundError(
-            f"There is no {FILE_NAME} in `{plain(root)}` at {commit[:7]}.",
-            next=hint or "Write one with `butai init`, and commit it.",
+            text("There is no {file} in `{root}` at {commit}.", file=FILE_NAME, root=plain(root), commit=commit[:7]),
+            next=hint or text("Write one with `butai init`, and commit it."),
             where="root",
             code="no-butai-yaml",
         )
@@ -118,7 +124,7 @@ def _decoded(content: bytes, file: str) -> str:
         return content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise BlueprintError([Problem(file, line, 1, "The file is not UTF-8.")]) from error
+        raise BlueprintError([Problem(file, line, 1, text("The file is not UTF-8."))]) from error
 
 
 def _in_tree(root_path: str, file: str) -> str:
@@ -128,7 +134,12 @@ def _in_tree(root_path: str, file: str) -> str:
 
 def _unread(root: Root, root_path: str) -> BlueprintError | None:
     found = [
-        Problem(_in_tree(root_path, problem.file), problem.line, problem.column, f"This is not HCL: {problem.what}.")
+        Problem(
+            _in_tree(root_path, problem.file),
+            problem.line,
+            problem.column,
+            text("This is not HCL: {problem}.", problem=problem.what),
+        )
         for problem in root.problems
     ]
     return BlueprintError(found) if found else None
@@ -139,10 +150,13 @@ def _refuse_workspace(root: Root, root_path: str, blueprint: Blueprint) -> None:
         return
     places = ", ".join(_in_tree(root_path, use.where) for use in root.workspace_uses)
     raise WrongUseError(
-        "The root reads `terraform.workspace`.",
-        why="Butai gives every environment a state of its own, always in the workspace `default`: "
-        f"all environments would get the same names. Read at {places}.",
-        next=f"Use `var.{blueprint.environment_variable}` instead.",
+        text("The root reads `terraform.workspace`."),
+        why=text(
+            "Butai gives every environment a state of its own, always in the workspace `default`: "
+            "all environments would get the same names. Read at {places}.",
+            places=places,
+        ),
+        next=text("Use `var.{variable}` instead.", variable=blueprint.environment_variable),
         where=places.split(", ")[0],
         code="workspace-used",
     )

@@ -17,6 +17,7 @@ from butai.blueprints.git import Repository
 from butai.blueprints.git_process import GitError
 from butai.errors import RefusedError
 from butai.terraform.text import plain
+from butai.text import text
 
 MAX_BYTES = 2 * 1024**3
 MAX_FILES = 200_000
@@ -88,9 +89,9 @@ def _write(repository: Repository, entries: list[Entry], folder: Path) -> None:
             _place(folder, entry, content)
     if pointers:
         raise UnfitTreeError(
-            f"The repository keeps files in Git LFS: {_some(pointers)}.",
-            why="What is committed is only a pointer to each of them.",
-            next="Commit the files themselves, or keep them out of the repository that holds the root.",
+            text("The repository keeps files in Git LFS: {files}.", files=_some(pointers)),
+            why=text("What is committed is only a pointer to each of them."),
+            next=text("Commit the files themselves, or keep them out of the repository that holds the root."),
             code="git-lfs",
         )
     for entry in entries:
@@ -105,13 +106,15 @@ def _content(process: subprocess.Popen[bytes], entry: Entry) -> bytes:
         process.stdin.write(f"{entry.blob}\n".encode())
         process.stdin.flush()
     except BrokenPipeError as error:
-        raise GitError("Git ended while the tree was read.") from error
+        raise GitError(text("Git ended while the tree was read.")) from error
     head = process.stdout.readline().split()
     if len(head) != 3 or head[1] != b"blob":
-        raise GitError(f"Git has no content for {plain(entry.path)}.", why="The mirror clone is damaged.")
+        raise GitError(
+            text("Git has no content for {path}.", path=plain(entry.path)), why=text("The mirror clone is damaged.")
+        )
     content = process.stdout.read(int(head[2]) + 1)
     if len(content) != int(head[2]) + 1:
-        raise GitError("Git ended while the tree was read.")
+        raise GitError(text("Git ended while the tree was read."))
     return content[:-1]
 
 
@@ -126,7 +129,7 @@ def _place(folder: Path, entry: Entry, content: bytes) -> None:
         handle = os.open(path, flags, 0o777 if entry.mode == EXECUTABLE else 0o666)
     except (FileExistsError, NotADirectoryError, ValueError) as error:
         raise UnfitTreeError(
-            f"The tree names {plain(entry.path)} twice, or names it in a way no disk takes."
+            text("The tree names {path} twice, or names it in a way no disk takes.", path=plain(entry.path))
         ) from error
     with os.fdopen(handle, "wb") as file:
         file.write(content)
@@ -136,7 +139,10 @@ def _refuse_path(entry: Entry) -> None:
     parts = entry.path.split("/")
     if any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
         raise UnfitTreeError(
-            f"The tree holds the path {plain(entry.path)}, which leads out of it or into git's own folder."
+            text(
+                "The tree holds the path {path}, which leads out of it or into git's own folder.",
+                path=plain(entry.path),
+            )
         )
 
 
@@ -147,8 +153,8 @@ def _refuse_escape(folder: Path, entry: Entry) -> None:
     end = Path(os.path.realpath(path))
     if path.readlink().is_absolute() or not end.is_relative_to(folder.resolve()):
         raise UnfitTreeError(
-            f"The link {plain(entry.path)} leads out of the repository.",
-            next="Replace it by the file that it means, or let it lead to a file of the repository.",
+            text("The link {path} leads out of the repository.", path=plain(entry.path)),
+            next=text("Replace it by the file that it means, or let it lead to a file of the repository."),
             code="link-leads-out",
         )
 
@@ -157,9 +163,9 @@ def _refuse_submodules(entries: list[Entry]) -> None:
     found = [entry.path for entry in entries if entry.mode == SUBMODULE]
     if found:
         raise UnfitTreeError(
-            f"The repository has submodules: {_some(found)}.",
-            why="Their content is in other repositories, which Butai does not fetch yet.",
-            next='Put the modules into the repository, or name them as `source = "git::..."` in Terraform.',
+            text("The repository has submodules: {paths}.", paths=_some(found)),
+            why=text("Their content is in other repositories, which Butai does not fetch yet."),
+            next=text('Put the modules into the repository, or name them as `source = "git::..."` in Terraform.'),
             code="git-submodules",
         )
 
@@ -168,13 +174,18 @@ def _refuse_size(entries: list[Entry]) -> None:
     total = sum(entry.size for entry in entries)
     if total > MAX_BYTES or len(entries) > MAX_FILES:
         raise UnfitTreeError(
-            f"The tree is too large: {len(entries)} files, {total // 1024**2} MiB.",
-            why=f"Every run writes it to disk; the limit is {MAX_FILES} files and {MAX_BYTES // 1024**2} MiB.",
-            next="Keep build results and data out of the repository that holds the root.",
+            text("The tree is too large: {files} files, {mib} MiB.", files=len(entries), mib=total // 1024**2),
+            why=text(
+                "Every run writes it to disk; the limit is {most_files} files and {most_mib} MiB.",
+                most_files=MAX_FILES,
+                most_mib=MAX_BYTES // 1024**2,
+            ),
+            next=text("Keep build results and data out of the repository that holds the root."),
             code="tree-too-large",
         )
 
 
 def _some(paths: list[str]) -> str:
-    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
-    return ", ".join(plain(path) for path in paths[:SHOWN]) + more
+    names = ", ".join(plain(path) for path in paths[:SHOWN])
+    more = len(paths) - SHOWN
+    return text("{names} and {more} more", names=names, more=more) if more > 0 else names

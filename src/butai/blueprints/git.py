@@ -30,6 +30,7 @@ from butai.blueprints.refs import Branch, parse_branches
 from butai.datafolder import FolderLock
 from butai.errors import NotFoundError, did_you_mean
 from butai.terraform.text import plain
+from butai.text import text
 
 FETCH_TIMEOUT_S = 300.0
 READ_TIMEOUT_S = 60.0
@@ -98,7 +99,8 @@ class Repository:
             if name in branches:
                 return name
         raise NoSuchRefError(
-            f"The repository {redact(self.location)} has no branch yet.", next="Commit something first."
+            text("The repository {repository} has no branch yet.", repository=redact(self.location)),
+            next=text("Commit something first."),
         )
 
     def resolve(self, ref: str) -> str:
@@ -112,9 +114,15 @@ class Repository:
         for name in names:
             if commit := self._commit(name):
                 return commit
-        kind = "commit" if re.fullmatch(r"[0-9a-f]{7,64}", ref) else "branch or tag"
-        hint = "Was it pushed?" if kind == "commit" else did_you_mean(ref, [each.name for each in self.branches()])
-        raise NoSuchRefError(f"The repository {plain(redact(self.location))} has no {kind} `{plain(ref)}`.", next=hint)
+        raise self._no_such(ref)
+
+    def _no_such(self, ref: str) -> NoSuchRefError:
+        place, name = plain(redact(self.location)), plain(ref)
+        if re.fullmatch(r"[0-9a-f]{7,64}", ref):
+            what = text("The repository {repository} has no commit `{ref}`.", repository=place, ref=name)
+            return NoSuchRefError(what, next=text("Was it pushed?"))
+        what = text("The repository {repository} has no branch or tag `{ref}`.", repository=place, ref=name)
+        return NoSuchRefError(what, next=did_you_mean(ref, [each.name for each in self.branches()]))
 
     def branches(self) -> list[Branch]:
         """All branches, the one with the newest commit first."""
@@ -130,7 +138,14 @@ class Repository:
         """One file of a commit. Raises NotFoundError."""
         done = self._run("cat-file", "blob", f"{_checked(commit)}:{path}", timeout_s=READ_TIMEOUT_S, check=False)
         if done.returncode:
-            raise NotFoundError(f"There is no {plain(path)} at {commit[:7]} of {plain(redact(self.location))}.")
+            raise NotFoundError(
+                text(
+                    "There is no {path} at {commit} of {repository}.",
+                    path=plain(path),
+                    commit=commit[:7],
+                    repository=plain(redact(self.location)),
+                )
+            )
         return done.stdout
 
     def list_tree(self, commit: str) -> bytes:
@@ -152,7 +167,9 @@ class Repository:
         path = Path(self.location.removeprefix("file://"))
         # git finds `web.git` where `web` is asked for, as hosts of repositories do.
         if not path.is_dir() and not path.with_name(f"{path.name}.git").is_dir():
-            raise NoSuchRepositoryError(f"There is no folder {plain(str(path))}.", next="Check the path.")
+            raise NoSuchRepositoryError(
+                text("There is no folder {path}.", path=plain(str(path))), next=text("Check the path.")
+            )
 
     def _initialise(self) -> None:
         # Made beside its place and moved there whole: a mirror that was broken off half-way is none.
@@ -188,7 +205,9 @@ class Repository:
         try:
             while not lock.try_take():
                 if time.monotonic() > deadline:
-                    raise GitTimeoutError(f"Another fetch of {redact(self.location)} does not end.")
+                    raise GitTimeoutError(
+                        text("Another fetch of {repository} does not end.", repository=redact(self.location))
+                    )
                 time.sleep(LOOK_EVERY_S)
             yield
         finally:
@@ -203,8 +222,12 @@ class Repository:
             out, error = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired as late:
             raise GitTimeoutError(
-                f"Git did not end within {timeout_s:.0f} seconds: {redact(self.location)}.",
-                next=f"Check that `git ls-remote {redact(self.location)}` answers.",
+                text(
+                    "Git did not end within {seconds} seconds: {repository}.",
+                    seconds=f"{timeout_s:.0f}",
+                    repository=redact(self.location),
+                ),
+                next=text("Check that `git ls-remote {repository}` answers.", repository=redact(self.location)),
             ) from late
         finally:
             end(process)

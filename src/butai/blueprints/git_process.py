@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from butai.blueprints.locations import SCHEMES, redact
 from butai.errors import ButaiError, MissingPartError, NotFoundError, RefusedError
 from butai.terraform.text import plain
+from butai.text import text
 
 # Set by git hooks and by people who work on a repository: here they would point git at another one.
 REPOSITORY_VARIABLES = (
@@ -72,22 +73,22 @@ _REASONS: tuple[tuple[type[ButaiError], re.Pattern[str], str, str], ...] = (
         UnreachableError,
         re.compile(r"could not resolve host|failed to connect|couldn't connect|connection (refused|timed out|reset|closed)"
                    r"|network is unreachable|no route to host|unable to connect|operation timed out", re.I),
-        "The host does not answer.",
-        "Check its name, the network and the proxy: `git ls-remote {location}` must work as this user.",
+        text("The host does not answer."),
+        text("Check its name, the network and the proxy: `git ls-remote {location}` must work as this user."),
     ),
     (
         NoAccessError,
         re.compile(r"authentication failed|could not read (username|password)|permission denied|returned error: 40[13]"
                    r"|host key verification failed|access denied|dubious ownership", re.I),
-        "The repository does not exist, or this user may not read it.",
-        "Make `git ls-remote {location}` work without a question: ssh key in the agent, or git's credential helper.",
+        text("The repository does not exist, or this user may not read it."),
+        text("Make `git ls-remote {location}` work without a question: ssh key in the agent, or git's credential helper."),
     ),
     (
         NoSuchRepositoryError,
         re.compile(r"not found|returned error: 404|does not exist|does not appear to be a git repository"
                    r"|not a git repository", re.I),
-        "There is no git repository.",
-        "Check the address.",
+        text("There is no git repository."),
+        text("Check the address."),
     ),
 )  # fmt: skip
 
@@ -110,7 +111,9 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
 def program() -> str:
     found = shutil.which("git")
     if found is None:
-        raise MissingPartError("Git is not installed.", next="Install git 2.30 or newer.", code="git-missing")
+        raise MissingPartError(
+            text("Git is not installed."), next=text("Install git 2.30 or newer."), code="git-missing"
+        )
     return found
 
 
@@ -134,5 +137,7 @@ def failure(location: str, said: str) -> ButaiError:
     why = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1] if lines else "")
     for kind, pattern, what, next_step in _REASONS:
         if pattern.search(said):
-            return kind(f"{what} ({shown})", why=f"Git says: {why}", next=next_step.format(location=shown))
-    return GitError(f"Git cannot read {shown}.", why=f"Git says: {why}")
+            said_why = text("Git says: {why}", why=why)
+            shown_what = text("{what} ({location})", what=what, location=shown)
+            return kind(shown_what, why=said_why, next=text(next_step, location=shown))
+    return GitError(text("Git cannot read {shown}.", shown=shown), why=text("Git says: {why}", why=why))

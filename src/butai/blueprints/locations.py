@@ -8,6 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from butai.errors import WrongUseError
 from butai.terraform.text import plain
+from butai.text import text
 
 SCHEMES = ("https", "http", "ssh", "git", "file")
 
@@ -54,16 +55,24 @@ def check_location(location: str) -> str:
     shown = plain(redact(location))
     if not location or location != location.strip() or not location.isprintable():
         raise LocationError(
-            f"`{shown}` is neither a path nor a URL.", why="It is empty or has blanks or control codes."
+            text("`{shown}` is neither a path nor a URL.", shown=shown),
+            why=text("It is empty or has blanks or control codes."),
         )
     if location.startswith("-"):
-        raise LocationError(f"`{shown}` is neither a path nor a URL.", why="It begins with a hyphen.")
+        raise LocationError(
+            text("`{shown}` is neither a path nor a URL.", shown=shown), why=text("It begins with a hyphen.")
+        )
     if "::" in location.split("/", maxsplit=1)[0]:
-        raise LocationError(f"`{shown}` names a remote helper.", next=f"Use a path or a URL: {', '.join(SCHEMES)}.")
+        raise LocationError(
+            text("`{shown}` names a remote helper.", shown=shown),
+            next=text("Use a path or a URL: {schemes}.", schemes=", ".join(SCHEMES)),
+        )
     if _URL.match(location):
         _check_url(location, shown)
     elif (scp := _scp(location)) and scp["path"].startswith("-"):
-        raise LocationError(f"`{shown}` is neither a path nor a URL.", why="Its path begins with a hyphen.")
+        raise LocationError(
+            text("`{shown}` is neither a path nor a URL.", shown=shown), why=text("Its path begins with a hyphen.")
+        )
     return location
 
 
@@ -71,16 +80,22 @@ def _check_url(location: str, shown: str) -> None:
     try:
         url = urlsplit(location)
     except ValueError as error:
-        raise LocationError(f"`{shown}` is not a URL.", why=str(error)) from error
+        raise LocationError(text("`{shown}` is not a URL.", shown=shown), why=str(error)) from error
     if url.scheme not in SCHEMES:
-        raise LocationError(f"Butai does not use `{url.scheme}` for git.", next=f"Use one of {', '.join(SCHEMES)}.")
+        raise LocationError(
+            text("Butai does not use `{scheme}` for git.", scheme=url.scheme),
+            next=text("Use one of {schemes}.", schemes=", ".join(SCHEMES)),
+        )
     if url.scheme != "file" and (not url.hostname or url.hostname.startswith("-")):
-        raise LocationError(f"`{shown}` names no host.")
+        raise LocationError(text("`{shown}` names no host.", shown=shown))
     # A name alone is normal for ssh (git@host); for https it is often a token.
     if url.password is not None or (url.username is not None and url.scheme != "ssh"):
         raise LocationError(
-            "The URL carries a user name or a password, which would be stored and shown.",
-            next=f"Give it as {_without_user(location)} and keep the password in git's credential helper, or use ssh.",
+            text("The URL carries a user name or a password, which would be stored and shown."),
+            next=text(
+                "Give it as {url} and keep the password in git's credential helper, or use ssh.",
+                url=_without_user(location),
+            ),
             code="credentials-in-url",
         )
 
@@ -111,7 +126,7 @@ def _join(path: str, relative: str, base: str) -> str:
     parts = [part for part in path.split("/") if part]
     for part in relative.split("/"):
         if part == ".." and not parts:
-            raise LocationError(f"`{relative}` leads out of {redact(base)}.")
+            raise LocationError(text("`{relative}` leads out of {base}.", relative=relative, base=redact(base)))
         if part == "..":
             parts.pop()
         elif part not in ("", "."):
@@ -129,8 +144,8 @@ def check_ref(ref: str) -> str:
     """Refuse what git does not take as a name of a branch, a tag or a commit. Raises RefError."""
     if _BAD_REF.search(ref) or len(ref) > 250 or not ref.isprintable():
         raise RefError(
-            f"`{plain(ref)}` cannot be the name of a branch, a tag or a commit.",
-            next="Give a name as `git branch` shows it, or a commit's hash.",
+            text("`{ref}` cannot be the name of a branch, a tag or a commit.", ref=plain(ref)),
+            next=text("Give a name as `git branch` shows it, or a commit's hash."),
         )
     return ref
 

@@ -22,6 +22,7 @@ from butai.blueprints.locations import LocationError, RefError, check_location, 
 from butai.blueprints.yaml_source import Source
 from butai.errors import WrongUseError, did_you_mean
 from butai.leases.service import CidrPool, Domain, Label, ListPool, Pool, Range, Subdomain, Things
+from butai.text import text
 
 FILE_NAME = "butai.yaml"
 NAME_MAX_LENGTH = 20
@@ -40,12 +41,12 @@ SECRET = r"^(ssm:/?[A-Za-z0-9_./-]+|env:[A-Za-z_][A-Za-z0-9_]*)$"  # noqa: S105 
 
 # What a pattern means, for people who get it wrong.
 PATTERN_WORDS = {
-    NAME: "must be a name of lower-case letters, digits and single hyphens that begins with a letter",
-    IDENTIFIER: "must be a name as Terraform writes it: letters, digits, `_` and `-`",
-    REGION: "must be a region such as `ap-northeast-1`",
-    ROLE: "must be a role's ARN such as `arn:aws:iam::123456789012:role/staging`",
-    ECS_SERVICE: "must be the address of an ECS service such as `aws_ecs_service.web`, or `output.NAME`",
-    SECRET: "must be a reference, `ssm:/path/of/parameter` or `env:NAME`, never the secret itself",
+    NAME: text("must be a name of lower-case letters, digits and single hyphens that begins with a letter"),
+    IDENTIFIER: text("must be a name as Terraform writes it: letters, digits, `_` and `-`"),
+    REGION: text("must be a region such as `ap-northeast-1`"),
+    ROLE: text("must be a role's ARN such as `arn:aws:iam::123456789012:role/staging`"),
+    ECS_SERVICE: text("must be the address of an ECS service such as `aws_ecs_service.web`, or `output.NAME`"),
+    SECRET: text("must be a reference, `ssm:/path/of/parameter` or `env:NAME`, never the secret itself"),
 }
 
 
@@ -57,15 +58,21 @@ def _image(template: str) -> str:
     try:
         fields = [(name, spec, conversion) for _, name, spec, conversion in string.Formatter().parse(template)]
     except ValueError as error:
-        raise ValueError(f"has a brace without its partner ({error})") from error
+        raise ValueError(text("has a brace without its partner ({error})", error=error)) from error
     names = [name for name, _, _ in fields if name is not None]
     for name, spec, conversion in fields:
         if name is not None and (name not in PLACEHOLDERS or spec or conversion):
-            raise ValueError(f"holds an unknown placeholder `{{{name}}}`. {did_you_mean(name, PLACEHOLDERS)}")
+            raise ValueError(
+                text(
+                    "holds an unknown placeholder `{{{name}}}`. {hint}",
+                    name=name,
+                    hint=did_you_mean(name, PLACEHOLDERS),
+                )
+            )
     if not names:
-        raise ValueError("must hold `{commit}`, `{short_commit}` or `{branch}`: the version is chosen by them")
+        raise ValueError(text("must hold `{commit}`, `{short_commit}` or `{branch}`: the version is chosen by them"))
     if re.search(r"\s", template):
-        raise ValueError("must not hold blanks")
+        raise ValueError(text("must not hold blanks"))
     return template
 
 
@@ -73,14 +80,16 @@ def _repository(location: str) -> str:
     try:
         return check_location(location)
     except LocationError as error:
-        raise ValueError(f"cannot be used: {error.what} {error.why}{error.next}".rstrip()) from error
+        more = error.why or error.next
+        reason = text("{one} {other}", one=error.what, other=more) if more else error.what
+        raise ValueError(text("cannot be used: {reason}", reason=reason)) from error
 
 
 def _branch(ref: str) -> str:
     try:
         return check_ref(ref)
     except RefError as error:
-        raise ValueError("cannot be the name of a branch") from error
+        raise ValueError(text("cannot be the name of a branch")) from error
 
 
 Name = Annotated[str, _text(NAME, NAME_OF_BLUEPRINT_MAX_LENGTH)]
@@ -130,11 +139,11 @@ class LeaseSpec(_Part):
     def _one_kind(self) -> LeaseSpec:
         kinds = [self.range, self.subdomain, self.cidr, self.list_]
         if sum(kind is not None for kind in kinds) != 1:
-            raise ValueError("needs exactly one of `range`, `subdomain`, `cidr` and `list`")
+            raise ValueError(text("needs exactly one of `range`, `subdomain`, `cidr` and `list`"))
         if self.variable is None and self.subdomain is None:
-            raise ValueError("needs `variable`: only a subdomain can do without one")
+            raise ValueError(text("needs `variable`: only a subdomain can do without one"))
         if self.also and self.subdomain is None:
-            raise ValueError("has `also`, which goes with `subdomain` only")
+            raise ValueError(text("has `also`, which goes with `subdomain` only"))
         return self
 
     def pools(self, name: str) -> dict[str, Pool]:
@@ -214,15 +223,21 @@ def image_for(service: Service, commit: str, branch: str | None) -> str:
     """
     if branch is None and "{branch}" in service.image:
         raise WrongUseError(
-            f"The image `{service.image}` is named after a branch, but only a commit was given.",
-            next="Give a branch instead of a commit.",
+            text("The image `{image}` is named after a branch, but only a commit was given.", image=service.image),
+            next=text("Give a branch instead of a commit."),
             code="branch-needed",
         )
     tag = tag_of(branch or "")
     if not tag and "{branch}" in service.image:
         raise WrongUseError(
-            f"The image `{service.image}` is named after a branch, and nothing of `{branch}` fits an image's tag.",
-            next="Rename the branch (a tag has letters, digits, `_`, `.` and `-`), or name the image after the commit.",
+            text(
+                "The image `{image}` is named after a branch, and nothing of `{branch}` fits an image's tag.",
+                image=service.image,
+                branch=branch or "",
+            ),
+            next=text(
+                "Rename the branch (a tag has letters, digits, `_`, `.` and `-`), or name the image after the commit."
+            ),
             code="branch-unfit",
         )
     return service.image.format(commit=commit, short_commit=commit[:7], branch=tag)

@@ -36,6 +36,7 @@ from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mea
 from butai.leases import service as leases
 from butai.leases.service import PoolUse
 from butai.terraform.text import plain
+from butai.text import text
 
 __all__ = [
     "FILE_NAME",
@@ -123,8 +124,8 @@ class Blueprints:
         names = used_by(self.get(name).name)
         if names:
             raise RefusedError(
-                f"The blueprint `{name}` is in use: {', '.join(names)}.",
-                next="Destroy these environments first.",
+                text("The blueprint `{name}` is in use: {names}.", name=name, names=", ".join(names)),
+                next=text("Destroy these environments first."),
                 code="blueprint-in-use",
             )
         with self._database.session() as session:
@@ -181,7 +182,7 @@ class Blueprints:
         blueprint = self.get(name)
         if service not in blueprint.services:
             raise NotFoundError(
-                f"The blueprint `{name}` has no service `{service}`.",
+                text("The blueprint `{blueprint}` has no service `{name}`.", blueprint=name, name=service),
                 next=did_you_mean(service, blueprint.services),
                 where="services",
                 code="unknown-service",
@@ -192,8 +193,8 @@ class Blueprints:
         row = store.named(session, name)
         if row is None:
             known = [each.name for each in store.all_of(session)]
-            hint = did_you_mean(name, known) or "`butai blueprint add PATH-OR-GIT-URL` adds one."
-            raise NotFoundError(f"There is no blueprint `{name}`.", next=hint, code="unknown-blueprint")
+            hint = did_you_mean(name, known) or text("`butai blueprint add PATH-OR-GIT-URL` adds one.")
+            raise NotFoundError(text("There is no blueprint `{name}`.", name=name), next=hint, code="unknown-blueprint")
         return row
 
     def _refuse_taken(self, session: Session, name: str) -> None:
@@ -203,8 +204,10 @@ class Blueprints:
 
 def _taken(name: str) -> RefusedError:
     return RefusedError(
-        f"There is a blueprint `{name}` already.",
-        next=f"`butai blueprint refresh {name}` reads its newest commit; `--name` gives this one another name.",
+        text("There is a blueprint `{name}` already.", name=name),
+        next=text(
+            "`butai blueprint refresh {name}` reads its newest commit; `--name` gives this one another name.", name=name
+        ),
         where="name",
         code="name-taken",
     )
@@ -216,7 +219,9 @@ def _located(path_or_url: str) -> tuple[str, str, Path | None]:
         return path_or_url, "", None
     path = Path(path_or_url)
     if not path.is_absolute():
-        raise LocationError(f"`{path_or_url}` is no absolute path and no URL.", next="Give the whole path.")
+        raise LocationError(
+            text("`{given}` is no absolute path and no URL.", given=path_or_url), next=text("Give the whole path.")
+        )
     top = top_folder(path) if path.is_dir() else None
     if top is None:
         # Said by the fetch, in the words of git.
@@ -228,8 +233,13 @@ def _located(path_or_url: str) -> tuple[str, str, Path | None]:
 def _checked_name(name: str) -> str:
     if not re.fullmatch(NAME.strip("^$"), name) or len(name) > NAME_OF_BLUEPRINT_MAX_LENGTH:
         raise WrongUseError(
-            f"`{plain(name)}` {PATTERN_WORDS[NAME]}, of {NAME_OF_BLUEPRINT_MAX_LENGTH} characters at most.",
-            next="Give one with `--name`.",
+            text(
+                "`{name}` {rule}, of {longest} characters at most.",
+                name=plain(name),
+                rule=PATTERN_WORDS[NAME],
+                longest=NAME_OF_BLUEPRINT_MAX_LENGTH,
+            ),
+            next=text("Give one with `--name`."),
             where="name",
             code="bad-name",
         )

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from butai.blueprints.model import FILE_NAME, PATTERN_WORDS, Blueprint
 from butai.blueprints.yaml_source import Path, Problem, Source, read_yaml
 from butai.errors import WrongUseError, did_you_mean
+from butai.text import joined, text
 
 
 class BlueprintError(WrongUseError):
@@ -23,9 +24,10 @@ class BlueprintError(WrongUseError):
         self.problems = tuple(sorted(problems))
         first, *others = self.problems
         super().__init__(
-            f"{first.message}{f' (and {len(others)} more)' if others else ''}",
-            why="\n".join(str(problem) for problem in self.problems) if others else "",
-            next=first.hint or f"Correct {first.file}; `butai blueprint schema` prints what it may hold.",
+            text("{first} (and {more} more)", first=first.message, more=len(others)) if others else first.message,
+            why=joined("\n", (str(problem) for problem in self.problems)) if others else "",
+            next=first.hint
+            or text("Correct {file}; `butai blueprint schema` prints what it may hold.", file=first.file),
             where=f"{first.file}:{first.line}:{first.column}",
         )
 
@@ -58,11 +60,13 @@ class Root(Protocol):
     def resources(self) -> Collection[str]: ...
 
 
-def parse(text: str, file: str = FILE_NAME) -> Blueprint:
+def parse(content: str, file: str = FILE_NAME) -> Blueprint:
     """Read `butai.yaml`. Raises BlueprintError with everything that is wrong."""
-    source = read_yaml(text, file)
+    source = read_yaml(content, file)
     if source.data is None and not source.problems:
-        source.problems.append(Problem(file, 1, 1, "The file is empty.", "`butai init` writes a first one."))
+        source.problems.append(
+            Problem(file, 1, 1, text("The file is empty."), text("`butai init` writes a first one."))
+        )
     if source.problems and not isinstance(source.data, dict):
         raise BlueprintError(source.problems)
     try:
@@ -83,29 +87,62 @@ def _problem(detail: ErrorDetails, source: Source) -> Problem:
     path: Path = tuple(part for part in detail["loc"] if part != "[key]")
     last = path[-1] if path else ""
     if detail["type"] == "missing":
-        return source.problem(path[:-1], f"`{last}` is missing{_in(path)}.", at_key=True)
+        return source.problem(path[:-1], text("`{key}` is missing{place}.", key=last, place=_in(path)), at_key=True)
     if detail["type"] == "extra_forbidden":
         known = _keys_at(path[:-1])
-        return source.problem(path, f"`{last}` is no key{_in(path)}.", did_you_mean(str(last), known), at_key=True)
+        return source.problem(
+            path,
+            text("`{key}` is no key{place}.", key=last, place=_in(path)),
+            did_you_mean(str(last), known),
+            at_key=True,
+        )
     if not path:
-        return source.problem(path, "The file must be a mapping of keys to values.")
-    subject = f"item {last + 1} of `{path[-2]}`" if isinstance(last, int) else f"`{last}`"
-    return source.problem(path, f"{subject} {_words(detail)}.", at_key=at_key)
+        return source.problem(path, text("The file must be a mapping of keys to values."))
+    item = isinstance(last, int)
+    subject = text("item {number} of `{list}`", number=int(last) + 1, list=path[-2]) if item else f"`{last}`"
+    return source.problem(path, _sentence(subject, _words(detail)), at_key=at_key)
+
+
+def _sentence(subject: str, rule: str) -> str:
+    if rule.endswith("."):
+        return text("{subject} {rule}", subject=subject, rule=rule)
+    return text("{subject} {rule}.", subject=subject, rule=rule)
 
 
 def _in(path: Path) -> str:
-    return f" in `{'.'.join(map(str, path[:-1]))}`" if len(path) > 1 else ""
+    return text(" in `{path}`", path=".".join(map(str, path[:-1]))) if len(path) > 1 else ""
 
 
 def _words(detail: ErrorDetails) -> str:
     context = detail.get("ctx", {})
     if detail["type"] == "string_pattern_mismatch":
-        return PATTERN_WORDS.get(context["pattern"], f"must match {context['pattern']}")
+        return PATTERN_WORDS.get(context["pattern"], text("must match {pattern}", pattern=context["pattern"]))
     if detail["type"] == "value_error":
-        return str(context["error"]).rstrip(".")
-    text = detail["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("List ").removeprefix("Value ")
-    hint = "; put it in quotes" if detail["type"] == "string_type" and isinstance(detail["input"], int | float) else ""
-    return re.sub(r"^should", "must", text) + hint
+        words: str = context["error"].args[0]
+        return words
+    found = detail["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("List ").removeprefix("Value ")
+    rule = _known(detail["type"], context, re.sub(r"^should", "must", found))
+    unquoted = detail["type"] == "string_type" and isinstance(detail["input"], int | float)
+    return text("{rule}; put it in quotes", rule=rule) if unquoted else rule
+
+
+# The commonest of pydantic's own findings, so that they can be translated; any other one stays as pydantic says it.
+_FINDINGS = {
+    "bool_type": text("must be a valid boolean"),
+    "dict_type": text("must be a valid dictionary"),
+    "greater_than_equal": text("must be greater than or equal to {ge}"),
+    "int_type": text("must be a valid integer"),
+    "less_than_equal": text("must be less than or equal to {le}"),
+    "list_type": text("must be a valid list"),
+    "literal_error": text("must be {expected}"),
+    "string_type": text("must be a valid string"),
+}
+
+
+def _known(type_: str, context: Mapping[str, Any], words: str) -> str:
+    known = _FINDINGS.get(type_)
+    found = text(known, **context) if known else words
+    return found if found == words else words
 
 
 def _keys_at(path: Path) -> list[str]:
@@ -136,13 +173,15 @@ def _whole_problems(source: Source) -> list[Problem]:
     data = source.data if isinstance(source.data, dict) else {}
     problems = []
     if data.get("profile") is not None and data.get("role") is not None:
-        problems.append(source.problem(("role",), "`role` and `profile` exclude each other.", "Keep one.", at_key=True))
+        problems.append(
+            source.problem(("role",), text("`role` and `profile` exclude each other."), text("Keep one."), at_key=True)
+        )
     filled: dict[str, Path] = {}
     for variable, path in _filled(data):
         if variable in filled:
             first = source.problem(filled[variable], "", at_key=True).line
-            message = f"The variable `{variable}` is filled twice."
-            problems.append(source.problem(path, message, f"First in line {first}.", at_key=True))
+            message = text("The variable `{variable}` is filled twice.", variable=variable)
+            problems.append(source.problem(path, message, text("First in line {first}.", first=first), at_key=True))
         filled.setdefault(variable, path)
     return problems
 
@@ -181,28 +220,28 @@ def _variable_problems(blueprint: Blueprint, root: Root, set_by_files: Collectio
     for variable, path in filled.items():
         if variable not in root.variables:
             hint = did_you_mean(variable, root.variables)
-            message = f"The root has no variable `{variable}`."
+            message = text("The root has no variable `{name}`.", name=variable)
             yield blueprint.source.problem(path, message, hint, at_key=path[0] in ("defaults", "secrets"))
     for name, variable_of_root in root.variables.items():
         if not variable_of_root.has_default and name not in filled and name not in set_by_files:
-            message = f"The root's variable `{name}` has no default, and nothing fills it."
-            yield blueprint.source.problem((), message, "Give it under `defaults`, `secrets` or `leases`.")
+            message = text("The root's variable `{name}` has no default, and nothing fills it.", name=name)
+            yield blueprint.source.problem((), message, text("Give it under `defaults`, `secrets` or `leases`."))
 
 
 def _output_problems(blueprint: Blueprint, root: Root) -> Iterator[Problem]:
     for label, output in blueprint.urls.items():
         if output not in root.outputs:
-            message = f"The root has no output `{output}`."
+            message = text("The root has no output `{output}`.", output=output)
             yield blueprint.source.problem(("urls", label), message, did_you_mean(output, root.outputs))
     for name, service in blueprint.services.items():
         path: Path = ("services", name, "ecs_service")
         kind, _, rest = service.ecs_service.partition(".")
         address = re.sub(r"\[.*\]$", "", service.ecs_service)
         if kind == "output" and rest not in root.outputs:
-            message = f"The root has no output `{rest}`."
+            message = text("The root has no output `{output}`.", output=rest)
             yield blueprint.source.problem(path, message, did_you_mean(rest, root.outputs))
         # What lies in a child module is not in the root's own files; the first plan tells.
         elif kind == "aws_ecs_service" and address not in root.resources:
             known = [resource for resource in root.resources if resource.startswith("aws_ecs_service.")]
-            message = f"The root has no resource `{address}`."
+            message = text("The root has no resource `{address}`.", address=address)
             yield blueprint.source.problem(path, message, did_you_mean(address, known))

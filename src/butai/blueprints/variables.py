@@ -16,6 +16,7 @@ from butai.blueprints.model import Blueprint
 from butai.blueprints.validate import Root
 from butai.errors import WrongUseError, did_you_mean
 from butai.leases.service import Range
+from butai.text import text
 
 _STRUCTURES = ("list", "set", "map", "object", "tuple")
 
@@ -51,12 +52,14 @@ def _own(
     own: dict[str, JsonValue] = {blueprint.environment_variable: environment_name}
     for name, service in blueprint.services.items():
         if name not in images:
-            raise VariableError(f"The service `{name}` has no image.", next="Choose a branch or a commit for it.")
+            raise VariableError(
+                text("The service `{name}` has no image.", name=name), next=text("Choose a branch or a commit for it.")
+            )
         own[service.variable] = images[name]
     for name, lease in blueprint.leases.items():
         if lease.variable is not None:
             if name not in leases:
-                raise VariableError(f"Nothing was lent from the pool `{name}`.", code="lease-missing")
+                raise VariableError(text("Nothing was lent from the pool `{name}`.", name=name), code="lease-missing")
             own[lease.variable] = int(leases[name]) if isinstance(lease.range, Range) else leases[name]
     return own
 
@@ -64,15 +67,19 @@ def _own(
 def _checked(blueprint: Blueprint, root: Root, name: str, value: str, own: Mapping[str, JsonValue]) -> JsonValue:
     where = f"--var {name}"
     if name in own or name in blueprint.secrets:
-        raise VariableError(f"The variable `{name}` is filled by Butai.", next="Leave it out.", where=where)
+        raise VariableError(
+            text("The variable `{name}` is filled by Butai.", name=name), next=text("Leave it out."), where=where
+        )
     variable = root.variables.get(name)
     if variable is None:
         hint = did_you_mean(name, set(root.variables) - set(own) - set(blueprint.secrets))
-        raise VariableError(f"The root has no variable `{name}`.", next=hint, where=where, code="unknown-variable")
+        raise VariableError(
+            text("The root has no variable `{name}`.", name=name), next=hint, where=where, code="unknown-variable"
+        )
     if variable.sensitive:
         raise VariableError(
-            f"The variable `{name}` is a secret: its value would be stored and shown.",
-            next="Name a reference under `secrets` in butai.yaml: `ssm:/path` or `env:NAME`.",
+            text("The variable `{name}` is a secret: its value would be stored and shown.", name=name),
+            next=text("Name a reference under `secrets` in butai.yaml: `ssm:/path` or `env:NAME`."),
             where=where,
             code="secret-in-plain",
         )
@@ -84,9 +91,9 @@ def _structure(name: str, value: str) -> JsonValue:
         parsed: JsonValue = json.loads(value)
     except json.JSONDecodeError as error:
         raise VariableError(
-            f"The variable `{name}` takes a list or a map, and this is not JSON.",
-            why=f"{error.msg} at character {error.pos + 1}.",
-            next='Write it as JSON: \'["a", "b"]\' or \'{"key": "value"}\'.',
+            text("The variable `{name}` takes a list or a map, and this is not JSON.", name=name),
+            why=text("{problem} at character {position}.", problem=error.msg, position=error.pos + 1),
+            next=text('Write it as JSON: \'["a", "b"]\' or \'{"key": "value"}\'.'),
             where=f"--var {name}",
         ) from error
     return parsed

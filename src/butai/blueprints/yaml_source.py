@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from butai.text import joined, text
+
 MAX_CHARACTERS = 256 * 1024
 MAX_DEPTH = 20
 
@@ -32,8 +34,8 @@ class Problem:
     hint: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.file}:{self.line}:{self.column}: {self.message}"
-        return f"{text} {self.hint}" if self.hint else text
+        words = joined(": ", (f"{self.file}:{self.line}:{self.column}", self.message))
+        return text("{one} {other}", one=words, other=self.hint) if self.hint else words
 
 
 @dataclass
@@ -61,9 +63,11 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise yaml.MarkedYAMLError(problem="anchors and aliases are not used here", problem_mark=event.start_mark)
+            raise yaml.MarkedYAMLError(
+                problem=text("anchors and aliases are not used here"), problem_mark=event.start_mark
+            )
         if self.depth >= MAX_DEPTH:
-            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=event.start_mark)
+            raise yaml.MarkedYAMLError(problem=text("nested too deeply"), problem_mark=event.start_mark)
         self.depth += 1
         node = super().compose_node(parent, index)
         self.depth -= 1
@@ -83,20 +87,22 @@ for _name, _pattern, _first in [
     _Loader.add_implicit_resolver(_TAG + _name, re.compile(rf"^(?:{_pattern})$"), _first)
 
 
-def read_yaml(text: str, file: str) -> Source:
+def read_yaml(content: str, file: str) -> Source:
     """Read one document. What is wrong with it is in `problems`; `data` is then what could be read."""
     source = Source(file)
-    if len(text) > MAX_CHARACTERS:
-        source.problems.append(Problem(file, 1, 1, f"The file is larger than {MAX_CHARACTERS // 1024} KiB."))
+    if len(content) > MAX_CHARACTERS:
+        source.problems.append(
+            Problem(file, 1, 1, text("The file is larger than {kib} KiB.", kib=MAX_CHARACTERS // 1024))
+        )
         return source
     try:
-        loader = _Loader(text)
+        loader = _Loader(content)
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         source.problems.append(_syntax_problem(error, file))
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        source.problems.append(Problem(file, line, 1, "A character that YAML does not allow stands here."))
+        line = content.count("\n", 0, error.position) + 1
+        source.problems.append(Problem(file, line, 1, text("A character that YAML does not allow stands here.")))
     else:
         source.data = _value(node, (), source) if node else None
     return source
@@ -105,7 +111,12 @@ def read_yaml(text: str, file: str) -> Source:
 def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return Problem(file, line, column, f"This is not YAML that can be read: {error.problem or error.context}.")
+    return Problem(
+        file,
+        line,
+        column,
+        text("This is not YAML that can be read: {problem}.", problem=error.problem or error.context),
+    )
 
 
 def _value(node: yaml.Node, path: Path, source: Source) -> Any:
@@ -119,7 +130,9 @@ def _value(node: yaml.Node, path: Path, source: Source) -> Any:
             return _SCALARS[node.tag](node.value)
         except (KeyError, ValueError):
             pass  # a tag of its own, or `!!int "x"`
-    source.problems.append(source.problem(path, "A tag such as `!Ref` is not used here.", "Write the value as it is."))
+    source.problems.append(
+        source.problem(path, text("A tag such as `!Ref` is not used here."), text("Write the value as it is."))
+    )
     return None
 
 
@@ -134,7 +147,12 @@ def _mapping(node: yaml.MappingNode, path: Path, source: Source) -> dict[str, An
         if key in data:
             first = source.keys[(*path, key)][0]
             source.problems.append(
-                Problem(source.file, *place, f"`{key}` stands here twice.", f"First in line {first}.")
+                Problem(
+                    source.file,
+                    *place,
+                    text("`{key}` stands here twice.", key=key),
+                    text("First in line {first}.", first=first),
+                )
             )
             continue
         source.keys[(*path, key)] = place

@@ -13,6 +13,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from butai.errors import WrongUseError
+from butai.text import text
 
 BUSY_TIMEOUT_MS = 15_000
 # What a statement raises when the database is away, full or shut: worth trying again. Everything else is a fault.
@@ -89,8 +90,8 @@ def _engine(url: str) -> Engine:
         return create_engine(make_url(url).set(drivername="postgresql+psycopg"), pool_pre_ping=True)
     if kind != "sqlite":
         raise WrongUseError(
-            f"`{kind}` is not a database that Butai can use.",
-            next="Use `sqlite:///PATH` or `postgresql://USER@HOST/NAME`.",
+            text("`{kind}` is not a database that Butai can use.", kind=kind),
+            next=text("Use `sqlite:///PATH` or `postgresql://USER@HOST/NAME`."),
             code="unknown-database",
         )
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})

@@ -8,10 +8,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
+from sqlalchemy import text as sql
 
 from butai.db.base import Database
 from butai.errors import MissingPartError, RefusedError
+from butai.text import text
 
 SCRIPTS = Path(__file__).parent / "migrations"
 # Server and worker start together: one migrates, the other waits. Any number that no other part uses.
@@ -25,14 +27,14 @@ def migrate(database: Database) -> None:
     try:
         with database.engine.connect() as connection, connection.begin():
             if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+                connection.execute(sql("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
             _refuse_newer(connection)
             command.upgrade(_config(connection), "head")
     except OperationalError as error:
         raise MissingPartError(
-            "The database cannot be used.",
+            text("The database cannot be used."),
             why=str(error.orig),
-            next="Check `--database` (or BUTAI_DATABASE) and that the database is running.",
+            next=text("Check `--database` (or BUTAI_DATABASE) and that the database is running."),
             code="database-away",
         ) from error
 
@@ -49,8 +51,8 @@ def _refuse_newer(connection: Connection) -> None:
     known = {script.revision for script in ScriptDirectory(str(SCRIPTS)).walk_revisions()}
     if present is not None and present not in known:
         raise RefusedError(
-            "This database was made by a newer Butai.",
-            why=f"Its revision is {present}.",
-            next="Install that version again; nothing was changed.",
+            text("This database was made by a newer Butai."),
+            why=text("Its revision is {present}.", present=present),
+            next=text("Install that version again; nothing was changed."),
             code="database-newer",
         )

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import getpass
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -138,19 +138,28 @@ async def stream_events(
 ) -> StreamingResponse:
     """The log as server-sent events: `line` for each line (its id is the sequence number), `run` at changes, `end`."""
     await run_in_threadpool(service.get, run_id)
-    stream = _stream(service, run_id, max(after, last_event_id))
-    return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    return stream(service, run_id, max(after, last_event_id))
 
 
-async def _stream(service: Runs, run_id: int, after: int) -> AsyncIterator[str]:
+def stream(
+    service: Runs, run_id: int, after: int, spoken: Callable[[str], str] = lambda words: words
+) -> StreamingResponse:
+    """The stream of a run's log; `spoken` puts Butai's own words into a language."""
+    return StreamingResponse(
+        _stream(service, run_id, after, spoken), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+    )
+
+
+async def _stream(service: Runs, run_id: int, after: int, spoken: Callable[[str], str]) -> AsyncIterator[str]:
     shown, silent = "", 0.0
     while True:
         # The run is read first: what was written before its end is then surely among the lines.
         run = await run_in_threadpool(service.get, run_id)
         for event in await run_in_threadpool(service.events, run_id, after=after):
             after = event.seq
-            yield message("line", event.model_dump(mode="json"), event.seq)
+            yield message("line", {**event.model_dump(mode="json"), "message": spoken(event.message)}, event.seq)
             silent = 0.0
+        run.waiting_for = spoken(run.waiting_for)
         now = run.model_dump_json()
         if now != shown:
             shown, silent = now, 0.0

@@ -32,6 +32,7 @@ from butai.runs.service import Runs, RunView
 from butai.states.service import States
 from butai.terraform import commands
 from butai.terraform.state import StateSummary, is_empty, summary
+from butai.text import stored, text
 
 # The last override file in the order of names: it wins over any that the team has.
 BACKEND_FILE = "zzzz_butai_override.tf"
@@ -65,7 +66,7 @@ class EnvironmentJob:
         with log.fenced.session() as session:
             # From here on an older engine may not read the state any more.
             session.get_one(store.Environment, row.id).engine_version = engine.version
-        log.say(Step.EXPORT, f"Export {row.blueprint} at {wanted.commit[:7]}")
+        log.say(Step.EXPORT, text("Export {blueprint} at {commit}", blueprint=row.blueprint, commit=wanted.commit[:7]))
         self._blueprints.export(row.blueprint, wanted.commit, folder.tree)
         root = folder.tree / at.root_path
         write_private(root / BACKEND_FILE, BACKEND.encode())
@@ -103,7 +104,11 @@ class EnvironmentJob:
         with log.fenced.session() as session:
             session.get_one(store.Environment, row.id).orphans = [asdict(each) for each in missing]
         for each in missing:
-            log.say(Step.VERIFY, f"No state knows {each.address} ({each.type} {each.id or 'of unknown id'}).")
+            known_as = each.id or text("of unknown id")
+            log.say(
+                Step.VERIFY,
+                text("No state knows {address} ({type} {id}).", address=each.address, type=each.type, id=known_as),
+            )
         return True
 
     def ended(self, session: Session, run: RunView, end: RunEnd, folder: RunFolder) -> None:
@@ -118,7 +123,7 @@ class EnvironmentJob:
         row.left_over = []
         document = self._states.read_in(session, row.id)
         good = end is RunEnd.SUCCEEDED and run.kind is not RunKind.DESTROY
-        row.health, row.health_reason = (Health.WAITING if good else Health.UNKNOWN), ""
+        row.note_health(Health.WAITING if good else Health.UNKNOWN)
         if document and run.kind is not RunKind.DESTROY:
             state = summary(document)
             row.outputs = [
@@ -142,9 +147,9 @@ class EnvironmentJob:
         with log.fenced.session() as session:
             row = session.get_one(store.Environment, run.environment_id)
             if run.kind is not RunKind.DESTROY:
-                row.health, row.health_reason = Health.NOT_READY, reason
+                row.note_health(Health.NOT_READY, reason)
             elif row.destroyed_at is None:
-                row.left_over = [{"address": "", "type": reason, "id": ""}]
+                row.left_over = [{"address": "", "type": reason, "id": "", "text": stored(reason)}]
 
     def _wait_ready(self, row: store.Environment, at: AtCommit, log: RunLog) -> None:
         """Bounded: services steady, then the main URL answers. What was not seen in time is said, and nothing is undone."""
@@ -160,24 +165,32 @@ class EnvironmentJob:
             reason = _not_ready(session, services, urls)
             unwanted = self._runs.stop_asked(log.run_id)
             if unwanted:
-                reason = f"not waited for any longer: {unwanted}"
+                reason = text("not waited for any longer: {why}", why=unwanted)
             if not reason or unwanted or time.monotonic() > deadline:
                 break
             if reason != said:
-                log.say(Step.READY, f"Waiting: {reason}")
+                log.say(Step.READY, text("Waiting: {reason}", reason=reason))
                 said = reason
             time.sleep(LOOK_EVERY_S)
-        log.say(Step.READY, f"Not ready: {reason}" if reason else "Ready: services are steady, the URL answers.")
+        log.say(
+            Step.READY,
+            text("Not ready: {reason}", reason=reason)
+            if reason
+            else text("Ready: services are steady, the URL answers."),
+        )
         with log.fenced.session() as db:
             fresh = db.get_one(store.Environment, row.id)
-            fresh.health, fresh.health_reason = (Health.NOT_READY if reason else Health.READY), reason
+            fresh.note_health(Health.NOT_READY if reason else Health.READY, reason)
 
     def _verify_gone(self, row: store.Environment, at: AtCommit, log: RunLog, *, looked: bool) -> None:
         """Give the leases back only when state and event log both say that nothing is left."""
         document = self._states.read(row.id) or b""
         left = self._left_over(row.id, at)
         if left and looked:
-            log.say(Step.VERIFY, f"Somebody looked and found nothing of: {', '.join(each.address for each in left)}.")
+            log.say(
+                Step.VERIFY,
+                text("Somebody looked and found nothing of: {names}.", names=", ".join(each.address for each in left)),
+            )
             left = []
         with log.fenced.session() as session:
             fresh = session.get_one(store.Environment, row.id)
@@ -189,11 +202,18 @@ class EnvironmentJob:
                 fresh.destroyed_at = self._now()
         for each in left:
             log.say(
-                Step.VERIFY, f"Look for {each.address} ({each.type} {each.id or 'of unknown id'}): it may still exist."
+                Step.VERIFY,
+                text(
+                    "Look for {address} ({type} {id}): it may still exist.",
+                    address=each.address,
+                    type=each.type,
+                    id=each.id or text("of unknown id"),
+                ),
             )
         if not left:
             log.say(
-                Step.VERIFY, "Nothing is left: the state is empty, every creation has its deletion. Leases given back."
+                Step.VERIFY,
+                text("Nothing is left: the state is empty, every creation has its deletion. Leases given back."),
             )
 
     def _left_over(self, environment_id: int, at: AtCommit) -> list[Creation]:
@@ -246,9 +266,19 @@ def _not_ready(session: Any, services: list[ServiceRef], urls: list[str]) -> str
     """What is still waited for; empty when nothing is."""
     for state in look(session, services) if services else []:
         if not state.steady:
-            return f"{state.name}: {state.running} of {state.desired} tasks run. {state.reason}".strip()
+            counts = text(
+                "{service}: {running} of {desired} tasks run.",
+                service=state.name,
+                running=state.running,
+                desired=state.desired,
+            )
+            return text("{one} {other}", one=counts, other=state.reason) if state.reason else counts
     for url in urls:
         status = answer_of(url)
         if status is None or status >= 500:
-            return f"{url} answers {status}" if status else f"{url} does not answer"
+            return (
+                text("{url} answers {status}", url=url, status=status)
+                if status
+                else text("{url} does not answer", url=url)
+            )
     return ""

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from butai.errors import WrongUseError
 from butai.runs.model import HALF_DONE, NextAction, RunEnd, RunKind, RunStatus, next_action
+from butai.text import text
 
 NAME_MIN, NAME_MAX = 2, 20
 RESERVED = frozenset(
@@ -28,19 +29,24 @@ def check_name(name: str, *, longest: int = NAME_MAX) -> str:
     """The name, if an environment may have it. The error says the rule, its reason and the nearest valid name."""
     if name in RESERVED:
         raise BadNameError(
-            f"`{name}` is reserved.",
-            why="It would be taken for something else in host names or commands.",
-            next=f"Try `{_shorten('qa-' + name, longest)}`.",
+            text("`{name}` is reserved.", name=name),
+            why=text("It would be taken for something else in host names or commands."),
+            next=text("Try `{nearest}`.", nearest=_shorten("qa-" + name, longest)),
             where="name",
         )
     if _NAME.fullmatch(name) and NAME_MIN <= len(name) <= longest and not name.isdigit():
         return name
-    reason = "Names become parts of host names and of AWS names, whose lengths are limited."
+    reason = text("Names become parts of host names and of AWS names, whose lengths are limited.")
     nearest = suggest_name(name, longest=longest)
     raise BadNameError(
-        f"A name has {NAME_MIN} to {longest} lower-case letters, digits and single hyphens inside, and is no bare number.",
+        text(
+            "A name has {shortest} to {longest} lower-case letters, digits and single hyphens "
+            "inside, and is no bare number.",
+            shortest=NAME_MIN,
+            longest=longest,
+        ),
         why=reason,
-        next=f"Try `{nearest}`." if nearest else "Try `qa-1`.",
+        next=text("Try `{nearest}`.", nearest=nearest or "qa-1"),
         where="name",
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Form, Header, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -23,8 +23,10 @@ from butai.environments.service import (
 from butai.environments.views import ServiceChoice
 from butai.errors import ButaiError, NotFoundError
 from butai.runs.service import EventView, Runs
-from butai.web.render import pages_of
+from butai.text import text
+from butai.web.render import language_of, pages_of
 from butai.web.room import Room
+from butai.web.texts import translate
 
 router = APIRouter(include_in_schema=False)
 LOG_LINES = 20_000
@@ -174,7 +176,7 @@ def _show(request: Request, environment: EnvironmentView, part: str, run: int | 
     history = list(environments(request).runs_of(environment.id))
     shown = next((each for each in history if each.id == run), history[0])
     if run is not None and shown.id != run:
-        raise NotFoundError(f"`{environment.name}` has no run {run}.")
+        raise NotFoundError(text("`{name}` has no run {run}.", name=environment.name, run=run))
     page = "environments/headline.html" if part == "headline" else "environments/show.html"
     events: list[EventView] = [] if part else runs(request).events(shown.id, limit=LOG_LINES)
     context: dict[str, Any] = {
@@ -241,6 +243,14 @@ def _do(request: Request, blueprint: str, name: str, work: Any) -> Response:
     except ButaiError as error:
         return _show(request, environments(request).newest(name, blueprint), "", None, error=error)
     return RedirectResponse(f"/environments/{quote(blueprint)}/{quote(name)}", 303)
+
+
+@router.get("/runs/{run_id}/stream")
+def stream_log(request: Request, run_id: int, after: int = 0, last_event_id: Annotated[int, Header()] = 0) -> Response:
+    """The API's stream of a log, in the language of the page that it goes on in."""
+    service, language = runs(request), language_of(request)
+    service.get(run_id)
+    return api.stream(service, run_id, max(after, last_event_id), lambda words: translate(words, language))
 
 
 @router.get("/runs/{run_id}/log.txt")

@@ -9,6 +9,7 @@ from typing import Any
 from butai.blueprints.service import AtCommit, Blueprints, Service, image_for, variables_for
 from butai.environments.views import ServiceChoice
 from butai.errors import NotFoundError, did_you_mean
+from butai.text import text
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def choose_services(
     for name in choices:
         if name not in known:
             raise NotFoundError(
-                f"The blueprint `{at.name}` has no service `{name}`.",
+                text("The blueprint `{blueprint}` has no service `{name}`.", blueprint=at.name, name=name),
                 next=did_you_mean(name, known),
                 where="services",
                 code="unknown-service",

@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from butai.aws.session import Access, session_for
 from butai.errors import MissingPartError
+from butai.text import text
 
 # Only what was put there for blueprints: without the prefix any repository could ask for the worker's own keys.
 ENV_PREFIX = "BUTAI_SECRET_"
@@ -25,7 +26,11 @@ def read_secrets(references: Mapping[str, str], access: Access, environ: Mapping
         kind, _, name = reference.partition(":")
         if kind == "env":
             if ENV_PREFIX + name not in environ:
-                raise _missing(variable, reference, f"The worker's environment has no variable {ENV_PREFIX}{name}.")
+                raise _missing(
+                    variable,
+                    reference,
+                    text("The worker's environment has no variable {prefix}{name}.", prefix=ENV_PREFIX, name=name),
+                )
             found[f"TF_VAR_{variable}"] = environ[ENV_PREFIX + name]
             continue
         session = session or session_for(access)
@@ -39,9 +44,9 @@ def read_secrets(references: Mapping[str, str], access: Access, environ: Mapping
 
 def _missing(variable: str, reference: str, why: str) -> MissingPartError:
     return MissingPartError(
-        f"The secret for `{variable}` cannot be read from `{reference}`.",
+        text("The secret for `{variable}` cannot be read from `{reference}`.", variable=variable, reference=reference),
         why=why,
-        next="Make it there, or correct `secrets` in butai.yaml. Nothing was changed.",
+        next=text("Make it there, or correct `secrets` in butai.yaml. Nothing was changed."),
         where=f"secrets.{variable}",
         code="secret-missing",
     )

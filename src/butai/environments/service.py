@@ -31,6 +31,7 @@ from butai.runs.folder import RunFolder
 from butai.runs.model import NextAction, RunKind
 from butai.runs.service import Runs, RunView, Terms
 from butai.states.service import States
+from butai.text import restored, text
 
 __all__ = ["CreateRequest", "DestroyRequest", "EnvironmentView", "Environments", "Started", "UpdateRequest"]
 
@@ -110,8 +111,8 @@ class Environments:
             row = self._row(session, name, blueprint)
             if request.confirm != row.name:
                 raise WrongUseError(
-                    f"Destroying `{row.name}` cannot come back: its name has to be typed.",
-                    next=f"Say `--confirm {row.name}`.",
+                    text("Destroying `{name}` cannot come back: its name has to be typed.", name=row.name),
+                    next=text("Say `--confirm {name}`.", name=row.name),
                     where="confirm",
                     code="confirm-name",
                 )
@@ -127,7 +128,11 @@ class Environments:
         shown = self.get(name, blueprint=blueprint)
         action, last = shown.state.next_action, shown.last_run
         if action is NextAction.NONE:
-            raise RefusedError(f"`{name}` has no next action: it is {shown.state.word.lower()}.", code="no-next-action")
+            word = restored(shown.state.word.lower(), {"id": shown.state.word, "values": {}})
+            raise RefusedError(
+                text("`{name}` has no next action: it is {word}.", name=name, word=word),
+                code="no-next-action",
+            )
         if action is NextAction.CHECK_AND_GO_ON:
             self._check(shown)
         kind = RunKind.DESTROY if action is NextAction.DESTROY_AGAIN else last.kind
@@ -166,7 +171,9 @@ class Environments:
         with self._database.session() as session:
             row = session.get(store.Environment, environment_id)
             if row is None:
-                raise NotFoundError(f"There is no environment with the number {environment_id}.")
+                raise NotFoundError(
+                    text("There is no environment with the number {environment_id}.", environment_id=environment_id)
+                )
             return self._view(session, row)
 
     def runs_of(self, environment_id: int) -> Sequence[RunView]:
@@ -212,9 +219,13 @@ class Environments:
         engine = folder.living_engine()
         if engine is not None or folder.supervised():
             raise RefusedError(
-                f"The engine of run {run.id} still runs (process {engine.pid if engine else 'unknown'}).",
-                why="Two engines on one state would destroy each other's work.",
-                next="Wait until it has ended, then check again.",
+                text(
+                    "The engine of run {run} still runs (process {pid}).",
+                    run=run.id,
+                    pid=engine.pid if engine else text("unknown"),
+                ),
+                why=text("Two engines on one state would destroy each other's work."),
+                next=text("Wait until it has ended, then check again."),
                 code="engine-alive",
             )
         self._states.release_of_run(shown.id, run.id)
@@ -234,12 +245,16 @@ class Environments:
         found = store.named(session, name, blueprint)
         if not found:
             known = {row.name for row in store.living(session)}
-            hint = did_you_mean(name, known) or "`butai env create NAME` makes one."
-            raise NotFoundError(f"There is no environment `{name}`.", next=hint, code="unknown-environment")
+            hint = did_you_mean(name, known) or text("`butai env create NAME` makes one.")
+            raise NotFoundError(
+                text("There is no environment `{name}`.", name=name), next=hint, code="unknown-environment"
+            )
         if len(found) > 1:
             names = ", ".join(f"`{row.blueprint}/{row.name}`" for row in found)
             raise WrongUseError(
-                f"`{name}` exists in several blueprints.", next=f"Say which: {names}.", code="ambiguous"
+                text("`{name}` exists in several blueprints.", name=name),
+                next=text("Say which: {names}.", names=names),
+                code="ambiguous",
             )
         return found[0]
 
@@ -248,9 +263,11 @@ class Environments:
             taken = store.named(session, name, blueprint)
         if taken:
             raise RefusedError(
-                f"An environment `{name}` exists already.",
-                why=f"It belongs to {taken[0].owner}, created {taken[0].created_at:%Y-%m-%d}.",
-                next=f"Take another name, or look at it: `butai env show {name}`.",
+                text("An environment `{name}` exists already.", name=name),
+                why=text(
+                    "It belongs to {owner}, created {day}.", owner=taken[0].owner, day=f"{taken[0].created_at:%Y-%m-%d}"
+                ),
+                next=text("Take another name, or look at it: `butai env show {name}`.", name=name),
                 where="name",
                 code="name-taken",
             )
@@ -261,12 +278,12 @@ class Environments:
             return known[0]
         if not known:
             raise NotFoundError(
-                "There is no blueprint yet.",
-                next="`butai blueprint add PATH-OR-GIT-URL` adds one.",
+                text("There is no blueprint yet."),
+                next=text("`butai blueprint add PATH-OR-GIT-URL` adds one."),
                 code="no-blueprint",
             )
         raise WrongUseError(
-            "There are several blueprints.",
-            next=f"Say which with `--blueprint`: {', '.join(known)}.",
+            text("There are several blueprints."),
+            next=text("Say which with `--blueprint`: {names}.", names=", ".join(known)),
             where="blueprint",
         )

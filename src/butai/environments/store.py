@@ -9,6 +9,7 @@ from sqlalchemy import JSON, Index, String, Text, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from butai.db import Base, UtcDateTime
+from butai.text import stored
 
 
 class Environment(Base):
@@ -16,7 +17,8 @@ class Environment(Base):
 
     `services`: name -> {branch, commit, image, default_branch}; `variables`: what a person gave; `outputs`: list of
     {name, sensitive, value}, sensitive values masked before they are stored; `left_over`: what a destroy could not
-    account for, `orphans` what a run made that no state knows; both lists of {address, type, id}.
+    account for, `orphans` what a run made that no state knows; both lists of {address, type, id}. `health_text`: what
+    `health_reason` is translated from.
     """
 
     __tablename__ = "environments"
@@ -50,8 +52,13 @@ class Environment(Base):
     urls: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
     health: Mapped[str] = mapped_column(String(16), default="unknown")
     health_reason: Mapped[str] = mapped_column(Text, default="")
-    left_over: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    health_text: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    left_over: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     orphans: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+
+    def note_health(self, health: str, reason: str = "") -> None:
+        """What is known now, and why, with what a translation of it is made of."""
+        self.health, self.health_reason, self.health_text = health, reason, stored(reason)
 
 
 def living(session: Session) -> list[Environment]:

@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field
 from butai.environments.model import Health, Kind, LastRun, StateView, state_of
 from butai.environments.store import Environment
 from butai.runs.model import NextAction
-from butai.runs.service import RunView
+from butai.runs.service import RunView, Shown
+from butai.text import restored, text
 
 
 class StateShape(BaseModel):
@@ -20,7 +21,7 @@ class StateShape(BaseModel):
     kind: Kind
     word: str
     next_action: NextAction
-    reason: str
+    reason: Shown
 
 
 class ServiceShape(BaseModel):
@@ -45,7 +46,7 @@ class LeftOverShape(BaseModel):
     """Something that a destroy could not account for: look for it in AWS."""
 
     address: str
-    type: str
+    type: Shown
     id: str
 
 
@@ -123,9 +124,12 @@ class Started(BaseModel):
     run: RunView
 
 
-NO_WORKER = "No worker is there: start one with `butai worker`."
+NO_WORKER = text("No worker is there: start one with `butai worker`.")
 
-OUT_OF_SIGHT = "Its worker has not been heard of; it goes on when that one returns. Is its machine gone for good? Say so under Workers."
+OUT_OF_SIGHT = text(
+    "Its worker has not been heard of; it goes on when that one returns. "
+    "Is its machine gone for good? Say so under Workers."
+)
 
 
 def state_shape(row: Environment, run: RunView, *, worker: bool = True) -> StateShape:
@@ -148,10 +152,11 @@ def _reason(state: StateView, row: Environment, run: RunView, worker: bool) -> s
     if run.end is None and not worker:
         return NO_WORKER
     if run.error:
-        return str(run.error["what"])
+        what: str = run.error["what"]
+        return what
     if state.kind is Kind.BUSY and run.end is None:
         return run.waiting_for
-    return row.health_reason
+    return restored(row.health_reason, row.health_text)
 
 
 def view(row: Environment, run: RunView, leases: Mapping[str, str], *, worker: bool = True) -> EnvironmentView:
@@ -173,10 +178,15 @@ def view(row: Environment, run: RunView, leases: Mapping[str, str], *, worker: b
         ref=row.ref,
         commit=row.commit,
         engine=f"{row.engine_name} {row.engine_version}",
-        left_over=[LeftOverShape(**each) for each in row.left_over],
+        left_over=[_left(each) for each in row.left_over],
         orphans=[LeftOverShape(**each) for each in row.orphans],
         last_run=run,
     )
+
+
+def _left(each: Mapping[str, Any]) -> LeftOverShape:
+    kind = restored(each["type"], each.get("text"))
+    return LeftOverShape(address=each["address"], type=kind, id=each["id"])
 
 
 def _service(name: str, chosen: dict[str, str]) -> ServiceShape:

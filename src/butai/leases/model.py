@@ -20,6 +20,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from butai.errors import RefusedError
+from butai.text import joined, text
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -32,13 +33,21 @@ class PoolExhaustedError(RefusedError):
     code = "pool-exhausted"
 
 
-def _network(text: str) -> str:
+def _network(block: str) -> str:
     try:
-        wide = ipaddress.ip_network(text, strict=False)
+        wide = ipaddress.ip_network(block, strict=False)
     except ValueError as error:
-        raise ValueError(f"`{text}` is not a network in CIDR notation, such as 10.32.0.0/12") from error
-    if "/" not in text or ipaddress.ip_interface(text).ip != wide.network_address:
-        raise ValueError(f"`{text}` is an address inside a network, not a network: did you mean `{wide}`?")
+        raise ValueError(
+            text("`{block}` is not a network in CIDR notation, such as 10.32.0.0/12", block=block)
+        ) from error
+    if "/" not in block or ipaddress.ip_interface(block).ip != wide.network_address:
+        raise ValueError(
+            text(
+                "`{block}` is an address inside a network, not a network: did you mean `{wide}`?",
+                block=block,
+                wide=wide,
+            )
+        )
     return str(wide)
 
 
@@ -52,7 +61,7 @@ Thing = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 def _all_different(values: list[str]) -> list[str]:
     twice = next((value for value in values if values.count(value) > 1), None)
     if twice is not None:
-        raise ValueError(f"`{twice}` stands in the list twice")
+        raise ValueError(text("`{twice}` stands in the list twice", twice=twice))
     return values
 
 
@@ -73,7 +82,7 @@ class Range(_Pool):
     @model_validator(mode="after")
     def _goes_up(self) -> Range:
         if self.to < self.from_:
-            raise ValueError(f"`to` ({self.to}) lies before `from` ({self.from_})")
+            raise ValueError(text("`to` ({to}) lies before `from` ({from_})", to=self.to, from_=self.from_))
         return self
 
     @property
@@ -93,10 +102,22 @@ class CidrPool(_Pool):
     def _fits(self) -> CidrPool:
         supernet = self.network
         if not supernet.prefixlen <= self.prefix <= supernet.max_prefixlen:
-            raise ValueError(f"`prefix` must lie between {supernet.prefixlen} and {supernet.max_prefixlen}")
+            raise ValueError(
+                text(
+                    "`prefix` must lie between {shortest} and {longest}",
+                    shortest=supernet.prefixlen,
+                    longest=supernet.max_prefixlen,
+                )
+            )
         for block in self.exclude:
             if ipaddress.ip_network(block).version != supernet.version:
-                raise ValueError(f"`exclude` holds {block}, which is of another IP version than {supernet}")
+                raise ValueError(
+                    text(
+                        "`exclude` holds {block}, which is of another IP version than {supernet}",
+                        block=block,
+                        supernet=supernet,
+                    )
+                )
         return self
 
     @property
@@ -207,16 +228,16 @@ def _exhausted(pool: Pool, taken: Mapping[str, str], environment_name: str, pool
     if isinstance(pool, Subdomain):
         host = pool.host(environment_name)
         return PoolExhaustedError(
-            f"The host name `{host}` is already lent to {taken[host]}.",
-            next="Give the environment another name.",
+            text("The host name `{host}` is already lent to {holder}.", host=host, holder=taken[host]),
+            next=text("Give the environment another name."),
             where=f"leases.{pool_name}",
             code="host-name-taken",
         )
     held = _in_the_way(pool, taken)
     return PoolExhaustedError(
-        f"The pool `{pool_name}` has nothing left: {capacity(pool)} in all, none free.",
-        why=f"Held: {_holders(held)}.",
-        next="Destroy an environment that nobody needs any more, or widen the pool in butai.yaml.",
+        text("The pool `{pool}` has nothing left: {total} in all, none free.", pool=pool_name, total=capacity(pool)),
+        why=text("Held: {holders}.", holders=_holders(held)),
+        next=text("Destroy an environment that nobody needs any more, or widen the pool in butai.yaml."),
         where=f"leases.{pool_name}",
     )
 
@@ -234,6 +255,9 @@ def _overlap(one: str, other: str) -> bool:
 
 
 def _holders(held: Mapping[str, str]) -> str:
-    shown = [f"{value} by {who}" for value, who in list(held.items())[:HOLDERS_SHOWN]]
-    more = len(held) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "") if shown else "none, the pool itself is empty"
+    if not held:
+        return text("none, the pool itself is empty")
+    few = list(held.items())[:HOLDERS_SHOWN]
+    shown = joined(", ", (text("{value} by {who}", value=value, who=who) for value, who in few))
+    more = len(held) - len(few)
+    return text("{names} and {more} more", names=shown, more=more) if more else shown

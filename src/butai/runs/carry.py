@@ -35,6 +35,7 @@ from butai.runs.rescue import take_over_state
 from butai.runs.service import RunView, view
 from butai.runs.supervisor import DATABASE, STATE_KEY
 from butai.states.service import States
+from butai.text import text
 
 LOOK_EVERY_S = 0.1
 AWAY_LOOK_S = 1.0
@@ -173,8 +174,8 @@ class _Carrying:
             return
         if run.attempts > MAX_ATTEMPTS:
             raise ButaiError(
-                f"The worker died {MAX_ATTEMPTS} times while it prepared this run.",
-                next="Look into the worker's log and at the machine's memory, then run again.",
+                text("The worker died {times} times while it prepared this run.", times=MAX_ATTEMPTS),
+                next=text("Look into the worker's log and at the machine's memory, then run again."),
                 code="worker-dies",
             )
         # What a worker left that died while it prepared.
@@ -214,11 +215,13 @@ class _Carrying:
         if run.cancel_requested and not folder.cancel_asked:
             folder.ask_cancel()
             self._interrupt_orphan()
-            self._log.say(Step.APPLY, "Asked to stop: one interrupt to the engine, then waiting for its state.")
+            self._log.say(Step.APPLY, text("Asked to stop: one interrupt to the engine, then waiting for its state."))
         if run.kill_requested and not folder.kill_asked:
             folder.ask_kill()
             self._interrupt_orphan()
-            self._log.say(Step.APPLY, "Asked again: the engine's hard stop. What it was making may stand in no state.")
+            self._log.say(
+                Step.APPLY, text("Asked again: the engine's hard stop. What it was making may stand in no state.")
+            )
 
     def _interrupt_orphan(self) -> None:
         engine = self._folder.living_engine()
@@ -237,7 +240,7 @@ class _Carrying:
             saved = take_over_state(self._states, folder, claim.environment_id, claim.run_id, self._check)
             folder.write_end(EngineEnd(step, None, saved, folder.cancel_asked, released))
             if released:
-                self._log.say(step, "The engine is gone and left the state's lock behind: released.")
+                self._log.say(step, text("The engine is gone and left the state's lock behind: released."))
         finally:
             lock.release()
 
@@ -254,7 +257,7 @@ class _Carrying:
             end = judge(run.kind, engine_end, row.counts, asked=asked)
             problem = error or problem_of(session, run.id, end, engine_end, self._folder)
             row.status, row.end, row.ended_at, row.waiting_for = RunStatus.ENDED, end, self._now(), ""
-            row.lost_at, row.error = None, problem.as_json()["error"] if problem else None
+            row.lost_at, row.error = None, problem.as_stored() if problem else None
             session.flush()
             self._job.ended(session, view(row), end, self._folder)
         log.info("run ended", run=run.id, end=str(end))
@@ -281,7 +284,7 @@ class _Carrying:
             return view(session.get_one(store.Run, self._claim.run_id))
 
 
-FAULT = "Something went wrong inside Butai; the worker's log says what."
+FAULT = text("Something went wrong inside Butai; the worker's log says what.")
 
 
 def spawn(folder: RunFolder, environment: Mapping[str, str], database_url: str, state_key: Path) -> None:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, text, update
+import sqlalchemy as sa
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from butai.db import Database
@@ -15,6 +16,7 @@ from butai.errors import RefusedError
 from butai.runs import queue
 from butai.runs.model import RunKind, RunStatus
 from butai.runs.store import Run, RunClaim
+from butai.text import text
 
 # Who starts next is decided by one worker at a time. Any number that no other part uses.
 CLAIM_LOCK = 0x6275_7461_6901
@@ -37,9 +39,9 @@ class LostClaimError(RefusedError):
 
     def __init__(self, claim: Claim) -> None:
         super().__init__(
-            f"Run {claim.run_id} does not hold its environment any more.",
-            why=f"Its claim with the number {claim.fence} has passed to somebody else.",
-            next="Look at the environment's newest run.",
+            text("Run {run} does not hold its environment any more.", run=claim.run_id),
+            why=text("Its claim with the number {fence} has passed to somebody else.", fence=claim.fence),
+            next=text("Look at the environment's newest run."),
         )
 
 
@@ -65,7 +67,7 @@ def any_queued(session: Session) -> bool:
 def one_at_a_time(session: Session) -> None:
     """Whoever decides about claims does so alone until its transaction ends. SQLite has one writer anyway."""
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CLAIM_LOCK})
+        session.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": CLAIM_LOCK})
 
 
 def queued(session: Session) -> list[queue.Queued]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from butai.runs.claims import Fenced
 from butai.runs.model import Step
 from butai.terraform.events import EngineEvent, plain
 from butai.terraform.progress import Progress
+from butai.text import stored
 
 WORKER = "worker"
 
@@ -27,6 +28,7 @@ class RunLog:
         """One line of Butai's own."""
         with self.fenced.session() as session:
             line = store.last_line(session, self.run_id, WORKER) + 1
+            detail |= _texts({"message": message, **detail})
             self._add(session, WORKER, line, step, kind, message=plain(message), detail=detail)
 
     def last_line(self, step: Step) -> int:
@@ -54,6 +56,7 @@ class RunLog:
                 run = session.get_one(store.Run, self.run_id)
                 run.planned, run.begun = progress.planned, progress.begun
                 run.done, run.failed, run.waiting_for = progress.done, progress.failed, progress.waiting_text
+                run.waiting_text = stored(progress.waiting_text)
 
     def _add(
         self,
@@ -79,6 +82,11 @@ class RunLog:
             )
         )
         session.flush()
+
+
+def _texts(words: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: kept for name, each in words.items() if isinstance(each, str) and (kept := stored(each))}
+    return {"texts": found} if found else {}
 
 
 def _detail(event: EngineEvent) -> dict[str, Any]:

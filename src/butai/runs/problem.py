@@ -12,6 +12,7 @@ from butai.runs import store
 from butai.runs.folder import RunFolder
 from butai.runs.model import EngineEnd, RunEnd, Step
 from butai.terraform.events import plain
+from butai.text import text
 
 TAIL_BYTES = 2000
 
@@ -24,9 +25,9 @@ def problem_of(
         return None
     if end is RunEnd.LOST:
         return ButaiError(
-            "The end of this run was not seen.",
-            why="Its supervisor and its engine are gone, and what they did could not be looked at.",
-            next="Check and go on: Butai looks what is left, releases what the dead engine held, and runs again.",
+            text("The end of this run was not seen."),
+            why=text("Its supervisor and its engine are gone, and what they did could not be looked at."),
+            next=text("Check and go on: Butai looks what is left, releases what the dead engine held, and runs again."),
             code="run-lost",
         )
     for event in reversed(store.events(session, run_id, limit=100_000)):
@@ -44,12 +45,11 @@ def _without_words(engine_end: EngineEnd | None, folder: RunFolder) -> ButaiErro
     words = _tail(folder.errors(step)) or _tail(folder.path / "supervisor.err")
     code = engine_end.exit_code if engine_end else None
     if code is not None and code >= 0:
-        return ButaiError(f"The engine ended with exit code {code}.", why=words, code="engine-error")
-    signal = f" (signal {-code})" if code else ""
+        return ButaiError(text("The engine ended with exit code {code}.", code=code), why=words, code="engine-error")
     return ButaiError(
-        f"The engine was ended from outside{signal}.",
-        why=words or "Nobody who could tell is left: it was killed, or its machine went down.",
-        next="Run again: what it had made is in the state, or on the list of what no state knows.",
+        text("The engine was ended from outside."),
+        why=words or text("It was killed, or its machine went down."),
+        next=text("Run again: what it had made is in the state, or on the list of what no state knows."),
         code="engine-killed",
     )
 

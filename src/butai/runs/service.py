@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WrapValidator
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
@@ -16,6 +16,10 @@ from butai.errors import NotFoundError, RefusedError
 from butai.runs import claims, store, workers
 from butai.runs.model import NextAction, RunEnd, RunKind, RunStatus, next_action
 from butai.runs.queue import Place, Priority, places, superseded
+from butai.text import Text, restored, text
+
+# A string that may be a text: validation would make a plain string of it.
+Shown = Annotated[str, WrapValidator(lambda given, check: given if isinstance(given, Text) else check(given))]
 
 
 class RunView(BaseModel):
@@ -40,7 +44,7 @@ class RunView(BaseModel):
     planned: int
     done: int
     failed: int
-    waiting_for: str
+    waiting_for: Shown
     error: dict[str, Any] | None
     params: dict[str, Any]
     # How it is carried out; no business of the API.
@@ -63,7 +67,7 @@ class EventView(BaseModel):
     kind: str
     address: str
     action: str
-    message: str
+    message: Shown
     detail: dict[str, Any]
 
 
@@ -184,8 +188,8 @@ class Runs:
                 run.kill_requested_at = run.kill_requested_at or (now if hard else None)
             elif run.cancel_requested_at != now:
                 raise RefusedError(
-                    f"Run {run_id} has already ended ({run.end}).",
-                    next="Nothing needs to be stopped.",
+                    text("Run {run} has already ended ({end}).", run=run_id, end=run.end),
+                    next=text("Nothing needs to be stopped."),
                     code="run-ended",
                 )
             return view(run)
@@ -195,14 +199,14 @@ class Runs:
         with self._database.reading() as session:
             run = _get(session, run_id)
             if run.cancel_requested_at is not None:
-                return "somebody asked to stop"
+                return text("somebody asked to stop")
             later = select(store.Run.id).where(
                 store.Run.environment_id == run.environment_id,
                 store.Run.status == RunStatus.QUEUED,
                 store.Run.kind != RunKind.DRIFT_CHECK,
             )
             following = session.scalar(later.order_by(store.Run.id).limit(1))
-            return f"run {following} waits" if following else ""
+            return text("run {run} waits", run=following) if following else ""
 
     def queue(self, cap: int) -> list[Place]:
         """Every queued run with its position and what it waits for."""
@@ -238,8 +242,8 @@ def view(run: store.Run) -> RunView:
         planned=run.planned,
         done=run.done,
         failed=run.failed,
-        waiting_for=run.waiting_for,
-        error=run.error,
+        waiting_for=restored(run.waiting_for, run.waiting_text),
+        error=_readable(run.error),
         params=run.params,
         attempts=run.attempts,
         folder=run.folder,
@@ -256,13 +260,22 @@ def event_view(event: store.RunEvent) -> EventView:
         kind=event.kind,
         address=event.address,
         action=event.action,
-        message=event.message,
-        detail=event.detail,
+        message=restored(event.message, event.detail.get("texts", {}).get("message")),
+        detail=_readable(event.detail) or {},
     )
+
+
+def _readable(kept: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What was stored with its texts made whole again; what they are made of is nobody else's affair."""
+    if kept is None or "texts" not in kept:
+        return kept
+    return {name: restored(each, kept["texts"].get(name)) for name, each in kept.items() if name != "texts"}
 
 
 def _get(session: Session, run_id: int) -> store.Run:
     run = session.scalars(select(store.Run).where(store.Run.id == run_id)).first()
     if run is None:
-        raise NotFoundError(f"There is no run {run_id}.", next="`butai env show NAME` lists an environment's runs.")
+        raise NotFoundError(
+            text("There is no run {run}.", run=run_id), next=text("`butai env show NAME` lists an environment's runs.")
+        )
     return run

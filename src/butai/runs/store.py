@@ -18,7 +18,8 @@ class Run(Base):
     `params` is what was asked for (never a secret); `error` the one JSON shape of errors. `labels` (what its worker must
     carry) and `at_once` (its blueprint's cap) are those of the moment in which it was asked for. `handed_over_at`: from
     then on an engine may run for it, in `folder` on the worker's machine. `lost_at`: since then nobody can say how it
-    stands; it goes on when its worker returns.
+    stands; it goes on when its worker returns. `waiting_text`, `error["texts"]` and `detail["texts"]` of events: what
+    their words are translated from.
     """
 
     __tablename__ = "runs"
@@ -51,6 +52,7 @@ class Run(Base):
     failed: Mapped[int] = mapped_column(default=0)
     begun: Mapped[int] = mapped_column(default=0)
     waiting_for: Mapped[str] = mapped_column(default="")
+    waiting_text: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     @property

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from butai.text import text
+
 
 @dataclass(frozen=True)
 class Lock:
@@ -43,13 +45,13 @@ def why_not_write(new: Head | None, newest: Head | None) -> str:
     bring back a past that has been changed since.
     """
     if new is None:
-        return "The body is not a Terraform state (version 4)."
+        return text("The body is not a Terraform state (version 4).")
     if newest is None:
         return ""
     if new.lineage != newest.lineage:
-        return f"Its lineage {new.lineage} is not this environment's ({newest.lineage})."
+        return text("Its lineage {new} is not this environment's ({newest}).", new=new.lineage, newest=newest.lineage)
     if new.serial < newest.serial:
-        return f"Its serial {new.serial} is older than the stored {newest.serial}."
+        return text("Its serial {new} is older than the stored {newest}.", new=new.serial, newest=newest.serial)
     return ""
 
 

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from butai.datafolder import write_private
 from butai.errors import ButaiError, MissingPartError
+from butai.text import text
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -41,9 +42,9 @@ class Seal:
             return zlib.decompress(self._aead.decrypt(nonce, body, str(owner).encode()))
         except InvalidTag as error:
             raise ButaiError(
-                "A stored state cannot be read.",
-                why="It was encrypted with another key, changed, or belongs to another environment.",
-                next="Restore the database together with its `state.key`.",
+                text("A stored state cannot be read."),
+                why=text("It was encrypted with another key, changed, or belongs to another environment."),
+                next=text("Restore the database together with its `state.key`."),
                 code="state-unreadable",
             ) from error
 
@@ -58,9 +59,9 @@ def read_key(path: Path) -> bytes | None:
         key = b""
     if len(key) != KEY_BYTES:
         raise MissingPartError(
-            f"{path} is not a key.",
-            why=f"It must hold {KEY_BYTES} bytes in base64.",
-            next="Copy `state.key` again from the machine or backup that has it.",
+            text("{path} is not a key.", path=path),
+            why=text("It must hold {size} bytes in base64.", size=KEY_BYTES),
+            next=text("Copy `state.key` again from the machine or backup that has it."),
             code="state-key",
         )
     return key

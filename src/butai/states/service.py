@@ -15,6 +15,7 @@ from butai.errors import RefusedError, WrongUseError
 from butai.states import store
 from butai.states.model import Lock, lock_as_json, parse_head, why_not_write
 from butai.states.seal import Seal, make_key, read_key
+from butai.text import text
 
 Guard = Callable[[Session], None]
 
@@ -30,9 +31,14 @@ class LockedError(RefusedError):
 
     def __init__(self, holder: Lock) -> None:
         super().__init__(
-            "The state is locked.",
-            why=f"{holder.who or 'somebody'} holds it since {holder.taken_at:%Y-%m-%d %H:%M} UTC, for run {holder.run_id}.",
-            next=f"Wait for run {holder.run_id}, or look at it: `butai env logs --run {holder.run_id}`.",
+            text("The state is locked."),
+            why=text(
+                "{who} holds it since {time} UTC, for run {run}.",
+                who=holder.who or text("somebody"),
+                time=f"{holder.taken_at:%Y-%m-%d %H:%M}",
+                run=holder.run_id,
+            ),
+            next=text("Wait for run {run}, or look at it: `butai env logs --run {run}`.", run=holder.run_id),
         )
         self.holder = holder
 
@@ -70,7 +76,7 @@ class States:
             new, newest = parse_head(content), store.newest(session, environment_id)
             reason = why_not_write(new, store.head_of(newest))
             if reason or new is None:
-                raise WrongUseError("This state is refused.", why=reason, code="state-refused")
+                raise WrongUseError(text("This state is refused."), why=reason, code="state-refused")
             session.add(
                 store.StateVersion(
                     environment_id=environment_id,
@@ -139,17 +145,23 @@ def _seal_for(database: Database, key_file: Path) -> Seal:
             return seal
         if key is None:
             raise RefusedError(
-                f"The key that encrypts this database's states is missing: {key_file}.",
-                why=f"The database was encrypted with the key of fingerprint {known.fingerprint}.",
-                next=f"Copy `state.key` from the machine that made the database to {key_file} (mode 0600).",
+                text("The key that encrypts this database's states is missing: {file}.", file=key_file),
+                why=text("The database was encrypted with the key of fingerprint {known}.", known=known.fingerprint),
+                next=text(
+                    "Copy `state.key` from the machine that made the database to {file} (mode 0600).", file=key_file
+                ),
                 code="state-key",
             )
         seal = Seal(key)
         if seal.fingerprint != known.fingerprint:
             raise RefusedError(
-                f"{key_file} is not the key of this database.",
-                why=f"Its fingerprint is {seal.fingerprint}; the database was encrypted with {known.fingerprint}.",
-                next=f"Copy the right `state.key` to {key_file} (mode 0600). Nothing was changed.",
+                text("{file} is not the key of this database.", file=key_file),
+                why=text(
+                    "Its fingerprint is {found}; the database was encrypted with {known}.",
+                    found=seal.fingerprint,
+                    known=known.fingerprint,
+                ),
+                next=text("Copy the right `state.key` to {file} (mode 0600). Nothing was changed.", file=key_file),
                 code="state-key",
             )
         return seal

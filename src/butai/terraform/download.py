@@ -15,9 +15,12 @@ import httpx
 
 from butai.errors import MissingPartError
 from butai.terraform.machine import this_platform
+from butai.text import joined, text
 
 RELEASES_URL = "https://github.com/opentofu/opentofu/releases/download"
-_INSTALL = "Install OpenTofu (https://opentofu.org/docs/intro/install/) or Terraform yourself, and put it on PATH."
+_INSTALL = text(
+    "Install OpenTofu (https://opentofu.org/docs/intro/install/) or Terraform yourself, and put it on PATH."
+)
 _LARGEST = 500_000_000
 _TIMEOUT = httpx.Timeout(30)
 
@@ -65,7 +68,7 @@ def pinned_tofu(
         return target
     if platform not in pin.sha256:
         raise MissingPartError(
-            f"There is no engine on this machine, and none is pinned for {platform}.",
+            text("There is no engine on this machine, and none is pinned for {platform}.", platform=platform),
             next=_INSTALL,
             code="engine-no-pin",
         )
@@ -98,22 +101,22 @@ def _fetch(url: str, target: Path) -> str:
             for chunk in answer.iter_raw():
                 size += len(chunk)
                 if size > _LARGEST:
-                    raise _failed(url, f"It is larger than {_LARGEST} bytes.")
+                    raise _failed(url, text("It is larger than {size} bytes.", size=_LARGEST))
                 digest.update(chunk)
                 file.write(chunk)
     except httpx.HTTPStatusError as error:
-        raise _failed(url, f"The server answered {error.response.status_code}.") from error
+        raise _failed(url, text("The server answered {status}.", status=error.response.status_code)) from error
     except httpx.RemoteProtocolError as error:
-        raise _failed(url, f"The download was cut off after {size} bytes.") from error
+        raise _failed(url, text("The download was cut off after {size} bytes.", size=size)) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise _failed(url, f"The server cannot be reached ({type(error).__name__}).") from error
+        raise _failed(url, text("The server cannot be reached ({kind}).", kind=type(error).__name__)) from error
     return digest.hexdigest()
 
 
 def _failed(url: str, why: str) -> MissingPartError:
     return MissingPartError(
-        "There is no engine on this machine, and OpenTofu could not be downloaded.",
-        why=f"{url}: {why}",
+        text("There is no engine on this machine, and OpenTofu could not be downloaded."),
+        why=joined(": ", (url, why)),
         next=_INSTALL,
         code="engine-download",
     )
@@ -122,9 +125,9 @@ def _failed(url: str, why: str) -> MissingPartError:
 def _compare(url: str, found: str, pinned: str) -> None:
     if found != pinned:
         raise MissingPartError(
-            "The downloaded OpenTofu is not the pinned one; it was thrown away.",
-            why=f"{url} has SHA-256 {found}, pinned is {pinned}.",
-            next=f"Something on the way changed it: tell whoever runs the network. {_INSTALL}",
+            text("The downloaded OpenTofu is not the pinned one; it was thrown away."),
+            why=text("{url} has SHA-256 {found}, pinned is {pinned}.", url=url, found=found, pinned=pinned),
+            next=text("Something on the way changed it: tell whoever runs the network. {install}", install=_INSTALL),
             code="engine-checksum",
         )
 
@@ -136,7 +139,7 @@ def _unpack(archive: Path, target: Path) -> None:
                 while chunk := source.read(1 << 20):
                     file.write(chunk)
         except (zipfile.BadZipFile, KeyError) as error:
-            raise _failed(str(archive), "The pinned archive holds no file `tofu`.") from error
+            raise _failed(str(archive), text("The pinned archive holds no file `tofu`.")) from error
         binary.chmod(0o755)
         # Whoever looks meanwhile sees no engine or a whole one.
         binary.replace(target)

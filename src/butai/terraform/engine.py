@@ -15,6 +15,7 @@ from typing import Any
 from butai.errors import MissingPartError, RefusedError, WrongUseError
 from butai.terraform.providers import REGISTRY_HOSTS, Mirrors
 from butai.terraform.versions import version_key
+from butai.text import text
 
 TITLES = {"terraform": "Terraform", "tofu": "OpenTofu"}
 _OLDEST = {"terraform": "1.0.0", "tofu": "1.6.0"}
@@ -58,9 +59,9 @@ def probe(path: Path) -> Engine:
         return _engine(path, json.loads(answer.stdout))
     except (OSError, subprocess.SubprocessError, ValueError, LookupError, TypeError) as error:
         raise MissingPartError(
-            f"`{path}` does not work as Terraform or OpenTofu.",
-            why=f"`{path} version -json` gave no version ({type(error).__name__}).",
-            next="Run that command yourself, or name another engine with --engine.",
+            text("`{path}` does not work as Terraform or OpenTofu.", path=path),
+            why=text("`{path} version -json` gave no version ({kind}).", path=path, kind=type(error).__name__),
+            next=text("Run that command yourself, or name another engine with --engine."),
             code="engine-broken",
         ) from error
 
@@ -113,32 +114,50 @@ def require_at_least(engine: Engine, recorded_name: str, recorded_version: str) 
     """Refuse another engine, or an older one, than the one an environment was last changed with."""
     if engine.name != recorded_name:
         raise RefusedError(
-            f"This environment was made with {TITLES[recorded_name]}, not with {TITLES[engine.name]}.",
-            why="The two write states, lock files and provider addresses that the other may not read.",
-            next=f"Use {recorded_name} {recorded_version} or newer.",
+            text(
+                "This environment was made with {recorded}, not with {engine}.",
+                recorded=TITLES[recorded_name],
+                engine=TITLES[engine.name],
+            ),
+            why=text("The two write states, lock files and provider addresses that the other may not read."),
+            next=text(
+                "Use {recorded_name} {recorded_version} or newer.",
+                recorded_name=recorded_name,
+                recorded_version=recorded_version,
+            ),
             code="engine-other",
         )
     if version_key(engine.version) < version_key(recorded_version):
         raise RefusedError(
-            f"{engine} is older than the version {recorded_version} that this environment was last changed with.",
-            why="An older engine may not read the newer one's state.",
-            next=f"Install {TITLES[engine.name]} {recorded_version} or newer, or name it with --engine.",
+            text(
+                "{engine} is older than the version {recorded_version} that this environment was last changed with.",
+                engine=engine,
+                recorded_version=recorded_version,
+            ),
+            why=text("An older engine may not read the newer one's state."),
+            next=text(
+                "Install {engine} {recorded_version} or newer, or name it with --engine.",
+                engine=TITLES[engine.name],
+                recorded_version=recorded_version,
+            ),
             code="engine-older",
         )
 
 
 def _named(name: str, where: str, search_path: str | None, download: Callable[[], Path]) -> Engine:
     if name not in REGISTRY_HOSTS:
-        raise WrongUseError(f"There is no engine called `{name}`.", next="Use `terraform` or `tofu`.", where=where)
+        raise WrongUseError(
+            text("There is no engine called `{name}`.", name=name), next=text("Use `terraform` or `tofu`."), where=where
+        )
     found = shutil.which(name, path=search_path)
     if found:
         return _usable(probe(Path(found).absolute()))
     if name == "tofu":
         return _usable(probe(download()))
     raise MissingPartError(
-        "Terraform is not installed on this machine.",
-        why=f"`{where}` asks for it, and there is no `terraform` on PATH.",
-        next="Install Terraform, or use OpenTofu with --engine tofu (then without Terraform's lock file).",
+        text("Terraform is not installed on this machine."),
+        why=text("`{where}` asks for it, and there is no `terraform` on PATH.", where=where),
+        next=text("Install Terraform, or use OpenTofu with --engine tofu (then without Terraform's lock file)."),
         where=where,
         code="engine-missing",
     )
@@ -148,11 +167,11 @@ def _usable(engine: Engine) -> Engine:
     oldest = _OLDEST[engine.name]
     too_old = version_key(engine.version) < version_key(oldest)
     if too_old or (engine.name, engine.version) in _HARMFUL:
-        harm = "That release can report success and save an empty state."
+        harm = text("That release can report success and save an empty state.")
         raise MissingPartError(
-            f"{engine} ({engine.path}) cannot be used.",
-            why=f"Butai needs {oldest} or newer." if too_old else harm,
-            next=f"Install a newer {TITLES[engine.name]}.",
+            text("{engine} ({path}) cannot be used.", engine=engine, path=engine.path),
+            why=text("Butai needs {oldest} or newer.", oldest=oldest) if too_old else harm,
+            next=text("Install a newer {engine}.", engine=TITLES[engine.name]),
             code="engine-too-old",
         )
     return engine

@@ -17,6 +17,7 @@ from butai.errors import NotFoundError
 from butai.terraform.hcl_json import parse_json
 from butai.terraform.hcl_syntax import UNKNOWN, Block, Parsed, SyntaxProblem, parse_hcl
 from butai.terraform.root import Backend, Local, ModuleCall, Output, Resource, Root, Validation, Variable, WorkspaceUse
+from butai.text import text
 
 __all__ = ["UNKNOWN", "ModuleCall", "Output", "Resource", "Root", "Variable", "module_files", "read_root", "tfvars"]
 
@@ -29,9 +30,9 @@ def read_root(folder: Path, engine: str | None = None) -> Root:
     """
     if not folder.is_dir() or not module_files(folder, engine):
         raise NotFoundError(
-            f"`{folder}` is no root module.",
-            why="It holds no file that ends in .tf, .tofu or .tf.json.",
-            next="Name the folder that you would run the engine in.",
+            text("`{folder}` is no root module.", folder=folder),
+            why=text("It holds no file that ends in .tf, .tofu or .tf.json."),
+            next=text("Name the folder that you would run the engine in."),
             code="no-root-module",
         )
     seen: set[Path] = {folder.resolve()}
@@ -80,7 +81,10 @@ def _parse(path: Path, shown: str) -> Parsed:
     try:
         source = path.read_bytes()
     except OSError as error:
-        return Parsed(Block("", (), 1), SyntaxProblem(shown, 1, 1, f"the file cannot be read ({error.strerror})"))
+        return Parsed(
+            Block("", (), 1),
+            SyntaxProblem(shown, 1, 1, text("the file cannot be read ({problem})", problem=error.strerror)),
+        )
     return parse_json(source, shown) if path.suffix == ".json" else parse_hcl(source, shown)
 
 

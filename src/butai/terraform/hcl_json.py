@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from butai.terraform.hcl_syntax import UNKNOWN, Block, Expression, Parsed, Reference, SyntaxProblem, parse_hcl
+from butai.text import text
 
 _LABELS = {"resource": 2, "data": 2, "ephemeral": 2, "variable": 1, "output": 1, "provider": 1, "module": 1, "check": 1}
 _BARE = frozenset({"terraform", "locals", "moved", "import", "removed"})
@@ -26,19 +27,19 @@ class _Loader(yaml.SafeLoader):
 
 def parse_json(source: bytes, file: str) -> Parsed:
     """Read one JSON file. Never raises for any bytes."""
-    text = source.decode("utf-8-sig", errors="replace")
+    content = source.decode("utf-8-sig", errors="replace")
     try:
-        json.loads(text)
+        json.loads(content)
         # Only yaml tells lines. JSON is YAML but for tabs, which JSON has nowhere inside of a string.
-        node = yaml.compose(text.replace("\t", " "), Loader=_Loader)
+        node = yaml.compose(content.replace("\t", " "), Loader=_Loader)
         located = _located(node)
         if not isinstance(located[0], dict):
-            return _broken(file, 1, 1, "the file is no JSON object")
+            return _broken(file, 1, 1, text("the file is no JSON object"))
         return Parsed(Block("", (), 1, _attributes(located[0]), tuple(_blocks(located[0]))))
     except json.JSONDecodeError as error:
         return _broken(file, error.lineno, error.colno, error.msg)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        return _broken(file, 1, 1, f"the file cannot be read ({type(error).__name__})")
+        return _broken(file, 1, 1, text("the file cannot be read ({problem})", problem=type(error).__name__))
 
 
 def _broken(file: str, line: int, column: int, what: str) -> Parsed:

@@ -18,6 +18,7 @@ import tree_sitter_hcl
 from tree_sitter import Language, Node, Parser
 
 from butai.terraform.hcl_literals import UNKNOWN, heredoc, unescape
+from butai.text import text
 
 __all__ = ["UNKNOWN", "Block", "Expression", "Parsed", "Reference", "SyntaxProblem", "parse_hcl"]
 
@@ -112,7 +113,9 @@ def parse_hcl(source: bytes, file: str) -> Parsed:
     Of a broken file the blocks around the damage are still given.
     """
     if len(source) > _LARGEST:
-        return Parsed(Block("", (), 1), SyntaxProblem(file, 1, 1, f"the file is larger than {_LARGEST} bytes"))
+        return Parsed(
+            Block("", (), 1), SyntaxProblem(file, 1, 1, text("the file is larger than {size} bytes", size=_LARGEST))
+        )
     source = source.removeprefix(b"\xef\xbb\xbf")
     root = Parser(_LANGUAGE).parse(source).root_node
     if not root.has_error:
@@ -152,7 +155,8 @@ def _problem(source: bytes, root: Node, file: str) -> SyntaxProblem:
     before = source.split(b"\n")[row][:column].decode(errors="replace")
     # As Go counts: a combining mark belongs to its letter.
     column = 1 + sum(not unicodedata.combining(each) for each in before)
-    what = f"`{node.type}` is missing here" if node.is_missing else "this is not HCL"
+    missing = text("`{kind}` is missing here", kind=node.type)
+    what = missing if node.is_missing else text("this is not HCL")
     return SyntaxProblem(file, row + 1, column, what)
 
 

@@ -6,8 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from butai.terraform.events import CHANGES, EngineEvent
+from butai.text import text
 
-_VERBS = {"create": "creating", "update": "changing", "delete": "destroying", "read": "reading"}
+_VERBS = {
+    "create": text("creating"),
+    "update": text("changing"),
+    "delete": text("destroying"),
+    "read": text("reading"),
+}
 
 
 @dataclass(frozen=True)
@@ -60,8 +66,10 @@ class Progress:
         if waits is None:
             return ""
         # The engine says how long only every ten seconds; "0 s" for that long would not be true.
-        elapsed = f", {waits.elapsed_s} s" if waits.elapsed_s else ""
-        return f"{_VERBS.get(waits.action, waits.action)} {waits.address}{elapsed}"
+        doing = _VERBS.get(waits.action, waits.action)
+        if not waits.elapsed_s:
+            return text("{doing} {address}", doing=doing, address=waits.address)
+        return text("{doing} {address}, {seconds} s", doing=doing, address=waits.address, seconds=waits.elapsed_s)
 
     def _ended(self, event: EngineEvent) -> Progress:
         done = self.done + (event.is_change and event.kind == "done")

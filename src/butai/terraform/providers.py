@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from butai.errors import MissingPartError
 from butai.terraform.machine import this_platform
 from butai.terraform.versions import satisfies, version_key
+from butai.text import text
 
 REGISTRY_HOSTS = {"terraform": "registry.terraform.io", "tofu": "registry.opentofu.org"}
 """By engine: where a provider source without a host comes from."""
@@ -77,8 +78,15 @@ def find_mirrors(
     packages = [package for folder in dict.fromkeys(folders) for package in _packages(folder)]
     if named and not any(package.mirror in named for package in packages):
         raise MissingPartError(
-            f"{MIRROR_VARIABLE} names a folder without providers for {this_platform()}: {named[0]}",
-            next="It must hold HOST/NAMESPACE/TYPE/VERSION/PLATFORM/ or the archives of `terraform providers mirror`.",
+            text(
+                "{variable} names a folder without providers for {platform}: {folder}",
+                variable=MIRROR_VARIABLE,
+                platform=this_platform(),
+                folder=named[0],
+            ),
+            next=text(
+                "It must hold HOST/NAMESPACE/TYPE/VERSION/PLATFORM/ or the archives of `terraform providers mirror`."
+            ),
             where=MIRROR_VARIABLE,
             code="mirror-empty",
         )
@@ -142,12 +150,18 @@ def _matching(mirrors: Mirrors, required: Requirement) -> list[str]:
 def _not_to_be_had(required: Requirement, mirrors: Mirrors) -> MissingPartError:
     host, held = _host(required), mirrors.versions(required.source)
     wanted = f"{required.source} {required.constraint}".strip()
-    why = f"The mirror has only {', '.join(held[-5:])}" if held else "No mirror on this machine has it"
+    only = text("The mirror has only {versions}", versions=", ".join(held[-5:]))
+    why = only if held else text("No mirror on this machine has it")
     return MissingPartError(
-        f"The provider {wanted} cannot be had.",
-        why=f"{why}, and {host} cannot be reached.",
-        next=f"Give this machine a way to {host} (HTTPS_PROXY, if there is a proxy), or make a mirror on a machine "
-        f"that has one (`terraform providers mirror FOLDER`) and name it in {MIRROR_VARIABLE}.",
+        text("The provider {wanted} cannot be had.", wanted=wanted),
+        why=text("{why}, and {host} cannot be reached.", why=why, host=host),
+        next=text(
+            "Give this machine a way to {host} (HTTPS_PROXY, if there is a proxy), or make a mirror "
+            "on a machine that has one (`terraform providers mirror FOLDER`) and name it in "
+            "{variable}.",
+            host=host,
+            variable=MIRROR_VARIABLE,
+        ),
         code="provider-missing",
     )
 

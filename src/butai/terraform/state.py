@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from butai.errors import ButaiError
+from butai.text import text
 
 MASK = "(sensitive)"
 
@@ -64,7 +65,8 @@ def summary(document: bytes) -> StateSummary:
         raw = json.loads(document)
         if raw["version"] != 4:
             raise UnreadableStateError(
-                f"This state has format version {raw['version']!r}.", next="Butai reads version 4."
+                text("This state has format version {version}.", version=f"{raw['version']!r}"),
+                next=text("Butai reads version 4."),
             )
         return StateSummary(
             serial=int(raw.get("serial", 0)),
@@ -75,8 +77,8 @@ def summary(document: bytes) -> StateSummary:
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         # `from None`: the reason would quote the document, which holds secrets.
-        why = f"It is no state document of format version 4 ({type(error).__name__})."
-        raise UnreadableStateError("The state cannot be read.", why=why) from None
+        why = text("It is no state document of format version 4 ({kind}).", kind=type(error).__name__)
+        raise UnreadableStateError(text("The state cannot be read."), why=why) from None
 
 
 def is_empty(document: bytes) -> bool:

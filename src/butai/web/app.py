@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from butai import __version__
 from butai.assembly import Butai
 from butai.errors import ButaiError, NotFoundError, WrongUseError
+from butai.text import text
 from butai.web.faults import Faults
 from butai.web.guard import Guard, cookie_name, hosts
 from butai.web.patterns import example
@@ -105,13 +106,13 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
     found = [(".".join(str(part) for part in each["loc"][1:]), each["msg"]) for each in error.errors()]
     where, what = found[0] if found else ("", "The request cannot be read.")
     others = "\n".join(f"{place}: {message}" for place, message in found[1:])
-    return _show(request, WrongUseError(f"{what}.", why=others, where=where, code="bad-request"))
+    return _show(request, WrongUseError(text("{what}.", what=what), why=others, where=where, code="bad-request"))
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        return _show(request, NotFoundError("There is nothing at this address.", code="no-page"))
+        return _show(request, NotFoundError(text("There is nothing at this address."), code="no-page"))
     shown = ButaiError(str(error.detail), code="http")
     shown.status = error.status_code
     return _show(request, shown)
@@ -122,9 +123,9 @@ def _on_unexpected(request: Request, error: Exception) -> Response:
     number = secrets.token_hex(4)
     log.error("unexpected", incident=number, path=request.url.path, exc_info=error)
     shown = ButaiError(
-        "Something went wrong inside Butai.",
-        why=f"Incident {number}; the server's log says more.",
-        next="Look what was done and try again; report it with the number if it happens again.",
+        text("Something went wrong inside Butai."),
+        why=text("Incident {number}; the server's log says more.", number=number),
+        next=text("Look what was done and try again; report it with the number if it happens again."),
         code="unexpected",
     )
     return _show(request, shown)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,13 @@ from butai.environments.model import WORDS
 from butai.web.render import TEMPLATES
 from butai.web.room import Room
 
+SOURCE = Path(__file__).parents[1]
+# What only the command line shows stays English.
+TERMINAL = frozenset(
+    {"cli.py", "commands.py", "init.py", "doctor.py", "client.py", "terminal.py", "serve.py", "worker.py"}
+    | {"demo", "localcloud", "migrations"}
+)
+OURS = re.compile(r"^from butai\.text import .*\btext\b", re.M)
 OPTIONS = {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"}
 
 
@@ -19,7 +28,23 @@ def message_ids(rooms: tuple[Room, ...]) -> set[str]:
     """The message ids that a catalog must have."""
     chosen = {*WORDS, *TITLES.values(), *(room.title for room in rooms), *(room.group for room in rooms)}
     folders = [TEMPLATES, *(room.templates for room in rooms if room.templates)]
-    return chosen | {found for folder in folders for found in _of_templates(folder)}
+    return chosen | {found for folder in folders for found in _of_templates(folder)} | set(_of_code(SOURCE))
+
+
+def _of_code(folder: Path) -> Iterator[str]:
+    """The template of every `text(...)` that a page may show."""
+    for file in sorted(folder.rglob("*.py")):
+        source = file.read_text()
+        # A file that imports another `text` (SQL's) has none of ours.
+        if not TERMINAL.intersection(file.relative_to(folder).parts) and OURS.search(source):
+            yield from (template for call in ast.walk(ast.parse(source)) if (template := _template(call)))
+
+
+def _template(node: ast.AST) -> str:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "text":
+        first = node.args[0]
+        return str(first.value) if isinstance(first, ast.Constant) else ""
+    return ""
 
 
 def _of_templates(folder: Path) -> Iterator[str]:

@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from butai.errors import ButaiError, NotLoggedInError, RefusedError
+from butai.text import text
 from butai.web.sign_in import SESSION_LIFE_S, SignIn
 
 TOKEN_HEADER, TOKEN_FIELD = "x-butai-token", "token"
@@ -98,14 +99,16 @@ class Guard:
         kind, _, key = headers.get("authorization", "").partition(" ")
         if kind == "Bearer":
             if not self.sign_in.is_cli_key(key):
-                raise NotLoggedInError("The key is not this server's.", next="Use the server's data folder: `--data`.")
+                raise NotLoggedInError(
+                    text("The key is not this server's."), next=text("Use the server's data folder: `--data`.")
+                )
             return receive
         cookie = request.cookies.get(self.cookie, "")
         if not self.sign_in.is_session(cookie):
             raise NotLoggedInError(
-                "You are not signed in.",
-                why="The address that `butai serve` prints carries a key that signs a browser in once.",
-                next="Open that address, or run `butai open` for a new one.",
+                text("You are not signed in."),
+                why=text("The address that `butai serve` prints carries a key that signs a browser in once."),
+                next=text("Open that address, or run `butai open` for a new one."),
             )
         request.scope.setdefault("state", {})["form_token"] = self.sign_in.form_token(cookie)
         if request.method in SAFE:
@@ -113,8 +116,8 @@ class Guard:
         body = await _read(receive)
         if not self.sign_in.is_form_token(cookie, _token(headers, body)):
             raise RefusedError(
-                "This form does not come from this portal, or its page is too old.",
-                next="Load the page again, then send the form again.",
+                text("This form does not come from this portal, or its page is too old."),
+                next=text("Load the page again, then send the form again."),
                 code="form-token",
             )
         return _replay(body)
@@ -126,7 +129,7 @@ def _refuse_foreign(headers: Headers, allowed: frozenset[str]) -> None:
     foreign_origin = origin is not None and origin.removeprefix("http://") not in allowed
     if foreign_origin or site not in (None, "same-origin", "none"):
         raise RefusedError(
-            "This request comes from another site.", next="Use the portal itself.", code="foreign-origin"
+            text("This request comes from another site."), next=text("Use the portal itself."), code="foreign-origin"
         )
 
 
@@ -138,7 +141,7 @@ async def _read(receive: Receive) -> bytes:
             return body
         body += bytes(message.get("body", b""))
         if len(body) > MAX_BODY_BYTES:
-            raise RefusedError("The form is too large.", next="A mebibyte is the most.", code="too-large")
+            raise RefusedError(text("The form is too large."), next=text("A mebibyte is the most."), code="too-large")
         if not message.get("more_body", False):
             return body
 

@@ -9,6 +9,7 @@ from typing import Any
 from butai.environments.log_view import TITLES
 from butai.errors import WrongUseError
 from butai.runs.model import Step
+from butai.text import text
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -36,9 +37,13 @@ def example() -> SimpleNamespace:
         SimpleNamespace(step="apply", title=TITLES[Step.APPLY], kind="down", open=True, lines=applied),
     ]
     error = WrongUseError(
-        "A name has 2 to 20 lower-case letters, digits and single hyphens inside, and is no bare number.",
-        why="Names become parts of host names and of AWS names, whose lengths are limited.",
-        next="Try `blue-banner`.",
+        text(
+            "A name has {shortest} to {longest} lower-case letters, digits and single hyphens inside, and is no bare number.",
+            shortest=2,
+            longest=20,
+        ),
+        why=text("Names become parts of host names and of AWS names, whose lengths are limited."),
+        next=text("Try `{nearest}`.", nearest="blue-banner"),
     )
     return SimpleNamespace(error=error, run=SimpleNamespace(id=128, settled_at=AT), steps=steps, titles=TITLES)
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from butai.terraform.text import plain
 from butai.web.room import Room
-from butai.web.texts import LANGUAGE_COOKIE, LANGUAGES, choose_language, translations
+from butai.web.texts import LANGUAGE_COOKIE, LANGUAGES, choose_language, translate, translations
 from butai.web.times import age, clock_time, full_time, iso_time, local_time, zone_name, zone_of
 
+_CODE = re.compile(r"`([^`\n]+)`")
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -63,6 +65,8 @@ class Pages:
         environment.filters["fulltime"] = lambda at: full_time(at, self._zone, language)
         environment.filters["clock"] = lambda at: clock_time(at, self._zone)
         environment.filters["iso"] = iso_time
+        environment.filters["translate"] = lambda words: translate(words, language)
+        environment.filters["code"] = with_code
         environment.filters["age"] = lambda at: age(at, datetime.now(UTC), language)
         return environment
 
@@ -71,6 +75,11 @@ class Pages:
         for room in self._rooms:
             groups.setdefault(room.group, []).append(room)
         return groups
+
+
+def with_code(words: str) -> Markup:
+    """Foreign or own words for a page: harmless, escaped, and what stands between backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(plain(words)))))  # noqa: S704 - escaped before
 
 
 def language_of(request: Request) -> str:

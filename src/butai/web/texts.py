@@ -11,6 +11,9 @@ from babel import negotiate_locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from butai.text import Text, filled
+
+SOURCE = "en"
 LANGUAGES = {"en": "English", "ja": "日本語"}
 LOCALES = Path(__file__).parent / "locale"
 LANGUAGE_COOKIE = "butai_language"
@@ -27,6 +30,14 @@ def translations(language: str) -> NullTranslations:
         write_mo(compiled, read_po(source, locale=language))
     compiled.seek(0)
     return GNUTranslations(compiled)
+
+
+def translate(words: str, language: str) -> str:
+    """A text in a language, the texts in it too; what is no text, and what has no translation, as it is."""
+    if not isinstance(words, Text) or language == SOURCE:
+        return words
+    values = {name: translate(each, language) if isinstance(each, str) else each for name, each in words.values.items()}
+    return filled(translations(language).gettext(words.id), values)
 
 
 def choose_language(cookie: str, accept_language: str) -> str:
