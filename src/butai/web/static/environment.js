@@ -12,7 +12,8 @@ export class EnvironmentPage {
     this.known = markOf(this.headline);
     this.count = "";
     this.follow();
-    document.addEventListener("htmx:after:swap", () => this.looked());
+    document.addEventListener("htmx:before:swap", () => { this.settle = hold(); });
+    document.addEventListener("htmx:after:swap", () => { this.settle?.(); this.looked(); });
     this.entitle();
   }
 
@@ -67,9 +68,11 @@ export class EnvironmentPage {
     const answer = await fetch(stays ? `${here}?run=${this.shown}` : here).catch(() => null);
     if (!answer?.ok) return new Promise((done) => { setTimeout(() => done(this.freshen(stays)), RETRY_MS); });
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const settle = hold();
     each("[data-live]", (old) => this.renew(old, fresh.getElementById(old.id)));
     this.known = markOf(this.headline);
     this.renewRun(fresh.querySelector("[data-shown]"));
+    settle();
     this.entitle();
     return fresh;
   }
@@ -89,17 +92,30 @@ export class EnvironmentPage {
     const old = this.section;
     if (fresh.dataset.shown === this.shown) { restate(old, fresh); return; }
     if (this.log?.live || isRead(old, this.log)) return;
-    const height = old.querySelector(".log").offsetHeight;
+    const height = old.offsetHeight;
     old.replaceWith(document.adoptNode(fresh));
-    // A short log in the place of a long one would pull what is below it from under the mouse.
-    this.section.querySelector(".log").style.minBlockSize = `${height}px`;
     this.count = "";
     this.setUp(this.section);
     this.follow();
+    // A short log in the place of a long one would pull what is below it from under the mouse.
+    const log = this.section.querySelector(".log");
+    log.style.minBlockSize = `${log.offsetHeight + height - this.section.offsetHeight}px`;
   }
 }
 
 const markOf = (headline) => ({ newest: headline.dataset.newest, now: headline.dataset.now });
+
+// What somebody types in or looks at stays where it is on the screen, though the page above it grows.
+function hold() {
+  const top = (element) => element.getBoundingClientRect().top;
+  const candidates = [document.activeElement, ...document.querySelectorAll("[data-live]:not(#headline, #newer)")];
+  const held = candidates.find((each) => each.closest("[data-live]") && top(each) >= 0 && top(each) < innerHeight);
+  const before = held && top(held);
+  return () => {
+    const now = held?.isConnected ? held : held?.id && document.getElementById(held.id);
+    if (now && scrollY > 0) scrollBy({ top: top(now) - before, behavior: "instant" });
+  };
+}
 
 // How the steps of the same run ended.
 function restate(section, fresh) {
