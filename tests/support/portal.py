@@ -94,6 +94,13 @@ class Portal:
                 session.add(event)
                 session.flush()
 
+    def count(self, run_id: int, **figures: int) -> None:
+        """How far the run is: planned, done, failed."""
+        with self.butai.database.session() as session:
+            run = session.get_one(Run, run_id)
+            for name, figure in figures.items():
+                setattr(run, name, figure)
+
     def end(self, run_id: int, end: RunEnd = RunEnd.SUCCEEDED) -> None:
         """The run ends."""
         with self.butai.database.session() as session:

@@ -22,6 +22,7 @@ ROOM = Room(
     path="/blueprints",
     routers=(api.router, router),
     templates=Path(__file__).parent / "templates",
+    figure=lambda butai: butai.blueprints.count(),
 )
 
 

@@ -101,6 +101,11 @@ class Blueprints:
         with self._database.session() as session:
             return [view(row) for row in store.all_of(session)]
 
+    def count(self) -> int:
+        """How many blueprints there are."""
+        with self._database.session() as session:
+            return store.count(session)
+
     def get(self, name: str) -> BlueprintView:
         """One blueprint as it was when it was last refreshed."""
         with self._database.session() as session:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import String, Text, select
+from sqlalchemy import String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from butai.db import Base, UtcDateTime
@@ -30,6 +30,11 @@ class BlueprintRow(Base):
 def all_of(session: Session) -> Sequence[BlueprintRow]:
     """Every blueprint by name."""
     return session.scalars(select(BlueprintRow).order_by(BlueprintRow.name)).all()
+
+
+def count(session: Session) -> int:
+    """How many blueprints there are."""
+    return session.scalar(select(func.count()).select_from(BlueprintRow)) or 0
 
 
 def named(session: Session, name: str) -> BlueprintRow | None:

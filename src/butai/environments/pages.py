@@ -22,7 +22,7 @@ from butai.environments.service import (
 )
 from butai.environments.views import ServiceChoice
 from butai.errors import ButaiError, NotFoundError
-from butai.runs.service import EventView, Runs
+from butai.runs.service import Runs
 from butai.text import text
 from butai.web.render import language_of, pages_of
 from butai.web.room import Room
@@ -39,6 +39,7 @@ ROOM = Room(
     path="/environments",
     routers=(api.router, router),
     templates=Path(__file__).parent / "templates",
+    figure=lambda butai: butai.environments.count(),
 )
 
 
@@ -64,8 +65,8 @@ def show_list(request: Request, q: str = "", only: str = "", part: str = "") -> 
     everything = environments(request).list()
     counts = {name: sum(keep(each) for each in everything) for name, keep in FILTERS.items()}
     shown = [each for each in everything if FILTERS.get(only, FILTERS[""])(each) and _matches(each, q)]
-    page = "environments/rows.html" if part == "rows" else "environments/list.html"
-    query = urlencode({"q": q, "only": only, "part": "rows"})
+    page = "environments/glance.html" if part else "environments/list.html"
+    query = urlencode({"q": q, "only": only, "part": "glance"})
     return pages_of(request).html(
         request,
         page,
@@ -74,7 +75,8 @@ def show_list(request: Request, q: str = "", only: str = "", part: str = "") -> 
         counts=counts,
         q=q,
         only=only,
-        rows_url=f"/environments?{query}",
+        part=part,
+        part_url=f"/environments?{query}",
         blueprints=blueprints(request).list() if not everything else [],
     )
 
@@ -94,9 +96,9 @@ def _matches(environment: EnvironmentView, words: str) -> bool:
 
 
 @router.get("/environments/new")
-def show_form(request: Request, blueprint: str = "") -> Response:
-    """The form for a new environment."""
-    return _form(request, {"blueprint": blueprint}, None)
+def show_form(request: Request, blueprint: str = "", name: str = "", purpose: str = "", owner: str = "") -> Response:
+    """The form for a new environment. Another blueprint brings along what was typed before it was chosen."""
+    return _form(request, {"blueprint": blueprint, "name": name, "purpose": purpose, "owner": owner}, None)
 
 
 @router.get("/environments/new/branches")
@@ -163,34 +165,41 @@ def _command(blueprint: str, form: dict[str, str], several: bool) -> str:
 @router.get("/environments/{blueprint}/{name}")
 def show(request: Request, blueprint: str, name: str, part: str = "", run: int | None = None) -> Response:
     """One environment with its services, its runs, and the log of the last run (or of the one asked for)."""
-    return _show(request, environments(request).newest(name, blueprint), part, run)
+    environment = environments(request).newest(name, blueprint)
+    return _headline(request, environment) if part else _show(request, environment, run)
 
 
 @router.get("/environments/by-id/{environment_id}/gone")
-def show_gone(request: Request, environment_id: int) -> Response:
+def show_gone(request: Request, environment_id: int, run: int | None = None) -> Response:
     """An environment that is gone: what is left of it is its history."""
-    return _show(request, environments(request).by_id(environment_id), "", None)
+    return _show(request, environments(request).by_id(environment_id), run)
 
 
-def _show(request: Request, environment: EnvironmentView, part: str, run: int | None, **more: Any) -> Response:
+def _headline(request: Request, environment: EnvironmentView) -> Response:
+    """The page's first lines. Every open page asks for them again and again, so nothing else is looked up."""
+    here = path_of(environment)
+    return pages_of(request).html(request, "environments/headline.html", environment=environment, here=here)
+
+
+def _show(request: Request, environment: EnvironmentView, run: int | None = None, **more: Any) -> Response:
     history = list(environments(request).runs_of(environment.id))
     shown = next((each for each in history if each.id == run), history[0])
     if run is not None and shown.id != run:
         raise NotFoundError(text("`{name}` has no run {run}.", name=environment.name, run=run))
-    page = "environments/headline.html" if part == "headline" else "environments/show.html"
-    events: list[EventView] = [] if part else runs(request).events(shown.id, limit=LOG_LINES)
+    events = runs(request).events(shown.id, limit=LOG_LINES)
     context: dict[str, Any] = {
         "environment": environment,
         "run": shown,
+        "asked": run is not None,
         "history": history,
         "steps": fold(events, shown),
         "titles": {step.value: title for step, title in TITLES.items()},
-        "after": events[-1].seq if events else 0,
         "here": path_of(environment),
         "error": None,
         **more,
     }
-    return pages_of(request).html(request, page, status=more["error"].status if more.get("error") else 200, **context)
+    status = more["error"].status if more.get("error") else 200
+    return pages_of(request).html(request, "environments/show.html", status=status, **context)
 
 
 @router.post("/environments/{blueprint}/{name}/update")
@@ -241,7 +250,7 @@ def _do(request: Request, blueprint: str, name: str, work: Any) -> Response:
     try:
         work()
     except ButaiError as error:
-        return _show(request, environments(request).newest(name, blueprint), "", None, error=error)
+        return _show(request, environments(request).newest(name, blueprint), error=error)
     return RedirectResponse(f"/environments/{quote(blueprint)}/{quote(name)}", 303)
 
 

@@ -155,6 +155,11 @@ class Environments:
             worker = self._runs.has_worker(session)
             return [view(row, runs[row.id], leases.of(session, row.id), worker=worker) for row in rows]
 
+    def count(self) -> int:
+        """How many environments are not gone."""
+        with self._database.session() as session:
+            return store.count_living(session)
+
     def get(self, name: str, *, blueprint: str | None = None) -> EnvironmentView:
         """One living environment by name, or by `BLUEPRINT/NAME`."""
         with self._database.session() as session:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, String, Text, select, text
+from sqlalchemy import JSON, Index, String, Text, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from butai.db import Base, UtcDateTime
@@ -65,6 +65,11 @@ def living(session: Session) -> list[Environment]:
     """Every environment that is not gone, by blueprint and name."""
     query = select(Environment).where(Environment.destroyed_at.is_(None))
     return list(session.scalars(query.order_by(Environment.blueprint, Environment.name)))
+
+
+def count_living(session: Session) -> int:
+    """How many environments are not gone."""
+    return session.scalar(select(func.count()).where(Environment.destroyed_at.is_(None))) or 0
 
 
 def named(session: Session, name: str, blueprint: str | None = None) -> list[Environment]:

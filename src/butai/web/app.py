@@ -36,7 +36,7 @@ def create_app(butai: Butai, rooms: tuple[Room, ...], sign_in: SignIn, port: int
     """The portal and the API for one assembled Butai, answering on `port` of loopback only."""
     app = FastAPI(title="Butai", version=__version__, openapi_url="/api/openapi.json", docs_url=None, redoc_url=None)
     app.state.butai = butai
-    app.state.pages = Pages(rooms, butai.settings.timezone)
+    app.state.pages = Pages(butai, rooms)
     app.state.sign_in = sign_in
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for room in rooms:
@@ -82,7 +82,8 @@ def _show(request: Request, error: ButaiError) -> Response:
         # A link on another site comes without the strict cookie; the same address, asked from here, comes with it.
         again = str(request.url) if request.headers.get("sec-fetch-site") == "cross-site" else ""
         return pages_of(request).html(request, "sign_in.html", status=401, again=again)
-    return pages_of(request).html(request, "error.html", status=error.status, error=error)
+    # Without the rooms' figures: an error may be the database's, and answers are given from the event loop here.
+    return pages_of(request).html(request, "error.html", status=error.status, error=error, figure=lambda _room: None)
 
 
 def _answer_outside(app: FastAPI) -> Any:

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from butai.assembly import Butai
 from butai.terraform.text import plain
 from butai.web.room import Room
 from butai.web.texts import LANGUAGE_COOKIE, LANGUAGES, choose_language, translate, translations
@@ -25,8 +26,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 class Pages:
     """Renders templates of the frame (`base.html`) and of rooms (`environments/list.html`)."""
 
-    def __init__(self, rooms: tuple[Room, ...], timezone: str) -> None:
-        self._rooms, self._zone = rooms, zone_of(timezone)
+    def __init__(self, butai: Butai, rooms: tuple[Room, ...]) -> None:
+        self._butai, self._rooms, self._zone = butai, rooms, zone_of(butai.settings.timezone)
         folders = {room.name: FileSystemLoader(room.templates) for room in rooms if room.templates}
         loader = ChoiceLoader([FileSystemLoader(TEMPLATES), PrefixLoader(folders)])
         self._environments = {language: self._environment(loader, language) for language in LANGUAGES}
@@ -37,6 +38,8 @@ class Pages:
         query = f"?{request.url.query}" if request.url.query else ""
         frame = {
             "rooms": self._groups(),
+            # Asked by the frame only: a part of a page costs no question more.
+            "figure": self._figure,
             "language": language,
             "languages": LANGUAGES,
             "path": request.url.path,
@@ -69,6 +72,9 @@ class Pages:
         environment.filters["code"] = with_code
         environment.filters["age"] = lambda at: age(at, datetime.now(UTC), language)
         return environment
+
+    def _figure(self, room: Room) -> int | None:
+        return room.figure(self._butai) if room.figure else None
 
     def _groups(self) -> Mapping[str, list[Room]]:
         groups: dict[str, list[Room]] = {}

@@ -21,7 +21,7 @@ from butai.settings import Settings
 from butai.web.app import create_app
 from butai.web.room import Room
 from butai.web.sign_in import SignIn
-from support.rows import add_environment, add_run
+from support.rows import NOW, add_environment, add_run
 
 URL = "http://127.0.0.1:8710"
 SECRET = "postgresql://butai:hunter2@db/butai"
@@ -139,3 +139,15 @@ def test_what_is_not_a_page_is_no_page(client: TestClient) -> None:
         answer = client.get(path)
         assert answer.status_code == 404, path
         assert "from __future__" not in answer.text
+
+
+def test_a_rooms_figure_stands_beside_it_but_not_on_a_page_that_says_what_went_wrong(
+    butai: Butai, client: TestClient
+) -> None:
+    """An error may be the database's: its page must not ask there again."""
+    add_run(butai.database, add_environment(butai.database, "qa-1"))
+    add_environment(butai.database, "qa-0", destroyed_at=NOW)
+    figure = re.compile(r'id="figure-environments"[^>]*>(\d*)<')
+    assert figure.findall(client.get("/blueprints").text) == ["1"]
+    assert figure.findall(client.get("/environments?part=glance").text) == ["1"]
+    assert figure.findall(client.get("/nowhere").text) == []

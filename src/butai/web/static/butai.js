@@ -1,7 +1,7 @@
 // The portal's own script: theme, copying, jumping, what refreshes by itself. Everything works without it, only less live.
 "use strict";
 
-import { Log } from "./log.js";
+import { EnvironmentPage } from "./environment.js";
 import { each } from "./page.js";
 import { Picker } from "./picker.js";
 
@@ -54,6 +54,15 @@ function setUpCommand(form) {
   show();
 }
 
+// Another choice is another page; what was typed in this one goes along.
+function setUpGo(chosen) {
+  chosen.addEventListener("change", () => {
+    const typed = new FormData(chosen.form);
+    const kept = chosen.dataset.keep.split(" ").filter((name) => typed.get(name));
+    location.href = `${chosen.dataset.go}?${new URLSearchParams([chosen.name, ...kept].map((name) => [name, typed.get(name)]))}`;
+  });
+}
+
 // --- what refreshes by itself ----------------------------------------------------------------------------------------
 // An answer that is an error is not put into the page: what is there stays, and a sentence says that it is old.
 function setUpSaid(said) {
@@ -70,12 +79,12 @@ function setUp(within) {
   each("[data-copy]", setUpCopy, within);
   each("form[data-command]", setUpCommand, within);
   each("select[data-picker]", (found) => new Picker(found), within);
-  each("select[data-go]", (found) => found.addEventListener("change", () => { location.href = found.dataset.go + encodeURIComponent(found.value); }), within);
+  each("select[data-go]", setUpGo, within);
 }
 
 each("[data-theme-switch]", setUpTheme);
 each("[data-said]", setUpSaid);
-each(".log[data-stream]", (found) => new Log(found, setUp));
+each("#headline", () => new EnvironmentPage(setUp));
 setUp(document);
 
 document.addEventListener("keydown", (event) => {

@@ -1,22 +1,21 @@
-// The live log of a run: follows at the bottom, says when the connection is lost, shows the end without a reload.
+// The live log of a run: follows at the bottom, says when the connection is lost. `tell` hears of the run and of its end.
 "use strict";
 
-import { each, make } from "./page.js";
+import { RETRY_MS, each, make } from "./page.js";
 
 const AT_BOTTOM_PX = 2;
-const RETRY_MS = 3000;
 
 export class Log {
-  constructor(element, setUp) {
+  constructor(element, tell) {
     this.element = element;
-    this.setUp = setUp;
+    this.tell = tell;
+    this.live = true;
     this.after = Number(element.dataset.after || 0);
     this.unseen = 0;
     this.following = true;
     this.top = 0;
     this.follow = element.querySelector(".follow");
     this.lost = element.querySelector(".lost");
-    this.title = document.title;
     this.clock = clockOf(element.dataset.zone);
     this.follow.querySelector("button").addEventListener("click", () => this.catchUp());
     element.addEventListener("scroll", () => this.scrolled(), { passive: true });
@@ -28,8 +27,8 @@ export class Log {
     const source = new EventSource(`${this.element.dataset.stream}?after=${this.after}`);
     source.addEventListener("open", () => { this.lost.hidden = true; });
     source.addEventListener("line", (event) => this.add(JSON.parse(event.data)));
-    source.addEventListener("run", (event) => this.show(JSON.parse(event.data)));
-    source.addEventListener("end", () => { source.close(); this.end(); });
+    source.addEventListener("run", (event) => this.tell.ran(JSON.parse(event.data)));
+    source.addEventListener("end", () => { source.close(); this.live = false; this.tell.ended(); });
     source.addEventListener("error", () => {
       this.lost.textContent = this.element.dataset.lost;
       this.lost.hidden = false;
@@ -92,39 +91,6 @@ export class Log {
     return item;
   }
 
-  show(run) {
-    const words = { done: run.done, planned: run.planned, waiting: run.waiting_for };
-    for (const [name, value] of Object.entries(words)) each(`[data-run="${name}"]`, (e) => { e.textContent = value; });
-    each('[data-run="bar"]', (bar) => { bar.max = run.planned || 1; bar.value = run.done; });
-    document.title = run.planned ? `${run.done}/${run.planned} ${this.title}` : this.title;
-  }
-
-  // What the end changed, without touching what somebody reads or types: a reload would.
-  async end() {
-    const answer = await fetch(location.href).catch(() => null);
-    if (!answer?.ok) { setTimeout(() => this.end(), RETRY_MS); return; }
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    document.title = fresh.title;
-    each("[data-live]", (old) => this.renew(old, fresh.getElementById(old.id)));
-    each(".log details", (now) => {
-      const old = this.element.querySelector(`details[data-step="${now.dataset.step}"]`);
-      if (!old) return;
-      old.dataset.kind = now.dataset.kind;
-      old.querySelector(".state").replaceWith(document.adoptNode(now.querySelector(".state")));
-    }, fresh);
-  }
-
-  renew(old, fresh) {
-    const focused = old.contains(document.activeElement) ? document.activeElement : null;
-    if (touched(old) || focused?.matches("input, select")) return;
-    if (!fresh) { old.remove(); return; }
-    const taken = document.adoptNode(fresh);
-    old.replaceWith(taken);
-    this.setUp(taken);
-    globalThis.htmx?.process(taken);
-    if (focused?.href) taken.querySelector(`a[href="${CSS.escape(focused.getAttribute("href"))}"]`)?.focus();
-  }
-
   // Any move up stops the following; at the bottom it goes on. Appending never lowers `scrollTop`.
   scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.element;
@@ -158,15 +124,6 @@ export class Log {
 }
 
 const isWrong = (line) => line.kind === "failed" || line.detail.severity === "error";
-
-// Whether somebody has typed or chosen something there that was not sent yet.
-function touched(region) {
-  const first = (select) => ([...select.options].find((option) => option.defaultSelected) ?? select.options[0])?.value;
-  return [...region.querySelectorAll("input:not([type=hidden]):not(.picker), select")].some((field) => {
-    if (field.matches("select")) return field.value !== first(field);
-    return field.type === "checkbox" ? field.checked !== field.defaultChecked : field.value !== field.defaultValue;
-  });
-}
 
 function clockOf(timeZone) {
   const format = new Intl.DateTimeFormat("en-GB", { timeZone, hour: "2-digit", minute: "2-digit", second: "2-digit" });
