@@ -13,9 +13,10 @@ from butai.db import Database
 from butai.db.migrate import migrate
 from butai.environments.engines import Engines
 from butai.environments.jobs import EnvironmentJob
+from butai.environments.prepare import Preparation
 from butai.environments.service import Environments
-from butai.runs.carry import Carrier
-from butai.runs.model import RunKind
+from butai.runs.carry import Carrier, Job
+from butai.runs.model import MAIN
 from butai.runs.service import Runs
 from butai.settings import Settings
 from butai.states.service import States
@@ -42,8 +43,10 @@ class Butai:
 
     def carrier(self) -> Carrier:
         """What a worker carries runs out with."""
-        job = EnvironmentJob(self.database, self.blueprints, self.engines, self.states, self.runs, os.environ, now)
-        return Carrier(self.database, self.data, self.states, dict.fromkeys(RunKind, job), now)
+        preparation = Preparation(self.database, self.blueprints, self.engines, os.environ)
+        main = EnvironmentJob(self.database, self.blueprints, preparation, self.states, self.runs, now)
+        jobs: dict[str, Job] = dict.fromkeys(MAIN, main)
+        return Carrier(self.database, self.data, self.states, jobs, now)
 
 
 def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Butai:

@@ -1,4 +1,4 @@
-"""What happens around the engine: before it tree, variables and backend; after it outputs and a look at the world."""
+"""What happens around the engine that makes, changes or destroys an environment; after it outputs and a look at the world."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -14,18 +13,16 @@ from sqlalchemy.orm import Session
 from butai.aws.ecs import ServiceRef, look, parse_service_arn
 from butai.aws.http import answer_of
 from butai.aws.lookup import exists
-from butai.aws.session import Access, engine_variables, session_for
+from butai.aws.session import session_for
 from butai.blueprints.service import AtCommit, Blueprints
-from butai.datafolder import write_json, write_private
 from butai.db import Database
 from butai.environments import store
-from butai.environments.engines import Engines
 from butai.environments.model import Change, Creation, Health, unresolved
 from butai.environments.plan import from_params
-from butai.environments.secrets import read_secrets
+from butai.environments.prepare import Preparation, access_of, lock_file_of
 from butai.leases import service as leases
 from butai.runs.carry import Prepared
-from butai.runs.folder import Command, RunFolder, Work
+from butai.runs.folder import Command, RunFolder
 from butai.runs.log import RunLog
 from butai.runs.model import HALF_DONE, RunEnd, RunKind, Step
 from butai.runs.service import Runs, RunView
@@ -34,10 +31,6 @@ from butai.terraform import commands
 from butai.terraform.state import StateSummary, is_empty, summary
 from butai.text import stored, text
 
-# The last override file in the order of names: it wins over any that the team has.
-BACKEND_FILE = "zzzz_butai_override.tf"
-BACKEND = 'terraform {\n  backend "http" {}\n}\n'
-LOCK_FILE = ".terraform.lock.hcl"
 LOOK_EVERY_S = 0.5
 
 
@@ -48,46 +41,20 @@ class EnvironmentJob:
         self,
         database: Database,
         blueprints: Blueprints,
-        engines: Engines,
+        preparation: Preparation,
         states: States,
         runs: Runs,
-        environ: Mapping[str, str],
         now: Callable[[], datetime],
     ) -> None:
-        self._database, self._blueprints, self._engines = database, blueprints, engines
-        self._states, self._runs, self._environ, self._now = states, runs, environ, now
+        self._database, self._blueprints, self._preparation = database, blueprints, preparation
+        self._states, self._runs, self._now = states, runs, now
 
     def prepare(self, run: RunView, folder: RunFolder, log: RunLog) -> Prepared:
-        """Export the commit, add the backend, the recorded lock file and the variables; nothing of the team's is changed."""
-        row = self._row(run.environment_id)
-        wanted = from_params(run.params)
-        at = self._blueprints.at_commit(row.blueprint, wanted.commit)
-        engine = self._engines.keep(at, row.engine_name, row.engine_version)
-        with log.fenced.session() as session:
-            # From here on an older engine may not read the state any more.
-            session.get_one(store.Environment, row.id).engine_version = engine.version
-        log.say(Step.EXPORT, text("Export {blueprint} at {commit}", blueprint=row.blueprint, commit=wanted.commit[:7]))
-        self._blueprints.export(row.blueprint, wanted.commit, folder.tree)
-        root = folder.tree / at.root_path
-        write_private(root / BACKEND_FILE, BACKEND.encode())
-        if row.lock_file and not (root / LOCK_FILE).exists():
-            write_private(root / LOCK_FILE, row.lock_file.encode())
-        values = folder.path / "values.tfvars.json"
-        write_json(values, run.params["values"])
-        access = access_of(at)
-        extra = {**engine_variables(access), **read_secrets(at.blueprint.secrets, access, self._environ)}
+        """The folder made ready, and the one command that changes the world."""
         change = commands.destroy if run.kind is RunKind.DESTROY else commands.apply
-        work = Work(
-            run_id=run.id,
-            environment_id=row.id,
-            root=str(root),
-            commands=[
-                Command(Step.INIT, commands.init(engine)),
-                Command(Step.APPLY, change(engine, [values])),
-            ],
-            init_lock=_init_lock(self._engines.plugin_cache(at, engine)),
+        return self._preparation.prepare(
+            run, folder, log, lambda engine, values: [Command(Step.APPLY, change(engine, [values]))]
         )
-        return Prepared(work, self._engines.environment(at, engine, folder.path, extra))
 
     def look(self, run: RunView, log: RunLog) -> bool:
         """What this environment's runs made that no state knows: kept as its orphans, until a run adopts or deletes them."""
@@ -118,7 +85,7 @@ class EnvironmentJob:
             return
         wanted = from_params(run.params)
         row.ref, row.commit, row.services, row.variables = wanted.ref, wanted.commit, wanted.services, wanted.variables
-        row.lock_file = _lock_file(folder) or row.lock_file
+        row.lock_file = lock_file_of(folder) or row.lock_file
         # What an earlier destroy left is looked for anew after this one.
         row.left_over = []
         document = self._states.read_in(session, row.id)
@@ -241,20 +208,6 @@ class EnvironmentJob:
     def _row(self, environment_id: int) -> store.Environment:
         with self._database.reading() as session:
             return session.get_one(store.Environment, environment_id)
-
-
-def access_of(at: AtCommit) -> Access:
-    """Region, profile or role that the blueprint names."""
-    return Access(at.blueprint.region, at.blueprint.profile or "", at.blueprint.role or "")
-
-
-def _init_lock(cache: Path | None) -> str:
-    return str(cache / "init.lock") if cache else ""
-
-
-def _lock_file(folder: RunFolder) -> str:
-    path = Path(folder.read_work().root) / LOCK_FILE if folder.was_begun else None
-    return path.read_text() if path and path.exists() else ""
 
 
 def _urls(urls: Mapping[str, str], state: StateSummary) -> dict[str, str]:

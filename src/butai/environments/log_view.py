@@ -13,6 +13,8 @@ from butai.runs.service import EventView, RunView
 TITLES = {
     Step.EXPORT: "Export the blueprint's commit",
     Step.INIT: "Prepare the engine",
+    Step.ADOPT: "Adopt what no state knew",
+    Step.PLAN: "Compare with the world",
     Step.APPLY: "Plan and apply",
     Step.READY: "Wait until it answers",
     Step.VERIFY: "Check that nothing is left",

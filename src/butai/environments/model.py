@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from butai.errors import WrongUseError
-from butai.runs.model import HALF_DONE, NextAction, RunEnd, RunKind, RunStatus, next_action
+from butai.runs.model import HALF_DONE, MAIN, NextAction, RunEnd, RunKind, RunStatus, next_action
 from butai.text import text
 
 NAME_MIN, NAME_MAX = 2, 20
@@ -101,7 +101,15 @@ class LastRun:
     lost: bool = False
 
 
-_BUSY = {RunKind.CREATE: "Creating", RunKind.UPDATE: "Updating", RunKind.DESTROY: "Destroying"}
+_BUSY = {
+    RunKind.CREATE: "Creating",
+    RunKind.UPDATE: "Updating",
+    RunKind.DESTROY: "Destroying",
+    RunKind.UNTAINT: "Untainting",
+    RunKind.ADOPT: "Adopting",
+    RunKind.DELETE_ORPHAN: "Deleting a leftover",
+    RunKind.ROLL_BACK: "Rolling back",
+}
 _HALF_DONE = {
     RunEnd.PARTIALLY_APPLIED: "Partly applied",
     RunEnd.STATE_NOT_SAVED: "State not saved",
@@ -132,7 +140,7 @@ def state_of(run: LastRun, health: Health, *, gone: bool = False, left_over: boo
         return StateView(Kind.OFF, "Destroyed")
     if run.status is RunStatus.QUEUED:
         return StateView(Kind.BUSY, "Queued")
-    if run.end is None:
+    if run.end is None or run.kind not in MAIN:
         return StateView(Kind.DOWN, _OUT_OF_SIGHT) if run.lost else StateView(Kind.BUSY, _BUSY[run.kind])
     if run.end in HALF_DONE:
         return StateView(Kind.DOWN, _HALF_DONE[run.end], next_action(run.end))

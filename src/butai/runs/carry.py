@@ -28,7 +28,7 @@ from butai.runs import store
 from butai.runs.claims import Claim, Fenced, LostClaimError, check, free
 from butai.runs.folder import RunFolder, Work
 from butai.runs.log import RunLog
-from butai.runs.model import Counts, EngineEnd, RunEnd, RunStatus, Step, judge
+from butai.runs.model import Counts, EngineEnd, RunEnd, RunStatus, Step, did_its_work, judge
 from butai.runs.problem import problem_of
 from butai.runs.reader import Reader
 from butai.runs.rescue import take_over_state
@@ -264,8 +264,7 @@ class _Carrying:
 
     def _ask(self, run: RunView, engine_end: EngineEnd | None) -> bool:
         """Whether state and world were asked what an unfinished run left; not needed where nothing was begun."""
-        finished = engine_end is not None and engine_end.step is Step.APPLY and engine_end.exit_code == 0
-        if finished or engine_end is None or self._counts().begun == 0:
+        if engine_end is None or did_its_work(run.kind, engine_end) or self._counts().begun == 0:
             return False
         try:
             return self._job.look(run, self._log)

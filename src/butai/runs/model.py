@@ -13,10 +13,17 @@ class RunKind(StrEnum):
     UPDATE = "update"
     DESTROY = "destroy"
     DRIFT_CHECK = "drift-check"
+    UNTAINT = "untaint"
+    ADOPT = "adopt"
+    DELETE_ORPHAN = "delete-orphan"
+    ROLL_BACK = "roll-back"
 
+
+MAIN = frozenset({RunKind.CREATE, RunKind.UPDATE, RunKind.DESTROY})
+"""Kinds whose newest run says how its environment is. The others mend something beside them, or only look."""
 
 READ_ONLY = frozenset({RunKind.DRIFT_CHECK})
-"""Kinds that change nothing: neither what the environment is nor what it is said to be."""
+"""Kinds that change nothing, and stand in nobody's way."""
 
 
 class RunStatus(StrEnum):
@@ -77,6 +84,8 @@ class Step(StrEnum):
 
     EXPORT = "export"
     INIT = "init"
+    ADOPT = "adopt"
+    PLAN = "plan"
     APPLY = "apply"
     READY = "ready"
     VERIFY = "verify"
@@ -109,6 +118,13 @@ class Counts:
     begun: int = 0
 
 
+def did_its_work(kind: RunKind, end: EngineEnd) -> bool:
+    """Whether the engine was seen to do what this kind of run is for. A plan says by 2 that it found differences."""
+    if kind is RunKind.DRIFT_CHECK:
+        return end.step is Step.PLAN and end.exit_code in (0, 2)
+    return end.step is Step.APPLY and end.exit_code == 0
+
+
 def judge(kind: RunKind, end: EngineEnd | None, counts: Counts, *, asked: bool = False) -> RunEnd:
     """The end of a run, from the engine's end and the event log. Nothing that was not seen counts as success.
 
@@ -118,7 +134,7 @@ def judge(kind: RunKind, end: EngineEnd | None, counts: Counts, *, asked: bool =
         return RunEnd.LOST
     if not end.state_saved:
         return RunEnd.STATE_NOT_SAVED
-    if end.step is Step.APPLY and end.exit_code == 0:
+    if did_its_work(kind, end):
         return RunEnd.SUCCEEDED
     if counts.begun == 0:
         return RunEnd.CANCELLED_BEFORE_CHANGE if end.cancelled else RunEnd.FAILED_BEFORE_CHANGE

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, func, select
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, and_, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from butai.db import Base, UtcDateTime
-from butai.runs.model import READ_ONLY, Counts, RunStatus
+from butai.runs.model import MAIN, READ_ONLY, Counts, RunStatus
 
 
 class Run(Base):
@@ -157,7 +157,8 @@ def unfinished(session: Session, environment_id: int | None = None) -> list[Run]
 
 
 def newest_of(session: Session, environment_ids: list[int]) -> dict[int, Run]:
-    """The newest run of each environment that could change it: what only looks says nothing about how it is."""
-    newest = select(func.max(Run.id)).where(Run.environment_id.in_(environment_ids), Run.kind.not_in(READ_ONLY))
+    """The newest run of each environment that says how it is; one that mends something beside it counts while it goes on."""
+    telling = or_(Run.kind.in_(MAIN), and_(Run.kind.not_in(READ_ONLY), Run.settled_at.is_(None)))
+    newest = select(func.max(Run.id)).where(Run.environment_id.in_(environment_ids), telling)
     newest = newest.group_by(Run.environment_id)
     return {run.environment_id: run for run in session.scalars(select(Run).where(Run.id.in_(newest)))}

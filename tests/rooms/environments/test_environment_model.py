@@ -24,7 +24,7 @@ from butai.environments.model import (
     suggest_name,
     unresolved,
 )
-from butai.runs.model import READ_ONLY, NextAction, RunEnd, RunKind, RunStatus
+from butai.runs.model import MAIN, READ_ONLY, NextAction, RunEnd, RunKind, RunStatus
 
 
 @pytest.mark.parametrize("name", ["qa-1", "qa1", "a1", "blue-banner", "x" * 20, "1a"])
@@ -135,7 +135,7 @@ def test_headlines(run: LastRun, health: Health, more: dict[str, bool], shown: S
 
 
 def test_only_a_seen_success_with_an_answer_is_up() -> None:
-    for kind, end, health in product(CHANGING, set(RunEnd) - {RunEnd.SUPERSEDED}, Health):
+    for kind, end, health in product(MAIN, set(RunEnd) - {RunEnd.SUPERSEDED}, Health):
         state = state_of(ended(kind, end), health)
         if state.kind is Kind.UP:
             assert health is Health.READY
