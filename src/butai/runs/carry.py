@@ -188,6 +188,10 @@ class _Carrying:
                 return
             row.handed_over_at, row.folder = self._now(), str(self._folder.path)
         self._folder.write_work(replace(prepared.work, fence=self._claim.fence))
+        if not prepared.work.commands:
+            # No engine is needed: the job has done it all.
+            self._folder.write_end(EngineEnd(Step.APPLY, 0))
+            return
         spawn(self._folder, prepared.environment, self._database_url, self._state_key)
 
     def _follow(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from butai.db import Database
@@ -45,18 +45,20 @@ class LostClaimError(RefusedError):
         )
 
 
-def take_next(session: Session, hand: queue.Hand, *, cap: int, now: datetime) -> Claim | None:
-    """Claim the run that this worker starts now, if there is one."""
+def take(session: Session, hand: queue.Hand, *, cap: int, now: datetime) -> list[Claim]:
+    """Claim the runs that this worker starts now: as many as it has free slots, and as the caps allow."""
     one_at_a_time(session)
     chosen = queue.next_for(hand, queued(session), going(session), cap)
-    if chosen is None:
-        return None
-    claim = session.get(RunClaim, chosen.environment) or RunClaim(environment_id=chosen.environment, fence=0)
-    claim.fence, claim.run_id, claim.worker_id = claim.fence + 1, chosen.run, hand.worker
-    session.add(claim)
-    run = session.get_one(Run, chosen.run)
-    run.status, run.started_at, run.attempts = RunStatus.RUNNING, run.started_at or now, run.attempts + 1
-    return Claim(chosen.run, chosen.environment, hand.worker, claim.fence)
+    return [_claim(session, each, hand.worker, now) for each in chosen]
+
+
+def _claim(session: Session, chosen: queue.Queued, worker_id: str, now: datetime) -> Claim:
+    row = session.get(RunClaim, chosen.environment) or RunClaim(environment_id=chosen.environment, fence=0)
+    row.fence, row.run_id, row.worker_id = row.fence + 1, chosen.run, worker_id
+    session.add(row)
+    began = {"status": RunStatus.RUNNING, "started_at": func.coalesce(Run.started_at, now)}
+    session.execute(update(Run).where(Run.id == chosen.run).values(**began, attempts=Run.attempts + 1))
+    return Claim(chosen.run, chosen.environment, worker_id, row.fence)
 
 
 def any_queued(session: Session) -> bool:
@@ -72,21 +74,20 @@ def one_at_a_time(session: Session) -> None:
 
 def queued(session: Session) -> list[queue.Queued]:
     """Every run that waits."""
-    rows = session.scalars(select(Run).where(Run.status == RunStatus.QUEUED))
-    return [as_queued(row) for row in rows]
+    columns = (Run.id, Run.environment_id, Run.blueprint, Run.kind, Run.priority, Run.labels, Run.at_once)
+    rows = session.execute(select(*columns).where(Run.status == RunStatus.QUEUED))
+    return [_as_queued(*row) for row in rows]
 
 
 def as_queued(row: Run) -> queue.Queued:
     """A run as the rules of the queue see it."""
-    return queue.Queued(
-        row.id,
-        row.environment_id,
-        row.blueprint,
-        RunKind(row.kind),
-        queue.Priority(row.priority),
-        row.labels,
-        row.at_once,
-    )
+    return _as_queued(row.id, row.environment_id, row.blueprint, row.kind, row.priority, row.labels, row.at_once)
+
+
+def _as_queued(
+    run: int, environment: int, blueprint: str, kind: str, priority: int, labels: dict[str, str], at_once: int
+) -> queue.Queued:
+    return queue.Queued(run, environment, blueprint, RunKind(kind), queue.Priority(priority), labels, at_once)
 
 
 def going(session: Session) -> list[queue.Going]:

@@ -47,18 +47,20 @@ class Executor:
     def __init__(self, database: Database, carrier: Carrier, terms: Terms, now: Callable[[], datetime]) -> None:
         self._database, self._carrier, self._terms, self._now = database, carrier, terms, now
         self._going: dict[int, threading.Thread] = {}
+        self._wake = threading.Event()  # a run has ended: its slot is free
         self._silence = workers.Silence()
         self._tended_at = self._beaten_at = float("-inf")
 
     def run_until(self, stop: threading.Event) -> None:
         """Work until told to stop. A database that is away is waited for.
 
-        The event is looked at and never waited on: a signal handler that sets it would meet a lock that this thread holds.
+        `stop` is looked at and never waited on: a signal handler that sets it would meet a lock that this thread holds.
         """
         self._trying(self._start, stop)
         while not stop.is_set():
+            self._wake.clear()
             self._trying(self._tick, stop)
-            time.sleep(LOOK_EVERY_S)
+            self._wake.wait(LOOK_EVERY_S)
         self._trying(self._leave, stop)
 
     def _trying(self, what: Callable[[], None], stop: threading.Event) -> None:
@@ -83,7 +85,6 @@ class Executor:
             self._carry(claim)
 
     def _tick(self) -> None:
-        self._going = {run: thread for run, thread in self._going.items() if thread.is_alive()}
         self._beat()
         if len(self._going) < self._terms.slots:
             self._take()
@@ -95,18 +96,23 @@ class Executor:
         with self._database.reading() as session:
             if not claims.any_queued(session):
                 return
-        while len(self._going) < self._terms.slots:
-            with self._database.session() as session:
-                claim = claims.take_next(session, self._terms.hand, cap=self._terms.cap, now=self._now())
-            if claim is None:
-                return
+        with self._database.session() as session:
+            taken = claims.take(session, self._terms.hand, cap=self._terms.cap, now=self._now())
+        for claim in taken:
             self._carry(claim)
 
     def _carry(self, claim: Claim) -> None:
         # A daemon: what it follows is in files, and is found again.
-        thread = threading.Thread(target=self._carrier.carry, args=(claim,), name=f"run-{claim.run_id}", daemon=True)
+        thread = threading.Thread(target=self._carry_out, args=(claim,), name=f"run-{claim.run_id}", daemon=True)
         self._going[claim.run_id] = thread
         thread.start()
+
+    def _carry_out(self, claim: Claim) -> None:
+        try:
+            self._carrier.carry(claim)
+        finally:
+            self._going.pop(claim.run_id, None)
+            self._wake.set()
 
     def _beat(self) -> None:
         if time.monotonic() - self._beaten_at < workers.BEAT_EVERY_S:

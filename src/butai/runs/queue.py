@@ -93,18 +93,22 @@ def in_order(queued: Iterable[Queued]) -> list[Queued]:
     return [each for _, each in sorted(keyed, key=lambda pair: pair[0])]
 
 
-def next_for(hand: Hand, queued: Iterable[Queued], going: Sequence[Going], cap: int) -> Queued | None:
-    """The run that this worker takes now; none when it is full or nothing may start. `cap`: runs in all, 0 for no limit."""
-    if sum(each.worker == hand.worker for each in going) >= hand.slots or (cap and len(going) >= cap):
-        return None
+def next_for(hand: Hand, queued: Iterable[Queued], going: Sequence[Going], cap: int) -> list[Queued]:
+    """The runs that this worker takes now, in order. `cap`: runs in all, 0 for no limit."""
+    free = hand.slots - sum(each.worker == hand.worker for each in going)
+    free = min(free, cap - len(going)) if cap else free
     ahead: dict[int, int] = {each.environment: each.run for each in going}
     per_blueprint = Counter(each.blueprint for each in going)
-    for each in in_order(queued):
+    taken: list[Queued] = []
+    for each in in_order(queued) if free > 0 else ():
         first = ahead.setdefault(each.environment, each.run) == each.run
         full = each.at_once and per_blueprint[each.blueprint] >= each.at_once
         if first and not full and carries(hand.labels, each.labels):
-            return each
-    return None
+            taken.append(each)
+            per_blueprint[each.blueprint] += 1
+        if len(taken) >= free:
+            break
+    return taken
 
 
 def carries(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
