@@ -169,8 +169,8 @@ class _Carrying:
             self._log.say(Step.READY, FAULT, kind="failed")
 
     def _start(self, run: RunView) -> None:
-        if run.handed_over and not self._folder.path.parent.exists():
-            # Another machine had it; a person said that it is gone.
+        if run.handed_over and not self._folder.path.exists():
+            self._given_up(run)
             return
         if run.attempts > MAX_ATTEMPTS:
             raise ButaiError(
@@ -193,6 +193,12 @@ class _Carrying:
             self._folder.write_end(EngineEnd(Step.APPLY, 0))
             return
         spawn(self._folder, prepared.environment, self._database_url, self._state_key)
+
+    def _given_up(self, run: RunView) -> None:
+        """Another machine had it, which a person said is gone. Whatever may still write there is shut out by the fence."""
+        self._log.say(Step.APPLY, text("The machine that had this run is gone: what its engine did was not seen."))
+        if self._states.release_of_run(run.environment_id, run.id):
+            self._log.say(Step.APPLY, text("The lock that its engine held on the state is released."))
 
     def _follow(self) -> None:
         """Store what the engine says until nobody can say more. An engine without its supervisor is waited for too."""

@@ -22,6 +22,8 @@ from butai.runs.store import Worker
 BEAT_EVERY_S = 3.0
 # Seven beats: a garbage collection or a slow disk is no death.
 SILENT_AFTER_S = 20.0
+# Who listens is to look every two seconds; who did not for so long has heard nothing meanwhile.
+DEAF_AFTER_S = 8.0
 
 
 def identity(data: Path) -> str:
@@ -86,9 +88,14 @@ class Silence:
     """How long each worker has been silent while this process could listen. Clocks of other machines play no part."""
 
     heard: dict[str, tuple[int, float]] = field(default_factory=dict)
+    listened_at: float = float("inf")
 
     def after(self, beats: Mapping[str, int], at: float) -> dict[str, float]:
         """Take note of every worker's beat at a (monotonic) moment; seconds of silence of each."""
+        if at - self.listened_at > DEAF_AFTER_S:
+            # This process, or the database under everybody, stood still: others may be about to be heard.
+            self.forget()
+        self.listened_at = at
         for worker, number in beats.items():
             if worker not in self.heard or self.heard[worker][0] != number:
                 self.heard[worker] = (number, at)
