@@ -126,6 +126,12 @@ class Executor:
 
     def _tend(self) -> None:
         """Look after the runs of workers that are gone."""
+        with self._database.reading() as session:
+            others = select(RunClaim.run_id).where(
+                RunClaim.run_id.is_not(None), RunClaim.worker_id != self._terms.worker_id
+            )
+            if session.scalar(others.limit(1)) is None:
+                return
         with self._database.session() as session:
             claims.one_at_a_time(session)
             rows = {row.id: row for row in workers.everyone(session)}
