@@ -35,8 +35,8 @@ screenshots: $(VENV)/.dev ## Make the pictures of the README from a running demo
 	$(BIN)/python -m tools.test_setup
 	$(BIN)/python -m tools.screenshots
 
-bench-%: $(VENV)/.dev ## Measure: bench-create
-	$(BIN)/python -m benchmarks.$*
+bench-%: $(VENV)/.dev ## Measure: bench-create, bench-runs, bench-logs
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.$*
 
 vendor: $(VENV)/.dev ## Fetch the browser's libraries again from npm, checked by hash
 	$(BIN)/python -m tools.vendor

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from butai.blueprints.service import Blueprints
 from butai.environments import api
+from butai.environments.live import Tongue
 from butai.environments.log_view import TITLES, fold
 from butai.environments.service import (
     CreateRequest,
@@ -259,7 +260,8 @@ def stream_log(request: Request, run_id: int, after: int = 0, last_event_id: Ann
     """The API's stream of a log, in the language of the page that it goes on in."""
     service, language = runs(request), language_of(request)
     service.get(run_id)
-    return api.stream(service, run_id, max(after, last_event_id), lambda words: translate(words, language))
+    tongue = Tongue(language, lambda words: translate(words, language))
+    return api.stream(request, run_id, max(after, last_event_id), tongue)
 
 
 @router.get("/runs/{run_id}/log.txt")

@@ -169,7 +169,7 @@ class _Carrying:
             self._log.say(Step.READY, FAULT, kind="failed")
 
     def _start(self, run: RunView) -> None:
-        if run.handed_over and not self._folder.path.exists():
+        if run.handed_over:
             self._given_up(run)
             return
         if run.attempts > MAX_ATTEMPTS:
@@ -182,17 +182,23 @@ class _Carrying:
         shutil.rmtree(self._folder.path, ignore_errors=True)
         self._folder.path.mkdir(parents=True, mode=0o700)
         prepared = self._job.prepare(run, self._folder, self._log)
-        with self._fenced.session() as session:
-            row = session.get_one(store.Run, run.id)
-            if row.cancel_requested_at is not None:
-                return
-            row.handed_over_at, row.folder = self._now(), str(self._folder.path)
         self._folder.write_work(replace(prepared.work, fence=self._claim.fence))
-        if not prepared.work.commands:
+        if not self._hand_over():
+            self._folder.forget_work()
+        elif prepared.work.commands:
+            spawn(self._folder, prepared.environment, self._database_url, self._state_key)
+        else:
             # No engine is needed: the job has done it all.
             self._folder.write_end(EngineEnd(Step.APPLY, 0))
-            return
-        spawn(self._folder, prepared.environment, self._database_url, self._state_key)
+
+    def _hand_over(self) -> bool:
+        """Say that from now on an engine may run; false when somebody asked to stop before."""
+        with self._fenced.session() as session:
+            row = session.get_one(store.Run, self._claim.run_id)
+            if row.cancel_requested_at is not None:
+                return False
+            row.handed_over_at, row.folder = self._now(), str(self._folder.path)
+        return True
 
     def _given_up(self, run: RunView) -> None:
         """Another machine had it, which a person said is gone. Whatever may still write there is shut out by the fence."""

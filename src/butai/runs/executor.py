@@ -131,6 +131,9 @@ class Executor:
         """Look after runs that nobody carries: those of workers that are gone, and this one's own that lost their thread."""
         # Before the claims are read: one that is given back meanwhile was carried.
         carried = set(self._going)
+        with self._database.reading() as session:
+            if all(each.run_id in carried for each in claims.held(session)):
+                return
         with self._database.session() as session:
             claims.one_at_a_time(session)
             rows = {row.id: row for row in workers.everyone(session)}

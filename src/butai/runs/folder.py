@@ -85,6 +85,10 @@ class RunFolder:
         """Say what is to be done. Secrets do not belong here: they travel in the supervisor's environment."""
         write_json(self.path / "work.json", asdict(work))
 
+    def forget_work(self) -> None:
+        """Nobody was started for it, and nobody shall be."""
+        (self.path / "work.json").unlink()
+
     def read_work(self) -> Work:
         """What is to be done."""
         raw = json.loads((self.path / "work.json").read_text())

@@ -162,6 +162,11 @@ class Runs:
             _get(session, run_id)
             return [event_view(event) for event in store.events(session, run_id, after=after, limit=limit)]
 
+    def last_seq(self, run_id: int) -> int:
+        """The sequence number of the log's last line; 0 while it has none."""
+        with self._database.reading() as session:
+            return store.next_seq(session, run_id) - 1
+
     def changes_of(self, environment_id: int) -> list[tuple[int, EventView]]:
         """Creations and deletions in the logs of all runs of an environment, in order, each with its run."""
         with self._database.reading() as session:
