@@ -7,14 +7,18 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
 from butai.assembly import Butai, assemble
+from butai.board.model import WorkerState
+from butai.board.service import DeclareDead
 from butai.environments.model import Kind
 from butai.environments.service import CreateRequest, EnvironmentView
+from butai.errors import NotFoundError, RefusedError, WrongUseError
 from butai.runs import workers
 from butai.runs.folder import RunFolder
 from butai.runs.model import NextAction, RunEnd, RunStatus
@@ -197,6 +201,51 @@ def test_a_run_that_kills_its_worker_again_and_again_is_given_up(two: Two) -> No
     shown = two.run(made.last_run.id)
     assert shown.end is RunEnd.FAILED_BEFORE_CHANGE
     assert shown.error is not None and shown.error["code"] == "worker-dies"
+
+
+def test_a_machine_that_is_gone_for_good_is_declared_dead_and_what_it_still_does_is_shut_out(
+    two: Two, tmp_path: Path
+) -> None:
+    made, folder = two.begin(sleep_s="12")
+    run, board = made.last_run.id, two.butai.board
+    with pytest.raises(RefusedError) as alive:
+        board.declare_dead(two.first_id, DeclareDead(confirm=two.first_id), by="aya")
+    assert alive.value.code == "worker-alive"
+    with pytest.raises(WrongUseError):
+        board.declare_dead(two.first_id, DeclareDead(confirm="yes"), by="aya")
+    with pytest.raises(NotFoundError):
+        board.declare_dead("nobody", DeclareDead(confirm="nobody"), by="aya")
+
+    # The worker falls silent on a machine whose files nobody else sees; its supervisor and its engine live on there.
+    assert two.first.process is not None
+    two.first.process.send_signal(signal.SIGSTOP)
+    two.moved_to_another_machine(two.first_id)
+    with two.butai.database.session() as session:
+        session.get_one(Run, run).folder = "/not/here/runs/1"
+        session.get_one(Row, two.first_id).seen_at -= timedelta(seconds=60)
+    before = two.butai.states.versions(made.id)
+    lock = two.butai.states.lock_of(made.id)
+    assert lock is not None and lock.run_id == run
+    two.second.start()
+    shown = board.declare_dead(two.first_id, DeclareDead(confirm=two.first_id), by="aya")
+    assert (shown.state, shown.declared_dead_by) == (WorkerState.DECLARED_DEAD, "aya")
+    two.wait(lambda: two.run(run).finished, "another worker ends it")
+    assert (two.run(run).end, two.run(run).next_action) == (RunEnd.LOST, NextAction.CHECK_AND_GO_ON)
+    assert two.butai.states.lock_of(made.id) is None and two.holder(made.id) is None
+    said = [each.message for each in two.butai.runs.events(run)]
+    assert any("machine that had this run is gone" in each for each in said)
+    assert any("lock" in each for each in said)
+
+    # Whatever the old machine still does: its state is refused, its worker finds out that it lost the run.
+    two.wait(lambda: folder.read_end() is not None, "the old engine ends", 40)
+    assert two.butai.states.versions(made.id) == before
+    two.first.process.send_signal(signal.SIGCONT)
+    two.wait(lambda: "claim lost" in two.first.log.read_text(), "it is told")
+    assert [each.message for each in two.butai.runs.events(run)] == said, "it wrote nothing more"
+    two.wait(lambda: {each.state for each in board.workers()} == {WorkerState.ALIVE}, "and it works again")
+    two.butai.environments.next("qa-1", by="aya")
+    two.wait(lambda: two.butai.environments.get("qa-1").settled, "the next action", 60)
+    assert two.butai.environments.get("qa-1").state.kind is Kind.UP
 
 
 @pytest.fixture

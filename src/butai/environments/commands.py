@@ -11,6 +11,7 @@ from butai.environments.watch import Watch, exit_of
 from butai.errors import Exit, WrongUseError
 from butai.settings import Settings
 from butai.terminal import JsonFlag, data_out, print_json, say, table
+from butai.terminal import pairs as _pairs
 from butai.terraform.text import plain
 
 app = typer.Typer(no_args_is_help=True, help="Environments: create, look, update, destroy.")
@@ -258,14 +259,6 @@ def _path(name: str) -> str:
 
 def _blueprint(name: str) -> str | None:
     return name.rpartition("/")[0] or None
-
-
-def _pairs(values: list[str], flag: str) -> dict[str, str]:
-    pairs = [value.partition("=") for value in values]
-    for name, equals, _ in pairs:
-        if not name or not equals:
-            raise WrongUseError(f"`{name}` is not NAME=VALUE.", where=flag, next=f"Write `{flag} name=value`.")
-    return {name: value for name, _, value in pairs}
 
 
 def _choices(values: list[str]) -> dict[str, dict[str, str]]:

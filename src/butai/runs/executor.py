@@ -77,7 +77,8 @@ class Executor:
         """Say that this worker is here. What its last life left is found by the first look round."""
         terms = self._terms
         with self._database.session() as session:
-            workers.register(session, terms.worker_id, slots=terms.slots, labels=terms.labels, now=self._now())
+            told = {"slots": terms.slots, "cap": terms.cap}
+            workers.register(session, terms.worker_id, **told, labels=terms.labels, now=self._now())
             self._found(session)
 
     def _tick(self) -> None:
