@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from butai.client import Api, connect
+from butai.environments import following
 from butai.environments.watch import Watch, exit_of
-from butai.errors import Exit, WrongUseError
+from butai.errors import Exit
 from butai.settings import Settings
 from butai.terminal import JsonFlag, data_out, print_json, say, table
 from butai.terminal import pairs as _pairs
@@ -84,29 +85,8 @@ def show(name: NameArgument, json: JsonFlag = False) -> None:
     table(["RUN", "KIND", "END", "BY", "STARTED"], [_run_row(run) for run in runs])
 
 
-@app.command()
-def logs(
-    name: Annotated[str, typer.Argument(help="The environment's name; its last run is shown.")] = "",
-    run: Annotated[int, typer.Option(help="This run instead.")] = 0,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
-    json: JsonFlag = False,
-) -> None:
-    """The log of a run, with the engine's own messages."""
-    server = api()
-    if not name and not run:
-        raise WrongUseError("Whose log?", next="`butai env logs NAME`, or `butai env logs --run NUMBER`.")
-    run = run or server.get(_path(name), blueprint=_blueprint(name))["last_run"]["id"]
-    after = 0
-    while True:
-        ended = server.get(f"/api/v1/runs/{run}")["settled_at"] is not None
-        events = server.get(f"/api/v1/runs/{run}/events", after=after, limit=5000)
-        for event in events:
-            after = event["seq"]
-            _print_event(event, json)
-        if not events and (ended or not follow):
-            return
-        if not events:
-            _pause()
+app.command()(following.logs)
+app.command()(following.wait)
 
 
 @app.command()
@@ -232,25 +212,8 @@ def _row(environment: Any) -> list[str]:
 
 def _run_row(run: Any) -> list[str]:
     started = (run["started_at"] or run["requested_at"])[:16].replace("T", " ")
-    return [str(run["id"]), run["kind"], run["end"] or run["status"], run["requested_by"], started]
-
-
-def _print_event(event: Any, as_json: bool) -> None:
-    if as_json:
-        print_json(event)
-        return
-    data_out.print(plain(f"{event['at'][11:19]} {event['step']:<6} {event['message']}"))
-    detail = event["detail"]
-    if event["kind"] == "diagnostic" and detail.get("file"):
-        data_out.print(plain(f"         at {detail['file']}:{detail.get('line', '')}"))
-    if event["kind"] == "diagnostic" and detail.get("detail"):
-        data_out.print(plain(f"         {detail['detail']}"))
-
-
-def _pause() -> None:
-    import time
-
-    time.sleep(0.4)
+    end = f"superseded by {run['superseded_by']}" if run["superseded_by"] else run["end"] or run["status"]
+    return [str(run["id"]), run["kind"], end, run["requested_by"], started]
 
 
 def _path(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, and_, func, or_, select
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, UniqueConstraint, and_, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from butai.db import Base, UtcDateTime
@@ -130,8 +130,12 @@ def events(session: Session, run_id: int, *, after: int = 0, limit: int = 1000) 
 def changes(session: Session, environment_id: int) -> list[RunEvent]:
     """Begun, done and failed creations and deletions of all runs of an environment, in order."""
     query = select(RunEvent).join(Run, Run.id == RunEvent.run_id).where(Run.environment_id == environment_id)
-    query = query.where(RunEvent.kind.in_(("started", "done", "failed")), RunEvent.action.in_(("create", "delete")))
-    return list(session.scalars(query.order_by(RunEvent.run_id, RunEvent.seq)))
+    return list(session.scalars(query.where(tells_of_a_change()).order_by(RunEvent.run_id, RunEvent.seq)))
+
+
+def tells_of_a_change() -> ColumnElement[bool]:
+    """Whether a line says that a creation or a deletion was begun, done or failed."""
+    return and_(RunEvent.kind.in_(("started", "done", "failed")), RunEvent.action.in_(("create", "delete")))
 
 
 def last_line(session: Session, run_id: int, source: str) -> int:
