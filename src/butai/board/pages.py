@@ -22,7 +22,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 RUNS = Room(
     name="runs",
-    title="Runs",
+    title="Runs and queue",
     group="Stage",
     path="/runs",
     routers=(api.router, runs_router),

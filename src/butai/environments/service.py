@@ -103,7 +103,11 @@ class Environments:
         self._engines.keep(at, row.engine_name, row.engine_version)
         with self._database.session() as session:
             row = self._row(session, name, blueprint)
-            return self._submit(session, row, RunKind.UPDATE, at, wanted, by)
+            session.refresh(row, with_for_update={"key_share": True})
+            if self._wanted_now(session, row) == before:
+                return self._submit(session, row, RunKind.UPDATE, at, wanted, by)
+        # Somebody asked for something else meanwhile, and this run will supersede that one: it has to contain it.
+        return self.update(name, request, by=by, blueprint=blueprint)
 
     def destroy(self, name: str, request: DestroyRequest, *, by: str, blueprint: str | None = None) -> Started:
         """Destroy an environment. Wants its name typed: this cannot come back."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -135,6 +137,25 @@ def test_a_newer_update_takes_the_place_of_a_queued_one_and_both_say_so(butai: B
     assert client.get(f"/api/v1/runs/{older}").json()["superseded_by"] == newer.id
 
 
+def test_updates_at_the_same_time_supersede_each_other_and_nothing_that_was_asked_for_is_lost(butai: Butai) -> None:
+    hand = worker(butai, "one", account="dev")
+    create(butai, "qa-1")
+    take(butai, hand)
+    start = threading.Barrier(4)
+
+    def change(request: UpdateRequest) -> None:
+        start.wait()
+        butai.environments.update("qa-1", request, by="ken")
+
+    web = UpdateRequest(services={"web": ServiceChoice(branch="blue")})
+    values = [UpdateRequest(variables={name: "1"}) for name in ("sleep_s", "exit_code")]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(change, [web, *values, UpdateRequest(latest=True)]))
+    (left,) = [each for each in butai.board.queue().queued if each.environment == "qa-1"]
+    params = butai.runs.get(left.run).params
+    assert (params["variables"], params["services"]["web"]["branch"]) == ({"sleep_s": "1", "exit_code": "1"}, "blue")
+
+
 def test_the_list_of_environments_asks_little_and_no_more_for_many(butai: Butai) -> None:
     asked: list[str] = []
     event.listen(butai.database.engine, "before_cursor_execute", lambda _c, _u, words, *_: asked.append(words))
@@ -158,7 +179,10 @@ def test_the_list_of_environments_asks_little_and_no_more_for_many(butai: Butai)
 
 @pytest.mark.parametrize(
     ("language", "words"),
-    [("en", ("Runs", "Going on", "Number 1 in the queue", "Alive")), ("ja", ("実行", "待ち行列の 1 番目", "稼働中"))],
+    [
+        ("en", ("Runs and queue", "Going on", "Number 1 in the queue", "Alive")),
+        ("ja", ("実行と待ち行列", "待ち行列の 1 番目", "稼働中")),
+    ],
 )
 def test_the_pages_show_it_in_both_languages(
     butai: Butai, client: TestClient, language: str, words: tuple[str, ...]
