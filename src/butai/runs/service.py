@@ -163,7 +163,7 @@ class Runs:
             return [event_view(event) for event in store.events(session, run_id, after=after, limit=limit)]
 
     def changes_of(self, environment_id: int) -> list[tuple[int, EventView]]:
-        """Creations and deletions in the logs of all runs of an environment, in order, each with its run."""
+        """What the logs of all runs of an environment tell of creations and deletions, in order, each with its run."""
         with self._database.reading() as session:
             return [(event.run_id, event_view(event)) for event in store.changes(session, environment_id)]
 
