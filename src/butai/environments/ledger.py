@@ -123,12 +123,13 @@ class _Fold:
             self._resolve(change.address, change.type, change.id or self._going.get(place, ""))
 
     def _resolve(self, address: str, type_: str, id_: str) -> None:
-        """By address and id; by type and id where it was moved; else the oldest named creation of the address."""
+        """By address and id; by the id somebody found for it; by type and id where it was moved; else the address's oldest."""
         if self.open.pop((address, id_), None) is not None:
             return
+        found = (key for key, made in self.open.items() if id_ and (made.address, made.found) == (address, id_))
         moved = (key for key, made in self.open.items() if id_ and (made.type, made.id) == (type_, id_))
         oldest = (key for key, made in self.open.items() if key[0] == address and made.id)
-        key = next(moved, None) or next(oldest, None)
+        key = next(found, None) or next(moved, None) or next(oldest, None)
         if key:
             del self.open[key]
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from butai.aws.complete import complete
 from butai.aws.lookup import exists
 from butai.aws.session import session_for
 from butai.blueprints.service import AtCommit
@@ -23,7 +24,7 @@ from butai.runs.service import EventView, Runs, RunView
 from butai.states.service import States
 from butai.terraform.engine import Engine
 from butai.terraform.events import NO_ANSWER
-from butai.terraform.state import summary
+from butai.terraform.state import StateResource, summary
 from butai.text import text
 
 
@@ -53,8 +54,9 @@ class Orphans:
     def settle(self, environment_id: int, log: RunLog, at: AtCommit | None = None) -> None:
         """Compare with the state: what turned out to be in it is noted, the rest are the environment's orphans.
 
-        `at`: look into AWS too, and leave out what is not there.
+        `at`: look into AWS too, leave out what is not there, and see which of the tainted came up all the same.
         """
+        self._keep_tainted(environment_id, log, at)
         told = compare(self.open_of(environment_id), self.known(environment_id))
         for each in told.adopted:
             log.say(
@@ -81,11 +83,39 @@ class Orphans:
                 )
                 log.say(Step.VERIFY, words)
 
+    def _keep_tainted(self, environment_id: int, log: RunLog, at: AtCommit | None) -> None:
+        tainted = self.tainted(environment_id)
+        session = session_for(access_of(at)) if at and tainted else None
+        told = {each.address: complete(session, each.type, each.id) for each in tainted if session is not None}
+        with log.fenced.session() as db:
+            row = db.get_one(store.Environment, environment_id)
+            before = {(each["address"], each["id"]): each["complete"] for each in row.tainted}
+            row.tainted = [
+                {
+                    "address": each.address,
+                    "type": each.type,
+                    "id": each.id,
+                    "complete": told.get(each.address, before.get((each.address, each.id))),
+                }
+                for each in tainted
+            ]
+        for each in tainted:
+            if (each.address, each.id) not in before:
+                words = text("Tainted: {address}. The next apply destroys it and makes it again.", address=each.address)
+                log.say(Step.VERIFY, words)
+
     def known(self, environment_id: int) -> list[Known]:
         """What the state has."""
+        return [Known(each.address, each.type, each.id) for each in self._resources(environment_id)]
+
+    def tainted(self, environment_id: int) -> list[Known]:
+        """What the state has as tainted: its making was interrupted, or failed half way."""
+        found = [each for each in self._resources(environment_id) if each.tainted]
+        return [Known(each.address, each.type, each.id) for each in found]
+
+    def _resources(self, environment_id: int) -> Sequence[StateResource]:
         document = self.states.read(environment_id)
-        resources = summary(document).resources if document else ()
-        return [Known(each.address, each.type, each.id) for each in resources]
+        return summary(document).resources if document else ()
 
     def adopt_first(self, run: RunView, folder: RunFolder, engine: Engine, values: Path) -> list[Command]:
         """The command that adopts what no state knows, before anything is changed; none where there is nothing."""

@@ -135,6 +135,13 @@ def changes(session: Session, environment_id: int) -> list[RunEvent]:
     return list(session.scalars(query.order_by(RunEvent.run_id, RunEvent.seq)))
 
 
+def own_changes(session: Session, run_id: int) -> list[RunEvent]:
+    """What a run's log tells of its changes, in order."""
+    kinds = ("started", "progress", "done", "failed")
+    query = select(RunEvent).where(RunEvent.run_id == run_id, RunEvent.kind.in_(kinds))
+    return list(session.scalars(query.order_by(RunEvent.seq)))
+
+
 def last_line(session: Session, run_id: int, source: str) -> int:
     """The last line that was read from a source; 0 when none was."""
     query = select(func.max(RunEvent.line)).where(RunEvent.run_id == run_id, RunEvent.source == source)
