@@ -13,16 +13,13 @@ import psutil
 import pytest
 from moto.server import ThreadedMotoServer
 
-from butai.assembly import Butai, assemble
+from butai.assembly import Butai
 from butai.environments.model import Kind
 from butai.environments.service import CreateRequest, DestroyRequest, EnvironmentView
-from butai.runs.folder import RunFolder
 from butai.runs.model import NextAction, RunEnd
-from butai.runs.service import RunView
-from butai.settings import Settings
 from butai.terraform.state import summary
 from support.held import HeldWay
-from support.rows import claim_run
+from support.here import butai_with, carry, folder_of
 from support.threads import in_background
 from support.tiny_team import TinyTeam
 
@@ -80,15 +77,9 @@ def way(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldWay]:
 @pytest.fixture
 def butai(tmp_path: Path, way: HeldWay) -> Iterator[Butai]:
     team = TinyTeam(tmp_path / "team", yaml=YAML, root=ROOT)
-    butai = assemble(Settings(data=tmp_path / "data"))
-    butai.blueprints.add(str(team.infra.path))
+    butai = butai_with(tmp_path, team)
     yield butai
     butai.database.close()
-
-
-def carry(butai: Butai, run: RunView) -> EnvironmentView:
-    butai.carrier().carry(claim_run(butai.database, run.id))
-    return butai.environments.by_id(run.environment_id)
 
 
 def names(moto: str) -> list[str]:
@@ -105,7 +96,7 @@ def killed_while(butai: Butai, way: HeldWay, held: str, *, provider: bool) -> En
     way.hold(held)
     with in_background(lambda: carry(butai, started.run)):
         assert way.held.wait(60), "the request comes"
-        engine = RunFolder(butai.data.run(started.run.id)).living_engine()
+        engine = folder_of(butai, started.run).living_engine()
         assert engine is not None
         victims = engine.children(recursive=True) if provider else [engine]
         for each in victims:

@@ -37,7 +37,7 @@ ROOM = Room(
     title="Environments",
     group="Stage",
     path="/environments",
-    routers=(api.router, mend_api.router, mend_pages.routes(lambda *given: _do(*given)), router),
+    routers=(api.router, mend_api.router, mend_pages.routes(lambda *given: _do(*given)), router),  # noqa: PLW0108 - it comes below
     templates=Path(__file__).parent / "templates",
     figure=lambda butai: butai.environments.count(),
 )
