@@ -36,6 +36,8 @@ def _commands() -> str:
 
 
 def _walk(group: typer.Typer, prefix: str) -> Iterator[tuple[str, str]]:
+    if group.info.invoke_without_command and group.registered_callback:
+        yield prefix, (group.registered_callback.callback.__doc__ or "").strip().splitlines()[0]
     for command in group.registered_commands:
         function = command.callback
         assert function is not None

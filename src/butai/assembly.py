@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from butai.blueprints.service import Blueprints
+from butai.board.service import Board
 from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.db.migrate import migrate
@@ -42,6 +43,7 @@ class Butai:
     runs: Runs
     states: States
     environments: Environments
+    board: Board
 
     def carrier(self) -> Carrier:
         """What a worker carries runs out with."""
@@ -65,4 +67,5 @@ def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Bu
     engines = Engines(settings, environ)
     runs = Runs(database, now)
     environments = Environments(database, data, blueprints, engines, runs, states, now)
-    return Butai(settings, data, database, blueprints, engines, runs, states, environments)
+    board = Board(database, runs, environments, now)
+    return Butai(settings, data, database, blueprints, engines, runs, states, environments, board)

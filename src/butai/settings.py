@@ -43,6 +43,14 @@ class Settings(BaseSettings):
         default_factory=dict,
         description='Labels of this worker that blueprints can ask for, as JSON: {"account": "dev"}.',
     )
+    keep_events_days: int = Field(
+        default=90, ge=0, description="Days that the log of an ended run is kept, and its output on disk; 0: for ever."
+    )
+    keep_run_folders: int = Field(
+        default=7,
+        ge=0,
+        description="Days that the exported tree of an ended run is kept on its worker; 0: until the next daily tidying.",
+    )
     provider_mirror: Path | None = Field(default=None, description="Filesystem mirror with providers for the engine.")
     tofu_base_url: str = Field(
         default=RELEASES_URL,

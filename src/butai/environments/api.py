@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import getpass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from butai.asking import by
 from butai.environments.live import ENGLISH, Live, Tongue
 from butai.environments.service import (
     CreateRequest,
@@ -20,6 +19,8 @@ from butai.environments.service import (
     UpdateRequest,
 )
 from butai.runs.service import EventView, Runs, RunView
+
+__all__ = ["by", "router"]
 
 router = APIRouter(prefix="/api/v1", tags=["environments"])
 
@@ -34,19 +35,6 @@ def runs(request: Request) -> Runs:
     """The service of this server."""
     found: Runs = request.app.state.butai.runs
     return found
-
-
-def by(request: Request) -> str:
-    """Who asks. One shared user until there is login: the name that the command line gives, else the server's own user."""
-    return request.headers.get("X-Butai-User", "")[:100] or _server_user()
-
-
-@functools.cache
-def _server_user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "somebody"
 
 
 Service = Annotated[Environments, Depends(environments)]

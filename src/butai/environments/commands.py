@@ -7,10 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from butai.client import Api, connect
+from butai.environments import following
 from butai.environments.watch import Watch, exit_of
-from butai.errors import Exit, WrongUseError
+from butai.errors import Exit
 from butai.settings import Settings
 from butai.terminal import JsonFlag, data_out, print_json, say, table
+from butai.terminal import pairs as _pairs
 from butai.terraform.text import plain
 
 app = typer.Typer(no_args_is_help=True, help="Environments: create, look, update, destroy.")
@@ -83,29 +85,8 @@ def show(name: NameArgument, json: JsonFlag = False) -> None:
     table(["RUN", "KIND", "END", "BY", "STARTED"], [_run_row(run) for run in runs])
 
 
-@app.command()
-def logs(
-    name: Annotated[str, typer.Argument(help="The environment's name; its last run is shown.")] = "",
-    run: Annotated[int, typer.Option(help="This run instead.")] = 0,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
-    json: JsonFlag = False,
-) -> None:
-    """The log of a run, with the engine's own messages."""
-    server = api()
-    if not name and not run:
-        raise WrongUseError("Whose log?", next="`butai env logs NAME`, or `butai env logs --run NUMBER`.")
-    run = run or server.get(path_to(name), blueprint=blueprint_of(name))["last_run"]["id"]
-    after = 0
-    while True:
-        ended = server.get(f"/api/v1/runs/{run}")["settled_at"] is not None
-        events = server.get(f"/api/v1/runs/{run}/events", after=after, limit=5000)
-        for event in events:
-            after = event["seq"]
-            _print_event(event, json)
-        if not events and (ended or not follow):
-            return
-        if not events:
-            _pause()
+app.command()(following.logs)
+app.command()(following.wait)
 
 
 @app.command()
@@ -225,25 +206,8 @@ def _row(environment: Any) -> list[str]:
 
 def _run_row(run: Any) -> list[str]:
     started = (run["started_at"] or run["requested_at"])[:16].replace("T", " ")
-    return [str(run["id"]), run["kind"], run["end"] or run["status"], run["requested_by"], started]
-
-
-def _print_event(event: Any, as_json: bool) -> None:
-    if as_json:
-        print_json(event)
-        return
-    data_out.print(plain(f"{event['at'][11:19]} {event['step']:<6} {event['message']}"))
-    detail = event["detail"]
-    if event["kind"] == "diagnostic" and detail.get("file"):
-        data_out.print(plain(f"         at {detail['file']}:{detail.get('line', '')}"))
-    if event["kind"] == "diagnostic" and detail.get("detail"):
-        data_out.print(plain(f"         {detail['detail']}"))
-
-
-def _pause() -> None:
-    import time
-
-    time.sleep(0.4)
+    end = f"superseded by {run['superseded_by']}" if run["superseded_by"] else run["end"] or run["status"]
+    return [str(run["id"]), run["kind"], end, run["requested_by"], started]
 
 
 def path_to(name: str) -> str:
@@ -254,14 +218,6 @@ def path_to(name: str) -> str:
 def blueprint_of(name: str) -> str | None:
     """The blueprint that was said before the name, if any."""
     return name.rpartition("/")[0] or None
-
-
-def _pairs(values: list[str], flag: str) -> dict[str, str]:
-    pairs = [value.partition("=") for value in values]
-    for name, equals, _ in pairs:
-        if not name or not equals:
-            raise WrongUseError(f"`{name}` is not NAME=VALUE.", where=flag, next=f"Write `{flag} name=value`.")
-    return {name: value for name, _, value in pairs}
 
 
 def _choices(values: list[str]) -> dict[str, dict[str, str]]:

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Form, Header, Query, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi import APIRouter, Form, Header, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from butai.blueprints.service import Blueprints
 from butai.environments import api, mend_api, mend_pages
 from butai.environments.live import Tongue
+from butai.environments.log_text import as_text
 from butai.environments.log_view import TITLES, fold
 from butai.environments.service import (
     CreateRequest,
@@ -274,11 +275,10 @@ def stream_log(request: Request, run_id: int, after: int = 0, last_event_id: Ann
 
 
 @router.get("/runs/{run_id}/log.txt")
-def download_log(request: Request, run_id: int, limit: Annotated[int, Query(le=200_000)] = 200_000) -> Response:
-    """A run's whole log as plain text."""
-    events = runs(request).events(run_id, limit=limit)
-    lines = [f"{each.at:%Y-%m-%dT%H:%M:%SZ} {each.step:<6} {each.message}" for each in events]
-    return PlainTextResponse("\n".join([*lines, ""]))
+def download_log(request: Request, run_id: int) -> Response:
+    """A run's whole log as plain text, however long."""
+    service = runs(request)
+    return StreamingResponse(as_text(service.get(run_id), service), media_type="text/plain; charset=utf-8")
 
 
 def path_of(environment: EnvironmentView) -> str:

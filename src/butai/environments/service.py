@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mea
 from butai.leases import service as leases
 from butai.runs.folder import RunFolder
 from butai.runs.model import NextAction, RunKind
-from butai.runs.service import Runs, RunView, Terms
+from butai.runs.service import Runs, RunView, Standing, Terms
 from butai.states.service import States
 from butai.text import restored, text
 
@@ -162,8 +162,8 @@ class Environments:
             # Again, after the runs: a run's end and what it changed here are one commit, and no row may be older than its run.
             session.expire_all()
             rows = [row for row in store.living(session) if row.id in runs]
-            worker = self._runs.has_worker(session)
-            return [view(row, runs[row.id], leases.of(session, row.id), worker=worker) for row in rows]
+            standing = self._standing(session, *runs.values())
+            return [view(row, runs[row.id], leases.of(session, row.id), standing=standing) for row in rows]
 
     def count(self) -> int:
         """How many environments are not gone."""
@@ -194,6 +194,10 @@ class Environments:
     def runs_of(self, environment_id: int) -> Sequence[RunView]:
         """An environment's runs, newest first."""
         return self._runs.of_environment(environment_id)
+
+    def names(self, session: Session, environment_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
+        """Blueprint and name of each environment, gone ones too."""
+        return store.names(session, environment_ids)
 
     def using(self, blueprint: str) -> Sequence[str]:
         """Names of the living environments of a blueprint."""
@@ -252,7 +256,11 @@ class Environments:
         run = self._runs.newest_of(session, [row.id])[row.id]
         # Not older than its run: PostgreSQL shows each statement what was committed before it.
         session.refresh(row)
-        return view(row, run, leases.of(session, row.id), worker=self._runs.has_worker(session))
+        return view(row, run, leases.of(session, row.id), standing=self._standing(session, run))
+
+    def _standing(self, session: Session, *runs: RunView) -> Standing | None:
+        """The queue, asked for only where one of these runs has not ended."""
+        return self._runs.standing(session) if any(run.end is None for run in runs) else None
 
     def _row(self, session: Session, name: str, blueprint: str | None) -> store.Environment:
         if blueprint is None and "/" in name:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -93,3 +94,10 @@ def any_of_blueprint(session: Session, blueprint: str) -> list[str]:
     """Names of the living environments of a blueprint."""
     query = select(Environment.name).where(Environment.destroyed_at.is_(None), Environment.blueprint == blueprint)
     return list(session.scalars(query.order_by(Environment.name)))
+
+
+def names(session: Session, environment_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
+    """Blueprint and name of each."""
+    query = select(Environment.id, Environment.blueprint, Environment.name)
+    rows = session.execute(query.where(Environment.id.in_(list(environment_ids))))
+    return {key: (blueprint, name) for key, blueprint, name in rows}

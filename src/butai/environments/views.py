@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from butai.environments.model import Health, Kind, LastRun, StateView, state_of
 from butai.environments.store import Environment
 from butai.runs.model import NextAction
-from butai.runs.service import RunView, Shown
+from butai.runs.service import RunView, Shown, Standing
 from butai.text import restored, text
 
 
@@ -150,7 +150,7 @@ class Started(BaseModel):
     run: RunView
 
 
-NO_WORKER = text("No worker is there: start one with `butai worker`.")
+NO_WORKER = text("Its worker is not there: `butai worker` starts it. An engine goes on meanwhile.")
 
 OUT_OF_SIGHT = text(
     "Its worker has not been heard of; it goes on when that one returns. "
@@ -158,24 +158,27 @@ OUT_OF_SIGHT = text(
 )
 
 
-def state_shape(row: Environment, run: RunView, *, worker: bool = True) -> StateShape:
-    """The headline state of a row with its newest run. `worker`: whether one is there to take a queued run."""
+def state_shape(row: Environment, run: RunView, *, standing: Standing | None = None) -> StateShape:
+    """The headline state of a row with its newest run. `standing`: the queue, where something may stand in it."""
     gone, left_over = row.destroyed_at is not None, bool(row.left_over)
     state = state_of(
         LastRun(run.kind, run.status, run.end, run.lost), Health(row.health), gone=gone, left_over=left_over
     )
     return StateShape(
-        kind=state.kind, word=state.word, next_action=state.next_action, reason=_reason(state, row, run, worker)
+        kind=state.kind, word=state.word, next_action=state.next_action, reason=_reason(state, row, run, standing)
     )
 
 
-def _reason(state: StateView, row: Environment, run: RunView, worker: bool) -> str:
+def _reason(state: StateView, row: Environment, run: RunView, standing: Standing | None) -> str:
     """One sentence why, where something is going on or wrong."""
     if state.kind in (Kind.UP, Kind.OFF):
         return ""
     if run.lost:
         return OUT_OF_SIGHT
-    if run.end is None and not worker:
+    if standing and run.id in standing.places:
+        return standing.places[run.id].words
+    holder = standing.holders.get(run.id) if standing and run.end is None else None
+    if standing and holder and holder not in standing.alive:
         return NO_WORKER
     if run.error:
         what: str = run.error["what"]
@@ -185,7 +188,9 @@ def _reason(state: StateView, row: Environment, run: RunView, worker: bool) -> s
     return restored(row.health_reason, row.health_text)
 
 
-def view(row: Environment, run: RunView, leases: Mapping[str, str], *, worker: bool = True) -> EnvironmentView:
+def view(
+    row: Environment, run: RunView, leases: Mapping[str, str], *, standing: Standing | None = None
+) -> EnvironmentView:
     """A row as others see it."""
     return EnvironmentView(
         id=row.id,
@@ -195,7 +200,7 @@ def view(row: Environment, run: RunView, leases: Mapping[str, str], *, worker: b
         purpose=row.purpose,
         created_at=row.created_at,
         destroyed_at=row.destroyed_at,
-        state=state_shape(row, run, worker=worker),
+        state=state_shape(row, run, standing=standing),
         urls=row.urls,
         services=[_service(name, each) for name, each in row.services.items()],
         outputs=[OutputShape(**each) for each in row.outputs],

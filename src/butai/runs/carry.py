@@ -170,7 +170,7 @@ class _Carrying:
 
     def _start(self, run: RunView) -> None:
         if run.handed_over:
-            # On another machine, which a person declared dead: what was begun there is nowhere to be seen from here.
+            self._given_up(run)
             return
         if run.attempts > MAX_ATTEMPTS:
             raise ButaiError(
@@ -199,6 +199,12 @@ class _Carrying:
                 return False
             row.handed_over_at, row.folder = self._now(), str(self._folder.path)
         return True
+
+    def _given_up(self, run: RunView) -> None:
+        """Another machine had it, which a person said is gone. Whatever may still write there is shut out by the fence."""
+        self._log.say(Step.APPLY, text("The machine that had this run is gone: what its engine did was not seen."))
+        if self._states.release_of_run(run.environment_id, run.id):
+            self._log.say(Step.APPLY, text("The lock that its engine held on the state is released."))
 
     def _follow(self) -> None:
         """Store what the engine says until nobody can say more. An engine without its supervisor is waited for too."""
