@@ -112,8 +112,8 @@ def test_what_was_left_is_shown_in_every_look(
     more = {"color_scheme": scheme, "locale": locale, "viewport": {"width": width, "height": 800}}
     page = page_of(portal, browser, watched, **more)
     page.goto(f"{portal.url}/environments/tiny/{name}")
-    expect(page.locator("#tainted tbody tr")).to_have_count(2)
-    expect(page.locator("#orphans tbody tr")).to_have_count(3)
+    expect(page.locator("#tainted .items > li")).to_have_count(2)
+    expect(page.locator("#orphans .items > li")).to_have_count(3)
     page.locator("#orphans summary").last.click()
     shot(page, f"mend-{scheme}-{locale}-{width}")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing stands out to the side"
@@ -127,10 +127,10 @@ def test_what_was_left_is_shown_in_every_look(
 def test_an_orphan_is_forgotten_only_with_the_name(portal: Portal, browser: Browser, watched: Open) -> None:
     environment, page = leave(portal, "forget"), page_of(portal, browser, watched)
     page.goto(f"{portal.url}/environments/tiny/forget")
-    last = page.locator("#orphans tbody tr").last
+    last = page.locator("#orphans .items > li").last
     last.locator("summary").click()
     last.locator("input[name=confirm]").fill("forget")
     last.get_by_role("button", name="I looked: it is not there").click()
-    expect(page.locator("#orphans tbody tr")).to_have_count(2)
+    expect(page.locator("#orphans .items > li")).to_have_count(2)
     addresses = [each.address for each in portal.butai.environments.by_id(environment).orphans]
     assert "aws_ssm_parameter.config" not in addresses
