@@ -15,8 +15,10 @@ from butai.environments.engines import Engines
 from butai.environments.jobs import EnvironmentJob
 from butai.environments.prepare import Preparation
 from butai.environments.service import Environments
+from butai.environments.state import EnvironmentStates
+from butai.environments.state_job import StateJob
 from butai.runs.carry import Carrier, Job
-from butai.runs.model import MAIN
+from butai.runs.model import MAIN, RunKind
 from butai.runs.service import Runs
 from butai.settings import Settings
 from butai.states.service import States
@@ -41,11 +43,17 @@ class Butai:
     states: States
     environments: Environments
 
+    @property
+    def environment_states(self) -> EnvironmentStates:
+        """What can be done with an environment's state."""
+        return EnvironmentStates(self.environments, self.runs, self.states)
+
     def carrier(self) -> Carrier:
         """What a worker carries runs out with."""
         preparation = Preparation(self.database, self.blueprints, self.engines, os.environ)
         main = EnvironmentJob(self.database, self.blueprints, preparation, self.states, self.runs, now)
         jobs: dict[str, Job] = dict.fromkeys(MAIN, main)
+        jobs[RunKind.ROLL_BACK] = jobs[RunKind.IMPORT_STATE] = StateJob(self.states, now)
         return Carrier(self.database, self.data, self.states, jobs, now)
 
 

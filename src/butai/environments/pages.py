@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse,
 from starlette.concurrency import run_in_threadpool
 
 from butai.blueprints.service import Blueprints
-from butai.environments import api
+from butai.environments import api, state_api, state_pages
 from butai.environments.log_view import TITLES, fold
 from butai.environments.service import (
     CreateRequest,
@@ -37,7 +37,7 @@ ROOM = Room(
     title="Environments",
     group="Stage",
     path="/environments",
-    routers=(api.router, router),
+    routers=(api.router, state_api.router, state_pages.router, router),
     templates=Path(__file__).parent / "templates",
     figure=lambda butai: butai.environments.count(),
 )

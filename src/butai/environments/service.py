@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -13,7 +12,7 @@ from sqlalchemy.orm import Session
 from butai.blueprints.service import AtCommit, Blueprints
 from butai.datafolder import DataFolder
 from butai.db import Database
-from butai.environments import store
+from butai.environments import left_behind, store
 from butai.environments.engines import Engines
 from butai.environments.model import check_name
 from butai.environments.plan import Wanted, choose_services, from_params, values_of
@@ -27,7 +26,6 @@ from butai.environments.views import (
 )
 from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mean
 from butai.leases import service as leases
-from butai.runs.folder import RunFolder
 from butai.runs.model import NextAction, RunKind
 from butai.runs.service import Runs, RunView, Terms
 from butai.states.service import States
@@ -134,7 +132,7 @@ class Environments:
                 code="no-next-action",
             )
         if action is NextAction.CHECK_AND_GO_ON:
-            self._check(shown)
+            left_behind.check(self._states, self._runs, last, self._data.run(last.id))
         kind = RunKind.DESTROY if action is NextAction.DESTROY_AGAIN else last.kind
         wanted = from_params(last.params)
         at = self._blueprints.at_commit(shown.blueprint, wanted.commit)
@@ -144,6 +142,24 @@ class Environments:
         with self._database.session() as session:
             row = self._row(session, name, blueprint)
             return self._submit(session, row, kind, at, wanted, by)
+
+    def mend(
+        self,
+        name: str,
+        kind: RunKind,
+        more: Callable[[Session, int], dict[str, Any]],
+        *,
+        by: str,
+        blueprint: str | None = None,
+    ) -> Started:
+        """Queue a run that mends something beside what the environment is wanted to be. `more` gives its own parameters."""
+        with self._database.session() as session:
+            row = self._row(session, name, blueprint)
+            wanted = self._wanted_now(session, row)
+        at = self._blueprints.at_commit(row.blueprint, wanted.commit)
+        with self._database.session() as session:
+            row = self._row(session, name, blueprint)
+            return self._submit(session, row, kind, at, wanted, by, **more(session, row.id))
 
     def list(self) -> list[EnvironmentView]:
         """Every environment that is not gone."""
@@ -216,27 +232,6 @@ class Environments:
         if newest.kind is RunKind.CREATE:
             return from_params(newest.params)
         return Wanted(row.ref, row.commit, row.services, row.variables)
-
-    def _check(self, shown: EnvironmentView) -> None:
-        """Before going on after a lost end: the engine must be dead; what it held is released, what it left is kept."""
-        run = shown.last_run
-        folder = RunFolder(Path(run.folder) if run.folder else self._data.run(run.id))
-        engine = folder.living_engine()
-        if engine is not None or folder.supervised():
-            raise RefusedError(
-                text(
-                    "The engine of run {run} still runs (process {pid}).",
-                    run=run.id,
-                    pid=engine.pid if engine else text("unknown"),
-                ),
-                why=text("Two engines on one state would destroy each other's work."),
-                next=text("Wait until it has ended, then check again."),
-                code="engine-alive",
-            )
-        self._states.release_of_run(shown.id, run.id)
-        for left in folder.states_left_behind():
-            self._states.write(shown.id, run.id, left.read_bytes(), lock_id="")
-            left.unlink()
 
     def _view(self, session: Session, row: store.Environment) -> EnvironmentView:
         run = self._runs.newest_of(session, [row.id])[row.id]

@@ -58,7 +58,10 @@ class Job(Protocol):
     """What a room does around the engine, for one kind of run."""
 
     def prepare(self, run: RunView, folder: RunFolder, log: RunLog) -> Prepared:
-        """Make the run's folder ready. A ButaiError ends the run before any change."""
+        """Make the run's folder ready. A ButaiError ends the run before any change.
+
+        No commands: the run needs no engine, and its work is done. After a death this is entered again: it is done once.
+        """
 
     def look(self, run: RunView, log: RunLog) -> bool:
         """The run ended before its work was done: find what it made that no state knows. False: it could not be looked."""
@@ -184,14 +187,15 @@ class _Carrying:
         prepared = self._job.prepare(run, self._folder, self._log)
         with self._fenced.session() as session:
             row = session.get_one(store.Run, run.id)
-            if row.cancel_requested_at is not None:
+            if row.cancel_requested_at is not None and prepared.work.commands:
                 return
             row.handed_over_at, row.folder = self._now(), str(self._folder.path)
-        self._folder.write_work(replace(prepared.work, fence=self._claim.fence))
+            row.worker_id = self._claim.worker_id
         if not prepared.work.commands:
-            # No engine is needed: the job has done it all.
+            # No engine is needed: the job has done it all, whoever asked to stop meanwhile. A death before this does it again.
             self._folder.write_end(EngineEnd(Step.APPLY, 0))
             return
+        self._folder.write_work(replace(prepared.work, fence=self._claim.fence))
         spawn(self._folder, prepared.environment, self._database_url, self._state_key)
 
     def _follow(self) -> None:

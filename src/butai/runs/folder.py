@@ -146,7 +146,7 @@ class RunFolder:
     def states_left_behind(self) -> list[Path]:
         """State documents that an engine could not write anywhere else."""
         root = Path(self.read_work().root) if self.was_begun else self.path
-        return [path for path in (self.path / STATE_LEFT_BEHIND, root / STATE_LEFT_BEHIND) if path.exists()]
+        return [path / STATE_LEFT_BEHIND for path in {self.path: 1, root: 1} if (path / STATE_LEFT_BEHIND).exists()]
 
     def supervised(self) -> bool:
         """Whether a supervisor lives."""

@@ -17,7 +17,17 @@ from butai.web.room import Room
 SOURCE = Path(__file__).parents[1]
 # What only the command line shows stays English.
 TERMINAL = frozenset(
-    {"cli.py", "commands.py", "init.py", "doctor.py", "client.py", "terminal.py", "serve.py", "worker.py"}
+    {
+        "cli.py",
+        "commands.py",
+        "state_commands.py",
+        "init.py",
+        "doctor.py",
+        "client.py",
+        "terminal.py",
+        "serve.py",
+        "worker.py",
+    }
     | {"demo", "localcloud", "migrations"}
 )
 OURS = re.compile(r"^from butai\.text import .*\btext\b", re.M)
