@@ -81,7 +81,11 @@ class EnvironmentStates:
     def roll_back(self, name: str, request: RollBackRequest, *, by: str, blueprint: str | None = None) -> Started:
         """Queue a run that makes an old version's content the newest version."""
         shown = self._environments.get(name, blueprint=blueprint)
-        _refuse_untyped(request.confirm, shown.name, text("Rolling back replaces what the engine knows of"))
+        _refuse_untyped(
+            request.confirm,
+            shown.name,
+            text("Rolling back replaces what the engine knows of `{name}`: its name has to be typed.", name=shown.name),
+        )
         self._states.document(shown.id, request.version)
         return self._environments.mend(
             name, RunKind.ROLL_BACK, lambda *_: {"version": request.version}, by=by, blueprint=blueprint
@@ -90,7 +94,11 @@ class EnvironmentStates:
     def import_(self, name: str, request: ImportRequest, *, by: str, blueprint: str | None = None) -> Started:
         """Queue a run that makes a document the newest version. What is wrong with it is said at once."""
         shown = self._environments.get(name, blueprint=blueprint)
-        _refuse_untyped(request.confirm, shown.name, text("Importing replaces what the engine knows of"))
+        _refuse_untyped(
+            request.confirm,
+            shown.name,
+            text("Importing replaces what the engine knows of `{name}`: its name has to be typed.", name=shown.name),
+        )
         content = request.document.encode()
         refuse_import(self._states, shown.id, content)
         return self._environments.mend(
@@ -116,7 +124,12 @@ class EnvironmentStates:
             )
         if lock.holder is Holder.UNSEEN:
             _refuse_untyped(
-                request.confirm, shown.name, text("Nobody can see from here whether an engine still works on")
+                request.confirm,
+                shown.name,
+                text(
+                    "Nobody can see from here whether an engine still works on `{name}`: its name has to be typed.",
+                    name=shown.name,
+                ),
             )
         self._states.unlock(shown.id, lock.id)
         log.warning("state lock released", environment=shown.name, lock=lock.id, run=lock.run, seen=lock.holder, by=by)
@@ -175,10 +188,10 @@ def _version(version: Version, run: RunView) -> VersionShape:
     )
 
 
-def _refuse_untyped(confirm: str, name: str, reason: str) -> None:
+def _refuse_untyped(confirm: str, name: str, what: str) -> None:
     if confirm != name:
         raise WrongUseError(
-            text("{reason} `{name}`: its name has to be typed.", reason=reason, name=name),
+            what,
             next=text("Say `--confirm {name}`.", name=name),
             where="confirm",
             code="confirm-name",
