@@ -50,10 +50,12 @@ class Butai:
 
     def carrier(self) -> Carrier:
         """What a worker carries runs out with."""
-        preparation = Preparation(self.database, self.blueprints, self.engines, os.environ)
+        preparation = Preparation(self.database, self.blueprints, self.engines, os.environ, self.states)
         main = EnvironmentJob(self.database, self.blueprints, preparation, self.states, self.runs, now)
         jobs: dict[str, Job] = dict.fromkeys(MAIN, main)
-        jobs[RunKind.ROLL_BACK] = jobs[RunKind.IMPORT_STATE] = StateJob(self.states, now)
+        jobs[RunKind.ROLL_BACK] = jobs[RunKind.IMPORT_STATE] = StateJob(
+            self.states, now, lambda key: self.environments.remote(self.environments.by_id(key))
+        )
         return Carrier(self.database, self.data, self.states, jobs, now)
 
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import platform
+from datetime import UTC, datetime
 from pathlib import Path
 
-from butai.errors import RefusedError
+from butai.aws.s3_state import S3State
+from butai.errors import RefusedError, WrongUseError
 from butai.runs.folder import STATE_LEFT_BEHIND, RunFolder
 from butai.runs.model import RunEnd, RunKind
 from butai.runs.service import Runs, RunView
+from butai.states.model import parse_head, why_not_write
 from butai.states.service import States
 from butai.text import text
 
 PUTS_A_STATE = frozenset({RunKind.ROLL_BACK, RunKind.IMPORT_STATE})
 
 
-def check(states: States, runs: Runs, run: RunView, fallback: Path) -> None:
+def check(states: States, runs: Runs, run: RunView, fallback: Path, remote: S3State | None) -> None:
     """Look at what a run left in its folder, and take over the state that it could not save.
 
-    `fallback` is its folder where none was recorded. Raises RefusedError where it cannot be looked at and has to be.
+    `fallback` is its folder where none was recorded; `remote` the state in the team's bucket, if it lies there.
+    Raises RefusedError where it cannot be looked at and has to be.
     """
     folder = RunFolder(Path(run.folder) if run.folder else fallback)
     _refuse_living(folder, run.id)
@@ -25,8 +30,27 @@ def check(states: States, runs: Runs, run: RunView, fallback: Path) -> None:
     if run.end is RunEnd.STATE_NOT_SAVED and not _was_put_in_since(runs, run):
         _refuse_out_of_reach(runs, folder, run.id)
         for left in folder.states_left_behind():
-            states.write(run.environment_id, run.id, left.read_bytes(), lock_id="")
+            _take_over(states, run, left.read_bytes(), remote)
             left.unlink()
+
+
+def _take_over(states: States, run: RunView, content: bytes, remote: S3State | None) -> None:
+    """Into the bucket first, where the state lies in one: what is kept here must not run ahead of it."""
+    if remote is None:
+        states.write(run.environment_id, run.id, content, lock_id="")
+        return
+    with remote.held(f"butai@{platform.node()}", "rescue", datetime.now(UTC)):
+        refuse_other(remote, content)
+        remote.write(content)
+    states.write(run.environment_id, run.id, content, lock_id="")
+
+
+def refuse_other(remote: S3State, content: bytes) -> None:
+    """Raise where what lies in the bucket is not what this content follows."""
+    present = remote.read()
+    reason = why_not_write(parse_head(content), parse_head(present) if present else None)
+    if reason:
+        raise WrongUseError(text("This state is refused."), why=reason, code="state-refused")
 
 
 def kept_in(run: RunView) -> str:

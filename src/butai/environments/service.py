@@ -9,13 +9,16 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from butai.aws.s3_state import S3State
 from butai.blueprints.service import AtCommit, Blueprints
 from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.environments import left_behind, store
 from butai.environments.engines import Engines
 from butai.environments.model import check_name
+from butai.environments.place import remote_of, settle_place
 from butai.environments.plan import Wanted, choose_services, from_params, values_of
+from butai.environments.prepare import access_of
 from butai.environments.views import (
     CreateRequest,
     DestroyRequest,
@@ -27,6 +30,7 @@ from butai.environments.views import (
 from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mean
 from butai.leases import service as leases
 from butai.runs.model import NextAction, RunKind
+from butai.runs.remote import open_remote
 from butai.runs.service import Runs, RunView, Terms
 from butai.states.service import States
 from butai.text import restored, text
@@ -79,6 +83,7 @@ class Environments:
                     engine_version=engine.version,
                     lock_file=at.lock_file,
                 )
+                settle_place(session, row, at.blueprint)
                 session.add(row)
                 session.flush()
                 return self._submit(session, row, RunKind.CREATE, at, wanted, by)
@@ -132,7 +137,7 @@ class Environments:
                 code="no-next-action",
             )
         if action is NextAction.CHECK_AND_GO_ON:
-            left_behind.check(self._states, self._runs, last, self._data.run(last.id))
+            left_behind.check(self._states, self._runs, last, self._data.run(last.id), self.remote(shown))
         kind = RunKind.DESTROY if action is NextAction.DESTROY_AGAIN else last.kind
         wanted = from_params(last.params)
         at = self._blueprints.at_commit(shown.blueprint, wanted.commit)
@@ -160,6 +165,13 @@ class Environments:
         with self._database.session() as session:
             row = self._row(session, name, blueprint)
             return self._submit(session, row, kind, at, wanted, by, **more(session, row.id))
+
+    def remote(self, shown: EnvironmentView) -> S3State | None:
+        """The environment's state in the team's own bucket; none where it lies in Butai's own database."""
+        with self._database.session() as session:
+            place = session.get_one(store.Environment, shown.id).state_place
+        at = self._blueprints.at_commit(shown.blueprint, from_params(shown.last_run.params).commit) if place else None
+        return open_remote(remote_of(place, access_of(at))) if at else None
 
     def list(self) -> list[EnvironmentView]:
         """Every environment that is not gone."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from butai.aws.s3_state import S3State
 from butai.environments import store
+from butai.environments.left_behind import refuse_other
 from butai.environments.model import Health
 from butai.environments.state import refuse_import
 from butai.errors import RefusedError
@@ -19,7 +22,7 @@ from butai.runs.folder import RunFolder, Work
 from butai.runs.log import RunLog
 from butai.runs.model import RunEnd, RunKind, Step
 from butai.runs.service import RunView
-from butai.states.model import Head, Lock, StateDiff, as_successor, diff
+from butai.states.model import Head, Lock, StateDiff, as_successor, diff, parse_head
 from butai.states.service import States
 from butai.terraform.state import summary
 from butai.text import text
@@ -30,8 +33,11 @@ NAMES_SHOWN = 20
 class StateJob:
     """Rolls back and imports: one write, under the claim and the state's lock. Nothing in the world is touched."""
 
-    def __init__(self, states: States, now: Callable[[], datetime]) -> None:
-        self._states, self._now = states, now
+    def __init__(
+        self, states: States, now: Callable[[], datetime], remote: Callable[[int], S3State | None] = lambda _: None
+    ) -> None:
+        """`remote` opens the state of an environment whose state lies in the team's bucket."""
+        self._states, self._now, self._remote = states, now, remote
 
     def prepare(self, run: RunView, folder: RunFolder, log: RunLog) -> Prepared:
         """Do it, once: a version that this run has already written is not written again after a death."""
@@ -47,18 +53,24 @@ class StateJob:
 
         who = f"butai@{platform.node()}:{os.getpid()}"
         lock = Lock(f"run-{run.id}", who, str(run.kind), run.id, self._now())
-        with self._states.held(run.environment_id, lock, guard):
-            before = self._states.read(run.environment_id)
-            content = self._content(run)
+        remote = self._remote(run.environment_id)
+        also = remote.held(who, lock.operation, self._now()) if remote else nullcontext()
+        with self._states.held(run.environment_id, lock, guard), also:
+            before = remote.read() if remote else self._states.read(run.environment_id)
+            content = self._content(run, before)
             found = diff(before, content) if before else None
+            if remote:
+                refuse_other(remote, content)
+                with log.fenced.session():
+                    remote.write(content)
             self._states.write(run.environment_id, run.id, content, lock_id=lock.lock_id, guard=guard)
         _say_difference(log, found)
         log.say(Step.APPLY, text("The next update or drift check shows what really is: nothing was changed there."))
 
-    def _content(self, run: RunView) -> bytes:
+    def _content(self, run: RunView, present: bytes | None) -> bytes:
         """What is to be the newest version, looked at again under the lock: things may have changed since it was asked for."""
         if run.kind is RunKind.ROLL_BACK:
-            newest = self._states.newest_head(run.environment_id)
+            newest = parse_head(present) if present else None
             old = self._states.document(run.environment_id, run.params["version"])
             return as_successor(old, newest or Head(0, ""))
         content = self._states.upload(run.environment_id, run.params["upload"])

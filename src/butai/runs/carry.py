@@ -31,6 +31,7 @@ from butai.runs.log import RunLog
 from butai.runs.model import Counts, EngineEnd, RunEnd, RunStatus, Step, did_its_work, judge
 from butai.runs.problem import problem_of
 from butai.runs.reader import Reader
+from butai.runs.remote import keep_copy, open_remote, release_left
 from butai.runs.rescue import take_over_state
 from butai.runs.service import RunView, view
 from butai.runs.supervisor import DATABASE, STATE_KEY
@@ -126,6 +127,8 @@ class _Carrying:
         self._claim, self._job, self._now, self._states = claim, job, now, states
         self._database_url, self._state_key = database.url, data.state_key
         self._log = RunLog(self._fenced, claim.run_id, now)
+        # Whether the newest version here is what the engine wrote; not so while a bucket that has it is out of reach.
+        self._known = True
         recorded = self._view().folder
         self._folder = RunFolder(Path(recorded) if recorded else data.run(claim.run_id))
 
@@ -141,6 +144,8 @@ class _Carrying:
             self._follow()
             if self._folder.was_begun and self._folder.read_end() is None:
                 self._close()
+            if self._folder.was_begun:
+                self._collect()
         except LostClaimError:
             raise
         except ButaiError as caught:
@@ -252,6 +257,18 @@ class _Carrying:
         finally:
             lock.release()
 
+    def _collect(self) -> None:
+        """Where the state lies in the team's bucket: release what a dead engine left locked there, keep a version here."""
+        work, end = self._folder.read_work(), self._folder.read_end()
+        if not work.remote or end is None:
+            return
+        self._known = False
+        remote = open_remote(work.remote)
+        if release_left(remote, end, self._view().started_at):
+            self._log.say(end.step, text("The engine is gone and left the state's lock behind: released."))
+        keep_copy(self._states, remote, work.environment_id, work.run_id, self._check)
+        self._known = True
+
     def _check(self, session: Session) -> None:
         check(session, self._claim)
 
@@ -272,7 +289,7 @@ class _Carrying:
 
     def _ask(self, run: RunView, engine_end: EngineEnd | None) -> bool:
         """Whether state and world were asked what an unfinished run left; not needed where nothing was begun."""
-        if engine_end is None or did_its_work(run.kind, engine_end) or self._counts().begun == 0:
+        if engine_end is None or did_its_work(run.kind, engine_end) or self._counts().begun == 0 or not self._known:
             return False
         try:
             return self._job.look(run, self._log)

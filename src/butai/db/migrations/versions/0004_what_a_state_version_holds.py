@@ -1,4 +1,4 @@
-"""What a version of a state holds, states on their way in, and whose machine has a run's folder"""
+"""What a version of a state holds, states on their way in, states in a bucket, and whose machine has a run's folder"""
 
 from __future__ import annotations
 
@@ -22,6 +22,17 @@ def upgrade() -> None:
     with op.batch_alter_table("runs", schema=None) as batch_op:
         batch_op.add_column(sa.Column("worker_id", sa.String(length=40), nullable=False, server_default=""))
 
+    with op.batch_alter_table("environments", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("state_place", sa.JSON(), nullable=True))
+        batch_op.add_column(sa.Column("state_address", sa.String(length=700), nullable=False, server_default=""))
+        batch_op.create_index(
+            "uq_environments_living_state",
+            ["state_address"],
+            unique=True,
+            sqlite_where=sa.text("destroyed_at IS NULL AND state_address <> ''"),
+            postgresql_where=sa.text("destroyed_at IS NULL AND state_address <> ''"),
+        )
+
     op.create_table(
         "state_uploads",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -35,6 +46,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("state_uploads")
+    with op.batch_alter_table("environments", schema=None) as batch_op:
+        batch_op.drop_index("uq_environments_living_state")
+        batch_op.drop_column("state_address")
+        batch_op.drop_column("state_place")
     with op.batch_alter_table("runs", schema=None) as batch_op:
         batch_op.drop_column("worker_id")
     with op.batch_alter_table("state_versions", schema=None) as batch_op:
