@@ -18,6 +18,8 @@ from butai.environments.mend_jobs import MendJob
 from butai.environments.orphans import Orphans
 from butai.environments.prepare import Preparation
 from butai.environments.service import Environments
+from butai.environments.state import EnvironmentStates
+from butai.environments.state_job import StateJob
 from butai.runs.carry import Carrier, Job
 from butai.runs.model import MAIN, RunKind
 from butai.runs.service import Runs
@@ -45,13 +47,21 @@ class Butai:
     environments: Environments
     board: Board
 
+    @property
+    def environment_states(self) -> EnvironmentStates:
+        """What can be done with an environment's state."""
+        return EnvironmentStates(self.environments, self.runs, self.states)
+
     def carrier(self) -> Carrier:
         """What a worker carries runs out with."""
-        preparation = Preparation(self.database, self.blueprints, self.engines, os.environ)
+        preparation = Preparation(self.database, self.blueprints, self.engines, os.environ, self.states)
         main = EnvironmentJob(self.database, self.blueprints, preparation, self.states, self.runs, now)
         jobs: dict[str, Job] = dict.fromkeys(MAIN, main)
         mends = MendJob(self.blueprints, preparation, Orphans(self.database, self.runs, self.states))
         jobs |= dict.fromkeys((RunKind.UNTAINT, RunKind.ADOPT, RunKind.DELETE_ORPHAN), mends)
+        jobs[RunKind.ROLL_BACK] = jobs[RunKind.IMPORT_STATE] = StateJob(
+            self.states, now, lambda key: self.environments.remote(self.environments.by_id(key))
+        )
         return Carrier(self.database, self.data, self.states, jobs, now)
 
 

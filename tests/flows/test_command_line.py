@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from butai.settings import Settings
 from support.carrying import wait_for
-from support.tiny_team import Server, TinyTeam, Worker
+from support.tiny_team import TOKEN, Server, TinyTeam, Worker
 
 
 @pytest.fixture(scope="module")
@@ -194,3 +195,38 @@ def test_stopping_and_mending_by_commands(server: Server, worker: Worker, team: 
     assert json.loads(server.butai("env", "orphans", "mend", "--json").stdout) == {"orphans": [], "tainted": []}
     assert server.butai("env", "adopt", "mend", "terraform_data.slow").returncode != 0, "the state knows it"
     assert server.butai("env", "destroy", "mend", "--confirm", "mend").returncode == 0
+
+
+def test_a_state_by_commands(server: Server, worker: Worker, team: TinyTeam, place: Path) -> None:
+    server.butai("blueprint", "add", str(team.infra.path))
+    assert server.butai("env", "create", "qa-7", "--service", "web=main").returncode == 0
+    assert server.butai("env", "update", "qa-7", "--service", "web=blue").returncode == 0
+    listed = server.butai("env", "state", "history", "qa-7", "--json")
+    report = json.loads(listed.stdout)
+    assert listed.returncode == 0 and report["lock"] is None and report["versions"][0]["run_kind"] == "update"
+    first = next(each["number"] for each in report["versions"] if each["run_kind"] == "create")
+    found = server.butai("env", "state", "diff", "qa-7", str(first))
+    assert "~ terraform_data.image: " in found.stdout and "input" in found.stdout, found.stderr
+    assert "~ output image: registry.example/web:" in found.stdout and TOKEN not in found.stdout
+
+    file = place / "exported.tfstate"
+    exported = server.butai("env", "state", "export", "qa-7", str(file))
+    assert exported.returncode == 0 and "secrets" in exported.stderr and TOKEN not in exported.stdout
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600 and TOKEN in file.read_text()
+    again = server.butai("env", "state", "export", "qa-7", str(file))
+    assert again.returncode == 3 and "already" in again.stderr
+    assert server.butai("env", "state", "export", "qa-7", "-").stdout == file.read_text(), "a pipe may have it"
+
+    stale = server.butai("env", "state", "import", "qa-7", str(file), "--confirm", "qa-7")
+    assert stale.returncode == 2 and "serial" in stale.stderr
+    document = json.loads(file.read_text())
+    file.write_text(json.dumps({**document, "serial": document["serial"] + 1}))
+    assert server.butai("env", "state", "import", "qa-7", str(file)).returncode == 2, "the name has to be typed"
+    done = server.butai("env", "state", "import", "qa-7", str(file), "--confirm", "qa-7")
+    assert done.returncode == 0 and "succeeded" in done.stderr, done.stderr
+
+    refused = server.butai("env", "state", "roll-back", "qa-7", str(first))
+    assert refused.returncode == 2 and "--confirm qa-7" in refused.stderr
+    rolled = server.butai("env", "state", "roll-back", "qa-7", str(first), "--confirm", "qa-7")
+    assert rolled.returncode == 0 and "Known otherwise: terraform_data.image" in rolled.stderr, rolled.stderr
+    assert server.butai("env", "state", "release-lock", "qa-7").returncode == 2, "nothing is locked"

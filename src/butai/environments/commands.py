@@ -8,6 +8,7 @@ import typer
 
 from butai.client import Api, connect
 from butai.environments import following
+from butai.environments.state_commands import app as state_app
 from butai.environments.watch import Watch, exit_of
 from butai.errors import Exit
 from butai.settings import Settings
@@ -16,6 +17,7 @@ from butai.terminal import pairs as _pairs
 from butai.terraform.text import plain
 
 app = typer.Typer(no_args_is_help=True, help="Environments: create, look, update, destroy.")
+app.add_typer(state_app, name="state")
 
 NameArgument = Annotated[str, typer.Argument(help="The environment's name, or BLUEPRINT/NAME.")]
 WaitFlag = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end and show progress.")]

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from butai.aws.s3_state import S3State
 from butai.blueprints.service import AtCommit, Blueprints
 from butai.datafolder import DataFolder
 from butai.db import Database
-from butai.environments import store
+from butai.environments import left_behind, store
 from butai.environments.engines import Engines
 from butai.environments.model import check_name
+from butai.environments.place import remote_of, settle_place
 from butai.environments.plan import Wanted, choose_services, from_params, values_of
+from butai.environments.prepare import access_of
 from butai.environments.views import (
     CreateRequest,
     DestroyRequest,
@@ -27,8 +29,8 @@ from butai.environments.views import (
 )
 from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mean
 from butai.leases import service as leases
-from butai.runs.folder import RunFolder
 from butai.runs.model import NextAction, RunKind
+from butai.runs.remote import open_remote
 from butai.runs.service import Runs, RunView, Standing, Terms
 from butai.states.service import States
 from butai.text import restored, text
@@ -81,6 +83,7 @@ class Environments:
                     engine_version=engine.version,
                     lock_file=at.lock_file,
                 )
+                settle_place(session, row, at.blueprint)
                 session.add(row)
                 session.flush()
                 return self._submit(session, row, RunKind.CREATE, at, wanted, by)
@@ -138,7 +141,7 @@ class Environments:
                 code="no-next-action",
             )
         if action is NextAction.CHECK_AND_GO_ON:
-            self._check(shown)
+            left_behind.check(self._states, self._runs, last, self._data.run(last.id), self.remote(shown))
         kind = RunKind.DESTROY if action is NextAction.DESTROY_AGAIN else last.kind
         wanted = from_params(last.params)
         at = self._blueprints.at_commit(shown.blueprint, wanted.commit)
@@ -149,15 +152,36 @@ class Environments:
             row = self._row(session, name, blueprint)
             return self._submit(session, row, kind, at, wanted, by)
 
-    def mend(self, name: str, kind: RunKind, *, by: str, blueprint: str | None = None, **more: Any) -> Started:
-        """Queue a run that mends something in an environment, on the commit and with the values that it will have then."""
+    def mend(
+        self,
+        name: str,
+        kind: RunKind,
+        *,
+        by: str,
+        blueprint: str | None = None,
+        within: Callable[[Session, int], dict[str, Any]] | None = None,
+        **more: Any,
+    ) -> Started:
+        """Queue a run that mends something in an environment, on the commit and with the values that it will have then.
+
+        `more` are its own parameters; `within` gives those that are found in the transaction that queues it.
+        """
         with self._database.session() as session:
             row = self._row(session, name, blueprint)
             wanted = self._wanted_now(session, row)
         at = self._blueprints.at_commit(row.blueprint, wanted.commit)
         self._engines.keep(at, row.engine_name, row.engine_version)
         with self._database.session() as session:
-            return self._submit(session, self._row(session, name, blueprint), kind, at, wanted, by, **more)
+            row = self._row(session, name, blueprint)
+            found = within(session, row.id) if within else {}
+            return self._submit(session, row, kind, at, wanted, by, **more, **found)
+
+    def remote(self, shown: EnvironmentView) -> S3State | None:
+        """The environment's state in the team's own bucket; none where it lies in Butai's own database."""
+        with self._database.session() as session:
+            place = session.get_one(store.Environment, shown.id).state_place
+        at = self._blueprints.at_commit(shown.blueprint, from_params(shown.last_run.params).commit) if place else None
+        return open_remote(remote_of(place, access_of(at))) if at else None
 
     def list(self) -> list[EnvironmentView]:
         """Every environment that is not gone."""
@@ -234,27 +258,6 @@ class Environments:
         if newest.kind is RunKind.CREATE:
             return from_params(newest.params)
         return Wanted(row.ref, row.commit, row.services, row.variables)
-
-    def _check(self, shown: EnvironmentView) -> None:
-        """Before going on after a lost end: the engine must be dead; what it held is released, what it left is kept."""
-        run = shown.last_run
-        folder = RunFolder(Path(run.folder) if run.folder else self._data.run(run.id))
-        engine = folder.living_engine()
-        if engine is not None or folder.supervised():
-            raise RefusedError(
-                text(
-                    "The engine of run {run} still runs (process {pid}).",
-                    run=run.id,
-                    pid=engine.pid if engine else text("unknown"),
-                ),
-                why=text("Two engines on one state would destroy each other's work."),
-                next=text("Wait until it has ended, then check again."),
-                code="engine-alive",
-            )
-        self._states.release_of_run(shown.id, run.id)
-        for left in folder.states_left_behind():
-            self._states.write(shown.id, run.id, left.read_bytes(), lock_id="")
-            left.unlink()
 
     def _view(self, session: Session, row: store.Environment) -> EnvironmentView:
         run = self._runs.newest_of(session, [row.id])[row.id]

@@ -20,7 +20,8 @@ class Environment(Base):
     {name, sensitive, value}, sensitive values masked before they are stored; `left_over`: what a destroy could not
     account for, `orphans` what a run made that no state knows; both lists of {address, type, id}. `forgotten`: what a
     person ruled out of them, {address, id, run, by}; `tainted` what an interrupt left half made, {address, type, id,
-    complete}. `health_text`: what `health_reason` is translated from.
+    complete}. `health_text`: what `health_reason` is translated from. `state_place`: the bucket and key in which its
+    state lies for its whole life, none for Butai's own database; `state_address` the same in one word.
     """
 
     __tablename__ = "environments"
@@ -33,6 +34,14 @@ class Environment(Base):
             unique=True,
             sqlite_where=text("destroyed_at IS NULL"),
             postgresql_where=text("destroyed_at IS NULL"),
+        ),
+        # Two living environments never share a state.
+        Index(
+            "uq_environments_living_state",
+            "state_address",
+            unique=True,
+            sqlite_where=text("destroyed_at IS NULL AND state_address <> ''"),
+            postgresql_where=text("destroyed_at IS NULL AND state_address <> ''"),
         ),
     )
 
@@ -59,6 +68,8 @@ class Environment(Base):
     orphans: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     forgotten: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     tainted: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    state_place: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    state_address: Mapped[str] = mapped_column(String(700), default="")
 
     def note_health(self, health: str, reason: str = "") -> None:
         """What is known now, and why, with what a translation of it is made of."""
@@ -88,6 +99,12 @@ def newest_named(session: Session, name: str, blueprint: str) -> Environment | N
     """The newest environment of that name, gone or not."""
     query = select(Environment).where(Environment.name == name, Environment.blueprint == blueprint)
     return session.scalars(query.order_by(Environment.id.desc()).limit(1)).first()
+
+
+def with_state_at(session: Session, address: str) -> Environment | None:
+    """The living environment whose state lies there."""
+    query = select(Environment).where(Environment.destroyed_at.is_(None), Environment.state_address == address)
+    return session.scalars(query).first()
 
 
 def any_of_blueprint(session: Session, blueprint: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
@@ -15,6 +15,7 @@ from butai.db import Database
 from butai.errors import NotFoundError, RefusedError
 from butai.runs import claims, store, workers
 from butai.runs.flight import InFlight, flying
+from butai.runs.holders import Sight, WorksOn, sight_of, works_on
 from butai.runs.model import NextAction, RunEnd, RunKind, RunStatus, next_action
 from butai.runs.queue import Priority, WaitsFor, places, superseded
 from butai.runs.waiting import words_of
@@ -169,6 +170,22 @@ class Runs:
         """Runs of one environment, newest first."""
         with self._database.reading() as session:
             return [view(run) for run in store.of_environment(session, environment_id)]
+
+    def some(self, run_ids: Iterable[int]) -> dict[int, RunView]:
+        """These runs by their number."""
+        with self._database.reading() as session:
+            rows = session.scalars(select(store.Run).where(store.Run.id.in_(set(run_ids))))
+            return {row.id: view(row) for row in rows}
+
+    def works_on(self, environment_id: int) -> WorksOn | None:
+        """The run that has this environment now, and its worker."""
+        with self._database.reading() as session:
+            return works_on(session, environment_id)
+
+    def sight_of(self, run_id: int) -> Sight:
+        """What can be seen from this machine of a run's processes."""
+        with self._database.reading() as session:
+            return sight_of(session, run_id, self._now())
 
     def unfinished(self, session: Session, environment_id: int | None = None) -> list[RunView]:
         """Queued and running runs, oldest first."""

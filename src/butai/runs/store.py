@@ -17,8 +17,8 @@ class Run(Base):
 
     `params` is what was asked for (never a secret); `error` the one JSON shape of errors. `labels` (what its worker must
     carry) and `at_once` (its blueprint's cap) are those of the moment in which it was asked for. `handed_over_at`: from
-    then on an engine may run for it, in `folder` on the worker's machine. `lost_at`: since then nobody can say how it
-    stands; it goes on when its worker returns. `log_removed_at`: its events were removed by retention. `waiting_text`,
+    then on an engine may run for it, in `folder` on the machine of `worker_id`. `lost_at`: since then nobody can say how
+    it stands; it goes on when its worker returns. `log_removed_at`: its events were removed by retention. `waiting_text`,
     `error["texts"]` and `detail["texts"]` of events: what their words are translated from.
     """
 
@@ -46,6 +46,7 @@ class Run(Base):
     at_once: Mapped[int] = mapped_column(default=0)
     attempts: Mapped[int] = mapped_column(default=0)
     folder: Mapped[str] = mapped_column(default="")
+    worker_id: Mapped[str] = mapped_column(String(40), default="")
     superseded_by: Mapped[int | None]
     log_removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     planned: Mapped[int] = mapped_column(default=0)
