@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse,
 from starlette.concurrency import run_in_threadpool
 
 from butai.blueprints.service import Blueprints
-from butai.environments import api, mend_api, mend_pages
+from butai.environments import api, mend_api, mend_forms
 from butai.environments.log_view import TITLES, fold
 from butai.environments.service import (
     CreateRequest,
@@ -37,7 +37,7 @@ ROOM = Room(
     title="Environments",
     group="Stage",
     path="/environments",
-    routers=(api.router, mend_api.router, mend_pages.routes(lambda *given: _do(*given)), router),  # noqa: PLW0108 - it comes below
+    routers=(api.router, mend_api.router, mend_forms.routes(lambda *given: _do(*given)), router),  # noqa: PLW0108 - it comes below
     templates=Path(__file__).parent / "templates",
     figure=lambda butai: butai.environments.count(),
 )
