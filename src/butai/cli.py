@@ -26,8 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Real, separate staging environments from the Terraform your team already has.",
 )
-# Without a name of their own: they are commands of `butai env` too.
-environment_commands.add_typer(mend_commands)
+# They are commands of `butai env` too.
+environment_commands.registered_commands += mend_commands.registered_commands
 app.add_typer(environment_commands, name="env")
 app.add_typer(blueprint_commands, name="blueprint")
 app.add_typer(board_commands.workers_app, name="workers")

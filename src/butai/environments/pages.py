@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response, Streamin
 from starlette.concurrency import run_in_threadpool
 
 from butai.blueprints.service import Blueprints
-from butai.environments import api, mend_api, mend_pages, state_api, state_pages
+from butai.environments import api, mend_api, mend_forms, state_api, state_pages
 from butai.environments.live import Tongue
 from butai.environments.log_text import as_text
 from butai.environments.log_view import TITLES, fold
@@ -41,7 +41,7 @@ ROOM = Room(
     path="/environments",
     routers=(
         *(api.router, state_api.router, state_pages.router, mend_api.router),
-        *(mend_pages.routes(lambda *given: _do(*given)), router),  # noqa: PLW0108 - it comes below
+        *(mend_forms.routes(lambda *given: _do(*given)), router),  # noqa: PLW0108 - it comes below
     ),
     templates=Path(__file__).parent / "templates",
     figure=lambda butai: butai.environments.count(),

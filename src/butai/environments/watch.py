@@ -74,7 +74,9 @@ class Watch:
             say(f"{environment['name']}: {reason}")
         for event in self._api.get(f"/api/v1/runs/{run}/events", after=self._after.get(run, 0)):
             self._after[run] = event["seq"]
-            if event["kind"] == "note" or (event["kind"] in _ENDS and event["action"] in CHANGES):
+            if event["kind"] in ("note", "adopted", "gone", "found") or (
+                event["kind"] in _ENDS and event["action"] in CHANGES
+            ):
                 say(f"{environment['name']}: {event['message']}")
 
 
