@@ -6,10 +6,12 @@ import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from butai.settings import Settings
+from support.carrying import wait_for
 from support.tiny_team import Server, TinyTeam, Worker
 
 
@@ -165,3 +167,30 @@ def test_init_writes_a_first_blueprint_and_never_over_one(server: Server, tmp_pa
     (root / "workspace.tf").write_text("locals {\n  name = terraform.workspace\n}\n")
     refused = server.butai("init", str(root), "--force")
     assert refused.returncode == 2 and "workspace.tf:2" in refused.stderr
+
+
+def test_stopping_and_mending_by_commands(server: Server, worker: Worker, team: TinyTeam) -> None:
+    server.butai("blueprint", "add", str(team.infra.path))
+    made = server.butai("env", "create", "mend", "--var", "sleep_s=60", "--no-wait")
+    assert made.returncode == 0, made.stderr
+
+    def shown() -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(server.butai("env", "show", "mend", "--json").stdout)
+        return answer
+
+    wait_for(lambda: shown()["last_run"]["done"] >= 1, seconds=60, why="the slow one is being made")
+    early = server.butai("env", "cancel", "mend", "--hard", "--confirm", "mend")
+    assert early.returncode == 3 and "butai env cancel mend" in early.stderr
+    stopped = server.butai("env", "cancel", "mend")
+    assert stopped.returncode == 0 and "terraform_data.slow: it ends tainted" in stopped.stderr
+    wait_for(lambda: shown()["last_run"]["settled_at"], seconds=60, why="it ends")
+    left = server.butai("env", "orphans", "mend")
+    assert left.returncode == 0 and "tainted" in left.stdout and "terraform_data.slow" in left.stdout
+    wrong = server.butai("env", "untaint", "mend", "terraform_data.slo")
+    assert wrong.returncode != 0 and "terraform_data.slow" in wrong.stderr
+    kept = server.butai("env", "untaint", "mend", "terraform_data.slow", "--json")
+    assert kept.returncode == 0, kept.stderr
+    assert (json.loads(kept.stdout)["kind"], json.loads(kept.stdout)["end"]) == ("untaint", "succeeded")
+    assert json.loads(server.butai("env", "orphans", "mend", "--json").stdout) == {"orphans": [], "tainted": []}
+    assert server.butai("env", "adopt", "mend", "terraform_data.slow").returncode != 0, "the state knows it"
+    assert server.butai("env", "destroy", "mend", "--confirm", "mend").returncode == 0

@@ -173,16 +173,13 @@ def show(
     `stop`: with the question that comes before a stop.
     """
     environment = environments(request).newest(name, blueprint)
+    flight = runs(request).in_flight(environment.last_run.id) if stop or part == "stop" else None
     if part == "stop":
-        return pages_of(request).html(request, "environments/stop.html", **_stop(request, environment))
-    if part:
-        return _headline(request, environment)
-    return _show(request, environment, run, **(_stop(request, environment) if stop else {}))
-
-
-def _stop(request: Request, environment: EnvironmentView) -> dict[str, Any]:
-    flight = runs(request).in_flight(environment.last_run.id)
-    return {"environment": environment, "here": path_of(environment), "flight": flight}
+        here = path_of(environment)
+        return pages_of(request).html(
+            request, "environments/stop.html", environment=environment, here=here, flight=flight
+        )
+    return _headline(request, environment) if part else _show(request, environment, run, flight=flight)
 
 
 @router.get("/environments/by-id/{environment_id}/gone")
