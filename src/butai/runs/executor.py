@@ -107,6 +107,8 @@ class Executor:
     def _carry_out(self, claim: Claim) -> None:
         try:
             self._carrier.carry(claim)
+        except Exception:
+            log.exception("a fault; the next look round goes on with it", run=claim.run_id)
         finally:
             if self._going.get(claim.run_id) is threading.current_thread():
                 del self._going[claim.run_id]
