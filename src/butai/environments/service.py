@@ -166,6 +166,11 @@ class Environments:
             row = self._row(session, name, blueprint)
             return self._submit(session, row, kind, at, wanted, by, **more(session, row.id))
 
+    def place_of(self, shown: EnvironmentView) -> str:
+        """The address of its state in the team's own bucket; empty where it lies in Butai's own database."""
+        with self._database.session() as session:
+            return session.get_one(store.Environment, shown.id).state_address
+
     def remote(self, shown: EnvironmentView) -> S3State | None:
         """The environment's state in the team's own bucket; none where it lies in Butai's own database."""
         with self._database.session() as session:
