@@ -14,13 +14,14 @@ from moto.server import ThreadedMotoServer
 
 from butai.assembly import Butai, assemble
 from butai.environments.service import CreateRequest, DestroyRequest, UpdateRequest
-from butai.environments.state_views import ImportRequest, RollBackRequest
-from butai.errors import RefusedError
+from butai.environments.state_views import ImportRequest, ReleaseRequest, RollBackRequest
+from butai.errors import ButaiError, RefusedError, WrongUseError
 from butai.runs import workers
 from butai.runs.folder import RunFolder
 from butai.runs.model import RunEnd
 from butai.runs.service import RunView
 from butai.settings import Settings
+from butai.states.model import Holder
 from butai.terraform.state import summary
 from support.carrying import has_begun, now, wait_for
 from support.rows import WORKER, claim_run
@@ -163,3 +164,43 @@ def test_a_bucket_that_cannot_be_read_is_said_and_nothing_is_made(butai: Butai, 
     s3.delete_bucket(Bucket="team-states")
     run = carry(butai, create(butai, "qa-1"))
     assert run.end is RunEnd.FAILED_BEFORE_CHANGE and run.error and run.error["code"] == "s3-state"
+
+
+def test_a_state_that_the_bucket_did_not_take_is_kept_and_pushed_later(butai: Butai, s3: Any) -> None:
+    asked = create(butai, "qa-1", sleep_s="3")
+    folder = RunFolder(butai.data.run(asked.id))
+    with in_background(lambda: carry(butai, asked)):
+        wait_for(lambda: has_begun(folder, "terraform_data.slow"), seconds=60, why="the slow one is begun")
+        for key in keys(s3):
+            s3.delete_object(Bucket="team-states", Key=key)
+        s3.delete_bucket(Bucket="team-states")
+    run = butai.runs.get(asked.id)
+    assert run.end is RunEnd.STATE_NOT_SAVED
+    kept = butai.environment_states.report("qa-1").kept
+    assert kept and Path(kept.file).exists()
+    with pytest.raises(ButaiError) as caught:
+        butai.environments.next("qa-1", by="ken")
+    assert caught.value.code == "s3-state" and Path(kept.file).exists(), "it is kept until the bucket takes it"
+    s3.create_bucket(Bucket="team-states")
+    again = butai.environments.next("qa-1", by="ken").run
+    assert not Path(kept.file).exists()
+    assert len(summary(in_bucket(s3, "qa-1")).resources) == 2, "everything that was made is known"
+    done = carry(butai, again)
+    assert (done.end, done.done) == (RunEnd.SUCCEEDED, 0), "nothing is made a second time"
+
+
+def test_a_lock_that_a_person_took_in_the_bucket_needs_a_persons_word(butai: Butai, s3: Any) -> None:
+    carry(butai, create(butai, "qa-1"))
+    states = butai.environment_states
+    assert states.report("qa-1").place == "s3://team-states/staging/butai/qa-1.tfstate"
+    remote = butai.environments.remote(butai.environments.get("qa-1"))
+    assert remote is not None
+    with remote.held("aya@mac", "OperationTypePlan", now()):
+        lock = states.report("qa-1").lock
+        assert lock and (lock.who, lock.holder, lock.host, lock.in_bucket) == ("aya@mac", Holder.UNSEEN, "mac", True)
+        refused = carry(butai, states.roll_back("qa-1", RollBackRequest(version=1, confirm="qa-1"), by="ken").run)
+        assert refused.end is RunEnd.FAILED_BEFORE_CHANGE and refused.error and "aya@mac" in refused.error["why"]
+        with pytest.raises(WrongUseError, match="typed"):
+            states.release("qa-1", ReleaseRequest(), by="ken")
+        assert states.release("qa-1", ReleaseRequest(confirm="qa-1"), by="ken").lock is None
+        assert locks() == [] and keys(s3) == {"staging/butai/qa-1.tfstate"}

@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from butai.errors import ButaiError, RefusedError
 from butai.text import text
 
+CONNECT_S, READ_S = 5, 30
 ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
 TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "ConditionalCheckFailedException", "412", "409"})
 
@@ -61,10 +62,11 @@ class S3State:
     """One state. Every failure of AWS is an S3StateError."""
 
     def __init__(self, session: boto3.Session, place: S3Place) -> None:
-        style = Config(s3={"addressing_style": "path" if place.use_path_style else "auto"})
+        style: Any = {"addressing_style": "path" if place.use_path_style else "auto"}
+        config = Config(s3=style, connect_timeout=CONNECT_S, read_timeout=READ_S, retries={"total_max_attempts": 3})
         self.place = place
-        self._s3: Any = session.client("s3", region_name=place.region, config=style)
-        self._dynamodb: Any = session.client("dynamodb", region_name=place.region)
+        self._s3: Any = session.client("s3", region_name=place.region, config=config)
+        self._dynamodb: Any = session.client("dynamodb", region_name=place.region, config=config)
 
     def read(self) -> bytes | None:
         """The document; none where there is none."""

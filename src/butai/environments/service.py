@@ -176,6 +176,11 @@ class Environments:
             found = within(session, row.id) if within else {}
             return self._submit(session, row, kind, at, wanted, by, **more, **found)
 
+    def place_of(self, shown: EnvironmentView) -> str:
+        """The address of its state in the team's own bucket; empty where it lies in Butai's own database."""
+        with self._database.session() as session:
+            return session.get_one(store.Environment, shown.id).state_address
+
     def remote(self, shown: EnvironmentView) -> S3State | None:
         """The environment's state in the team's own bucket; none where it lies in Butai's own database."""
         with self._database.session() as session:

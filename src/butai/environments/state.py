@@ -19,7 +19,7 @@ from butai.environments.state_views import (
     VersionShape,
     shape_of,
 )
-from butai.errors import NotFoundError, RefusedError, WrongUseError
+from butai.errors import ButaiError, NotFoundError, RefusedError, WrongUseError
 from butai.runs.model import RunKind
 from butai.runs.service import Runs, RunView
 from butai.states.model import Holder, diff, holder_of, parse_head, why_not_import
@@ -47,10 +47,13 @@ class EnvironmentStates:
         versions = self._states.history(shown.id)
         newest = versions[:limit]
         runs = self._runs.some(each.run_id for each in newest)
+        lock, problem = self._lock_or_problem(shown)
         return StateReport(
             environment=shown.name,
             works=self._runs.works_on(shown.id),
-            lock=self._lock(shown.id),
+            place=self._environments.place_of(shown),
+            lock=lock,
+            lock_problem=problem,
             kept=self._kept(shown.last_run),
             total=len(versions),
             versions=[_version(each, runs[each.run_id]) for each in newest],
@@ -110,7 +113,7 @@ class EnvironmentStates:
     def release(self, name: str, request: ReleaseRequest, *, by: str, blueprint: str | None = None) -> StateReport:
         """Release a lock whose holder is seen dead, or of which a person says so by typing the name."""
         shown = self._environments.get(name, blueprint=blueprint)
-        lock = self._lock(shown.id)
+        lock = self._lock(shown)
         if lock is None:
             raise NotFoundError(text("The state of `{name}` is not locked.", name=shown.name), code="not-locked")
         if lock.holder is Holder.LIVES:
@@ -129,14 +132,21 @@ class EnvironmentStates:
                     name=shown.name,
                 ),
             )
-        self._states.unlock(shown.id, lock.id)
+        self._release(shown, lock)
         log.warning("state lock released", environment=shown.name, lock=lock.id, run=lock.run, seen=lock.holder, by=by)
         return self.report_of(shown)
 
-    def _lock(self, environment_id: int) -> LockShape | None:
-        held = self._states.lock_of(environment_id)
+    def _lock_or_problem(self, shown: EnvironmentView) -> tuple[LockShape | None, str]:
+        """The lock, or why it cannot be looked for: a bucket that is out of reach hides nothing else."""
+        try:
+            return self._lock(shown), ""
+        except ButaiError as error:
+            return None, error.what
+
+    def _lock(self, shown: EnvironmentView) -> LockShape | None:
+        held = self._states.lock_of(shown.id)
         if held is None:
-            return None
+            return self._lock_in_bucket(shown)
         sight = self._runs.sight_of(held.run_id)
         return LockShape(
             id=held.lock_id,
@@ -146,7 +156,33 @@ class EnvironmentStates:
             run=held.run_id,
             holder=holder_of(going=sight.going, here=sight.here, alive=sight.alive),
             host=sight.host,
+            in_bucket=False,
         )
+
+    def _lock_in_bucket(self, shown: EnvironmentView) -> LockShape | None:
+        """Whoever may use the bucket may have locked it by hand: only for a run that goes on it is known who lives."""
+        remote = self._environments.remote(shown)
+        held = remote.lock() if remote else None
+        if held is None:
+            return None
+        works = self._runs.works_on(shown.id)
+        return LockShape(
+            id=held.id,
+            who=held.who,
+            operation=held.operation,
+            since=held.created,
+            run=works.run if works else None,
+            holder=holder_of(going=works is not None and not works.lost, here=False, alive=False),
+            host=held.who.rpartition("@")[2],
+            in_bucket=True,
+        )
+
+    def _release(self, shown: EnvironmentView, lock: LockShape) -> None:
+        remote = self._environments.remote(shown) if lock.in_bucket else None
+        if remote:
+            remote.release(lock.id)
+        else:
+            self._states.unlock(shown.id, lock.id)
 
     def _kept(self, run: RunView) -> KeptShape | None:
         file = kept_in(run)

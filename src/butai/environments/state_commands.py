@@ -154,16 +154,17 @@ def _finish(server: Api, started: Any, *, wait: bool, as_json: bool) -> None:
 
 def _lines(report: Any) -> list[str]:
     works, lock, kept = report["works"], report["lock"], report["kept"]
-    lines = []
+    lines = [f"it lies at {report['place']}"] if report["place"] else []
     if works:
         lost = ", which has not been heard of" if works["lost"] else ""
         lines.append(f"run {works['run']} ({works['kind']} by {works['by']}) works on it, on {works['worker']}{lost}")
     if lock:
         seen = {"lives": "lives", "dead": "is dead", "unseen": "cannot be seen from the server"}[lock["holder"]]
-        lines.append(
-            f"locked by {lock['who']} ({lock['operation']}) for run {lock['run']} since {_minute(lock['since'])}, "
-            f"lock {lock['id']}: its holder {seen}"
-        )
+        run = f" for run {lock['run']}" if lock["run"] else ""
+        since = f" since {_minute(lock['since'])}" if lock["since"] else ""
+        lines.append(f"locked by {lock['who']} ({lock['operation']}){run}{since}, lock {lock['id']}: its holder {seen}")
+    if report["lock_problem"]:
+        lines.append(f"whether it is locked cannot be said: {report['lock_problem']}")
     if kept:
         lines.append(f"the state that run {kept['run']} could not save is in {kept['file']} on {kept['host']}")
     return lines

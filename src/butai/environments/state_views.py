@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from butai.runs.holders import WorksOn
 from butai.runs.model import RunKind
+from butai.runs.service import Shown
 from butai.states.model import Holder, StateDiff
 
 
@@ -26,15 +27,20 @@ class VersionShape(BaseModel):
 
 
 class LockShape(BaseModel):
-    """The lock that an engine holds on the state. `holder`: whether that engine still lives, as seen from the server."""
+    """The lock that an engine holds on the state. `holder`: whether that engine still lives, as seen from the server.
+
+    `in_bucket`: it was taken in the team's own bucket or table, where a person may have taken it by hand: then `run` is the
+    one that goes on, if one does.
+    """
 
     id: str
     who: str
     operation: str
-    since: datetime
-    run: int
+    since: datetime | None
+    run: int | None
     holder: Holder
     host: str
+    in_bucket: bool
 
 
 class KeptShape(BaseModel):
@@ -47,11 +53,17 @@ class KeptShape(BaseModel):
 
 
 class StateReport(BaseModel):
-    """Everything about an environment's state but its content. `versions`: the newest first."""
+    """Everything about an environment's state but its content. `versions`: the newest first.
+
+    `place`: its address in the team's own bucket; empty in Butai's own database. `lock_problem`: why nobody can say whether
+    it is locked.
+    """
 
     environment: str
+    place: str
     works: WorksOn | None
     lock: LockShape | None
+    lock_problem: Shown
     kept: KeptShape | None
     total: int
     versions: list[VersionShape]
