@@ -11,12 +11,13 @@ from butai.blueprints.service import Blueprints
 from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.db.migrate import migrate
+from butai.environments.drift_job import DriftJob
 from butai.environments.engines import Engines
 from butai.environments.jobs import EnvironmentJob
 from butai.environments.prepare import Preparation
 from butai.environments.service import Environments
 from butai.runs.carry import Carrier, Job
-from butai.runs.model import MAIN
+from butai.runs.model import MAIN, RunKind
 from butai.runs.service import Runs
 from butai.settings import Settings
 from butai.states.service import States
@@ -46,6 +47,7 @@ class Butai:
         preparation = Preparation(self.database, self.blueprints, self.engines, os.environ)
         main = EnvironmentJob(self.database, self.blueprints, preparation, self.states, self.runs, now)
         jobs: dict[str, Job] = dict.fromkeys(MAIN, main)
+        jobs[RunKind.DRIFT_CHECK] = DriftJob(preparation, self.runs, now)
         return Carrier(self.database, self.data, self.states, jobs, now)
 
 

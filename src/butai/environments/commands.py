@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from butai.client import Api, connect
+from butai.environments.drift_commands import show_drift
 from butai.environments.watch import Watch, exit_of
 from butai.errors import Exit, WrongUseError
 from butai.settings import Settings
@@ -147,6 +148,12 @@ def destroy(
         say(f"`{environment['name']}` goes, with its data: {', '.join(environment['urls'].values()) or 'no URL'}.")
     started = server.post(f"{_path(name)}/destroy", {"confirm": confirm, "looked": looked}, blueprint=_blueprint(name))
     _finish(server, started, wait=wait, as_json=json)
+
+
+@app.command()
+def drift(name: NameArgument, wait: WaitFlag = True, json: JsonFlag = False) -> None:
+    """Look for drift now: what is not as the code says (exit code 5 when something is not). Changes nothing."""
+    show_drift(api(), _path(name), _blueprint(name), wait=wait, as_json=json)
 
 
 @app.command(name="next")

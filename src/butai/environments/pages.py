@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse,
 from starlette.concurrency import run_in_threadpool
 
 from butai.blueprints.service import Blueprints
-from butai.environments import api
+from butai.environments import api, drift_api
 from butai.environments.log_view import TITLES, fold
 from butai.environments.service import (
     CreateRequest,
@@ -37,7 +37,7 @@ ROOM = Room(
     title="Environments",
     group="Stage",
     path="/environments",
-    routers=(api.router, router),
+    routers=(api.router, drift_api.router, router),
     templates=Path(__file__).parent / "templates",
     figure=lambda butai: butai.environments.count(),
 )
@@ -237,6 +237,13 @@ def do_next(request: Request, blueprint: str, name: str) -> Response:
     """The one next action."""
     service = environments(request)
     return _do(request, blueprint, name, lambda: service.next(name, by=api.by(request), blueprint=blueprint))
+
+
+@router.post("/environments/{blueprint}/{name}/drift-check")
+def check_drift(request: Request, blueprint: str, name: str) -> Response:
+    """Look for drift."""
+    service = environments(request)
+    return _do(request, blueprint, name, lambda: service.check(name, by=api.by(request), blueprint=blueprint))
 
 
 @router.post("/environments/{blueprint}/{name}/cancel")

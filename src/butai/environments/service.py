@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from butai.blueprints.service import AtCommit, Blueprints
 from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.environments import store
+from butai.environments.drift_job import found_by
 from butai.environments.engines import Engines
 from butai.environments.model import check_name
 from butai.environments.plan import Wanted, choose_services, from_params, values_of
 from butai.environments.views import (
     CreateRequest,
     DestroyRequest,
+    DifferenceShape,
     EnvironmentView,
     Started,
     UpdateRequest,
@@ -28,7 +31,8 @@ from butai.environments.views import (
 from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mean
 from butai.leases import service as leases
 from butai.runs.folder import RunFolder
-from butai.runs.model import NextAction, RunKind
+from butai.runs.model import READ_ONLY, NextAction, RunKind
+from butai.runs.queue import Priority
 from butai.runs.service import Runs, RunView, Terms
 from butai.states.service import States
 from butai.text import restored, text
@@ -90,7 +94,30 @@ class Environments:
             raise
 
     def update(self, name: str, request: UpdateRequest, *, by: str, blueprint: str | None = None) -> Started:
-        """Change images, variables or the blueprint's commit. Without a wish for it the commit stays."""
+        """Change images, variables or the blueprint's commit. Without a wish for it the commit stays.
+
+        Without any wish the present one is applied again: that is how drift is reconciled.
+        """
+        at, wanted = self._wish(name, request, blueprint)
+        with self._database.session() as session:
+            row = self._row(session, name, blueprint)
+            return self._submit(session, row, RunKind.UPDATE, at, wanted, by)
+
+    def check(
+        self, name: str, *, by: str, blueprint: str | None = None, preview: UpdateRequest | None = None
+    ) -> Started:
+        """Look for drift: a plan with what the environment has, which changes nothing.
+
+        With `preview` the plan is that of an update: its run says what that one would do. (Where the new commit wants a
+        lease more, that one is lent already.)
+        """
+        at, wanted = self._wish(name, preview or UpdateRequest(), blueprint)
+        with self._database.session() as session:
+            row = self._row(session, name, blueprint)
+            return self._submit(session, row, RunKind.DRIFT_CHECK, at, wanted, by, preview=preview is not None)
+
+    def _wish(self, name: str, request: UpdateRequest, blueprint: str | None) -> tuple[AtCommit, Wanted]:
+        """What the environment shall be after this request, checked as a whole."""
         with self._database.session() as session:
             row = self._row(session, name, blueprint)
             before = self._wanted_now(session, row)
@@ -101,9 +128,7 @@ class Environments:
         services = choose_services(self._blueprints, at, request.services, before.services)
         wanted = Wanted(before.ref, commit, services, {**before.variables, **request.variables})
         self._engines.keep(at, row.engine_name, row.engine_version)
-        with self._database.session() as session:
-            row = self._row(session, name, blueprint)
-            return self._submit(session, row, RunKind.UPDATE, at, wanted, by)
+        return at, wanted
 
     def destroy(self, name: str, request: DestroyRequest, *, by: str, blueprint: str | None = None) -> Started:
         """Destroy an environment. Wants its name typed: this cannot come back."""
@@ -185,6 +210,12 @@ class Environments:
         """An environment's runs, newest first."""
         return self._runs.of_environment(environment_id)
 
+    def differences_of(self, run_id: int) -> Sequence[DifferenceShape]:
+        """What the plan of a run found."""
+        self._runs.get(run_id)
+        with self._database.reading() as session:
+            return [DifferenceShape(**asdict(each)) for each in found_by(self._runs, session, run_id)]
+
     def using(self, blueprint: str) -> Sequence[str]:
         """Names of the living environments of a blueprint."""
         with self._database.session() as session:
@@ -198,19 +229,23 @@ class Environments:
         at: AtCommit,
         wanted: Wanted,
         by: str,
+        priority: Priority = Priority.PERSON,
         **more: Any,
     ) -> Started:
         lent = leases.take_all(session, row.blueprint, row.id, row.name, at.blueprint.pools(), now=self._now())
         values = values_of(at, row.name, wanted, lent)
-        terms = Terms(row.blueprint, labels=at.blueprint.runs.labels, at_once=at.blueprint.runs.at_once)
+        terms = Terms(row.blueprint, priority, labels=at.blueprint.runs.labels, at_once=at.blueprint.runs.at_once)
         params = {**wanted.as_params(values, at.blueprint.urls), **more}
         run = self._runs.submit(session, row.id, kind, params, by, terms)
+        if kind in READ_ONLY:
+            return Started(environment=self._view(session, row), run=run)
         return Started(environment=view(row, run, lent), run=run)
 
     def _wanted_now(self, session: Session, row: store.Environment) -> Wanted:
         """What the environment will be when everything that is queued is done: the base of the next change."""
         for run in reversed(self._runs.unfinished(session, row.id)):
-            return from_params(run.params)
+            if run.kind not in READ_ONLY:
+                return from_params(run.params)
         newest = self._runs.newest_of(session, [row.id])[row.id]
         # A creation that failed left no better word than its own wish.
         if newest.kind is RunKind.CREATE:

@@ -18,7 +18,7 @@ class Environment(Base):
     `services`: name -> {branch, commit, image, default_branch}; `variables`: what a person gave; `outputs`: list of
     {name, sensitive, value}, sensitive values masked before they are stored; `left_over`: what a destroy could not
     account for, `orphans` what a run made that no state knows; both lists of {address, type, id}. `health_text`: what
-    `health_reason` is translated from.
+    `health_reason` is translated from. `drift`: what the newest check found, {run, at, items}; none since the last change.
     """
 
     __tablename__ = "environments"
@@ -55,6 +55,7 @@ class Environment(Base):
     health_text: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     left_over: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     orphans: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    drift: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     def note_health(self, health: str, reason: str = "") -> None:
         """What is known now, and why, with what a translation of it is made of."""

@@ -50,6 +50,27 @@ class LeftOverShape(BaseModel):
     id: str
 
 
+class DifferenceShape(BaseModel):
+    """One thing that is not as the code says: what happened to it outside, and what an update would do about it."""
+
+    address: str
+    action: str = Field(description="create, update, delete, replace; empty: an update would leave it.")
+    outside: str = Field(description="update or delete, where that was seen in the world; else empty.")
+
+
+class DriftShape(BaseModel):
+    """What the newest drift check found; its run has the log."""
+
+    run: int
+    at: datetime
+    items: list[DifferenceShape]
+
+    @property
+    def count(self) -> int:
+        """How many things differ."""
+        return len(self.items)
+
+
 class EnvironmentView(BaseModel):
     """An environment. Times are UTC."""
 
@@ -71,6 +92,7 @@ class EnvironmentView(BaseModel):
     engine: str
     left_over: list[LeftOverShape]
     orphans: list[LeftOverShape]
+    drift: DriftShape | None
     last_run: RunView
 
     @property
@@ -180,6 +202,7 @@ def view(row: Environment, run: RunView, leases: Mapping[str, str], *, worker: b
         engine=f"{row.engine_name} {row.engine_version}",
         left_over=[_left(each) for each in row.left_over],
         orphans=[LeftOverShape(**each) for each in row.orphans],
+        drift=DriftShape(**row.drift) if row.drift else None,
         last_run=run,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
@@ -161,6 +161,10 @@ class Runs:
         with self._database.reading() as session:
             _get(session, run_id)
             return [event_view(event) for event in store.events(session, run_id, after=after, limit=limit)]
+
+    def told(self, session: Session, run_id: int, kinds: Sequence[str]) -> list[EventView]:
+        """Lines of a run's log of these kinds, in order."""
+        return [event_view(event) for event in store.of_kinds(session, run_id, kinds)]
 
     def changes_of(self, environment_id: int) -> list[tuple[int, EventView]]:
         """Creations and deletions in the logs of all runs of an environment, in order, each with its run."""

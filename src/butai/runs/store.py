@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -129,6 +130,12 @@ def changes(session: Session, environment_id: int) -> list[RunEvent]:
     query = select(RunEvent).join(Run, Run.id == RunEvent.run_id).where(Run.environment_id == environment_id)
     query = query.where(RunEvent.kind.in_(("started", "done", "failed")), RunEvent.action.in_(("create", "delete")))
     return list(session.scalars(query.order_by(RunEvent.run_id, RunEvent.seq)))
+
+
+def of_kinds(session: Session, run_id: int, kinds: Sequence[str]) -> list[RunEvent]:
+    """Events of a run of these kinds, in order."""
+    query = select(RunEvent).where(RunEvent.run_id == run_id, RunEvent.kind.in_(kinds))
+    return list(session.scalars(query.order_by(RunEvent.seq)))
 
 
 def last_line(session: Session, run_id: int, source: str) -> int:

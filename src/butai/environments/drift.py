@@ -1,0 +1,99 @@
+"""Drift: what the world has that an environment's code does not say, and when it is looked for. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from butai.runs.model import RunEnd, RunKind, RunStatus
+
+OUTPUTS = "outputs"
+_SILENT = frozenset({"", "read", "noop"})
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+# A check reads every resource from the cloud's API: more often than this it would be a load of its own.
+EVERY = r"^(off|[5-9]m|[1-9][0-9]{1,3}m|[1-9][0-9]{0,2}h|[1-9][0-9]?d)$"
+
+
+@dataclass(frozen=True)
+class Told:
+    """One line of a plan's log: `kind` drift, planned or outputs."""
+
+    kind: str
+    address: str
+    action: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not as the code says. The engine's lines name no attributes, so none are named here.
+
+    `outside`: what happened to it outside of Butai (update, delete), empty where nothing was seen. `action`: what an
+    update would do about it (create, update, delete, replace), empty where nothing.
+    """
+
+    address: str
+    action: str
+    outside: str = ""
+
+
+def differences(told: Iterable[Told]) -> list[Difference]:
+    """What a plan found, one entry for each address, in the order in which the addresses were first told."""
+    outside: dict[str, str] = {}
+    planned: dict[str, str] = {}
+    order: dict[str, None] = {}
+    for line in told:
+        if line.action in _SILENT:
+            continue
+        address = OUTPUTS if line.kind == "outputs" else line.address
+        (outside if line.kind == "drift" else planned)[address] = line.action
+        order[address] = None
+    return [Difference(address, planned.get(address, ""), outside.get(address, "")) for address in order]
+
+
+@dataclass(frozen=True)
+class Check:
+    """What is to be said of the newest check: under way, ended badly, or nothing (its finding speaks for itself)."""
+
+    run: int
+    under_way: bool
+    failed: bool
+
+
+def newest_check(run: int, status: RunStatus, end: RunEnd | None) -> Check:
+    """How the newest check stands. One that made way for somebody's run has not failed."""
+    return Check(run, status is not RunStatus.ENDED, end in (RunEnd.FAILED_BEFORE_CHANGE, RunEnd.LOST))
+
+
+def interval(words: str) -> timedelta | None:
+    """How long between two checks: `30m`, `24h`, `7d`; none for `off`. Raises ValueError for anything else."""
+    if not re.fullmatch(EVERY.strip("^$"), words):
+        raise ValueError(words)
+    return None if words == "off" else int(words[:-1]) * _UNITS[words[-1]]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """An environment that may be due. `since`: when it was last changed or checked; `busy`: a run of it is unfinished."""
+
+    environment: int
+    since: datetime
+    every: timedelta | None
+    busy: bool = False
+    last_kind: RunKind = RunKind.CREATE
+
+
+def due_at(each: Looked) -> datetime | None:
+    """When its next check is due; none for never. Spread over a tenth of the time, so that many do not come at once."""
+    if each.every is None or each.busy or each.last_kind is RunKind.DESTROY:
+        return None
+    part = int.from_bytes(sha256(str(each.environment).encode()).digest()[:4], "big") / 2**32
+    return each.since + each.every * (1 + part / 10)
+
+
+def due(known: Iterable[Looked], *, now: datetime, under_way: int, workers: int) -> Sequence[int]:
+    """The environments to check now, the longest overdue first: with those under way never more than there are workers."""
+    dates = {each.environment: at for each in known if (at := due_at(each)) is not None and at <= now}
+    return sorted(dates, key=lambda environment: dates[environment])[: max(0, workers - under_way)]

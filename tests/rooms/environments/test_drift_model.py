@@ -1,0 +1,92 @@
+"""What a plan's lines say of drift, and when an environment is looked at."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from butai.environments.drift import Difference, Looked, Told, differences, due, due_at, interval, newest_check
+from butai.runs.model import RunEnd, RunKind, RunStatus
+
+NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def test_a_thing_changed_outside_and_planned_is_one_difference() -> None:
+    told = [Told("drift", "a.b", "update"), Told("planned", "c.d", "replace"), Told("planned", "a.b", "update")]
+    assert differences(told) == [Difference("a.b", "update", "update"), Difference("c.d", "replace")]
+
+
+def test_what_only_the_world_knows_what_is_read_and_outputs() -> None:
+    told = [Told("drift", "a.b", "delete"), Told("planned", "data.x.y", "read"), Told("outputs", "", "update")]
+    assert differences(told) == [Difference("a.b", "", "delete"), Difference("outputs", "update")]
+    assert differences([Told("outputs", "", ""), Told("planned", "a.b", "noop")]) == []
+
+
+lines = st.builds(
+    Told,
+    st.sampled_from(["drift", "planned"]),
+    st.sampled_from(["a.a", "b.b", "c.c"]),
+    st.sampled_from(["", "read", "noop", "create", "update", "delete", "replace"]),
+)
+
+
+@given(st.lists(lines))
+def test_every_address_that_differs_stands_there_once_and_no_other(told: list[Told]) -> None:
+    found = [each.address for each in differences(told)]
+    assert len(found) == len(set(found))
+    assert set(found) == {each.address for each in told if each.action not in ("", "read", "noop")}
+    assert all(each.action or each.outside for each in differences(told))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("off", None), ("5m", timedelta(minutes=5)), ("24h", DAY), ("7d", 7 * DAY), ("99d", 99 * DAY)],
+)
+def test_intervals(words: str, expected: timedelta | None) -> None:
+    assert interval(words) == expected
+
+
+@pytest.mark.parametrize(
+    "words", ["", "0h", "4m", "24", "h", "1.5h", "24 h", "24H", "-1h", "1h30m", "024h", "off\n", "100d"]
+)
+def test_no_other_interval_is_read(words: str) -> None:
+    with pytest.raises(ValueError):
+        interval(words)
+
+
+def known(*ids: int, every: timedelta | None = DAY, ago: timedelta = 2 * DAY) -> list[Looked]:
+    return [Looked(number, NOW - ago, every) for number in ids]
+
+
+def test_only_what_stands_still_and_is_wanted_is_checked() -> None:
+    assert due(known(1, every=None), now=NOW, under_way=0, workers=1) == []
+    assert due([Looked(1, NOW - 2 * DAY, DAY, busy=True)], now=NOW, under_way=0, workers=1) == []
+    assert due([Looked(1, NOW - 2 * DAY, DAY, last_kind=RunKind.DESTROY)], now=NOW, under_way=0, workers=1) == []
+    assert due(known(1), now=NOW, under_way=0, workers=1) == [1]
+    assert due(known(1, ago=DAY - timedelta(seconds=1)), now=NOW, under_way=0, workers=1) == []
+
+
+@given(st.integers(0, 9), st.integers(0, 9), st.sets(st.integers(1, 10_000), max_size=30))
+def test_never_more_checks_than_workers(under_way: int, workers: int, ids: set[int]) -> None:
+    chosen = due(known(*ids), now=NOW, under_way=under_way, workers=workers)
+    assert len(chosen) == min(len(ids), max(0, workers - under_way))
+    assert len(set(chosen)) == len(chosen) and set(chosen) <= ids
+
+
+def test_twenty_environments_are_spread_over_a_tenth_of_the_time() -> None:
+    dates = [due_at(each) for each in known(*range(1, 21))]
+    assert len(set(dates)) == 20
+    offsets = [date - (NOW - DAY) for date in dates if date]
+    assert min(offsets) >= timedelta() and max(offsets) <= DAY / 10
+    assert max(offsets) - min(offsets) > DAY / 20
+
+
+def test_a_check_that_made_way_has_not_failed() -> None:
+    ends = {RunEnd.SUPERSEDED, RunEnd.CANCELLED_BEFORE_CHANGE, RunEnd.SUCCEEDED}
+    assert not any(newest_check(1, RunStatus.ENDED, end).failed for end in ends)
+    assert newest_check(1, RunStatus.ENDED, RunEnd.FAILED_BEFORE_CHANGE).failed
+    assert newest_check(1, RunStatus.QUEUED, None).under_way
