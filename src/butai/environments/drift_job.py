@@ -18,6 +18,8 @@ from butai.runs.model import RunEnd, Step
 from butai.runs.service import Runs, RunView
 from butai.terraform import commands
 
+# The list stands in every answer about the environment; all of it is in the run.
+KEPT = 100
 TELLING = ("drift", "planned", "outputs")
 
 
@@ -35,16 +37,16 @@ class DriftJob:
             run, folder, log, lambda engine, values: [Command(Step.PLAN, commands.plan(engine, [values], lock=False))]
         )
 
-    def look(self, run: RunView, log: RunLog) -> bool:
+    def look(self, run: RunView, log: RunLog) -> bool:  # noqa: ARG002
         """A plan leaves nothing behind."""
         return True
 
-    def ended(self, session: Session, run: RunView, end: RunEnd, folder: RunFolder) -> None:
+    def ended(self, session: Session, run: RunView, end: RunEnd, folder: RunFolder) -> None:  # noqa: ARG002
         """Keep what was found, as the environment's drift."""
         if end is RunEnd.SUCCEEDED and not run.params.get("preview"):
             found = [asdict(each) for each in found_by(self.runs, session, run.id)]
             row = session.get_one(store.Environment, run.environment_id)
-            row.drift = {"run": run.id, "at": self.now().isoformat(), "items": found}
+            row.drift = {"run": run.id, "at": self.now().isoformat(), "count": len(found), "items": found[:KEPT]}
 
     def after(self, run: RunView, end: RunEnd, log: RunLog) -> None:
         """Nothing follows."""

@@ -18,7 +18,8 @@ class Environment(Base):
     `services`: name -> {branch, commit, image, default_branch}; `variables`: what a person gave; `outputs`: list of
     {name, sensitive, value}, sensitive values masked before they are stored; `left_over`: what a destroy could not
     account for, `orphans` what a run made that no state knows; both lists of {address, type, id}. `health_text`: what
-    `health_reason` is translated from. `drift`: what the newest check found, {run, at, items}; none since the last change.
+    `health_reason` is translated from. `drift`: what the newest check found, {run, at, count, items};
+    none since the last change.
     """
 
     __tablename__ = "environments"

@@ -63,12 +63,8 @@ class DriftShape(BaseModel):
 
     run: int
     at: datetime
-    items: list[DifferenceShape]
-
-    @property
-    def count(self) -> int:
-        """How many things differ."""
-        return len(self.items)
+    count: int
+    items: list[DifferenceShape] = Field(description="The first of them; `/runs/{id}/differences` has all.")
 
 
 class EnvironmentView(BaseModel):

@@ -44,7 +44,8 @@ class EngineEvent:
 
     `kind`: version, planned, change_summary, started, progress, done, failed, diagnostic, outputs, drift, refresh,
     provision, or log (everything else, also lines that are not JSON). `action`: create, update, delete, read, replace
-    and so on; of a change_summary its operation (plan, apply, destroy); of outputs that a plan would change, update. `elapsed_s`: whole seconds since it started.
+    and so on; of a change_summary its operation (plan, apply, destroy); of outputs that a plan would change, update.
+    `elapsed_s`: whole seconds since it started.
     `id_key` and `id_value` name the object for an import. `add`, `change`, `remove`: of a change_summary.
     """
 
