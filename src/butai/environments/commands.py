@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from butai.client import Api, connect
-from butai.environments.drift_commands import show_drift
+from butai.environments.drift_commands import show_drift, state_of_code
 from butai.environments.watch import Watch, exit_of
 from butai.errors import Exit, WrongUseError
 from butai.settings import Settings
@@ -67,7 +67,7 @@ def list_(json: JsonFlag = False) -> None:
     if not found:
         say("There is no environment yet. `butai env create NAME` makes one.")
         return
-    table(["NAME", "STATE", "RUNS", "OWNER", "URL"], [_row(each) for each in found])
+    table(["NAME", "STATE", "RUNS", "OWNER", "URL", "BEHIND", "DRIFT"], [_row(each) for each in found])
 
 
 @app.command()
@@ -223,6 +223,8 @@ def _lines(environment: Any) -> list[str]:
         f"engine     {environment['engine']}",
         f"owner      {environment['owner']}" + (f", {environment['purpose']}" if environment["purpose"] else ""),
     ]
+    behind, drift = state_of_code(environment)
+    lines += [f"behind     {behind}"] * bool(behind) + [f"drift      {drift}"] * bool(drift)
     lines += [f"url        {label}: {url}" for label, url in environment["urls"].items()]
     lines += [f"service    {each['name']}: {each['branch']} {each['commit'][:7]}" for each in environment["services"]]
     lines += [f"output     {each['name']} = {each['value']}" for each in environment["outputs"]]
@@ -233,7 +235,14 @@ def _lines(environment: Any) -> list[str]:
 def _row(environment: Any) -> list[str]:
     versions = " ".join(f"{each['name']}={each['branch']}" for each in environment["services"])
     url = next(iter(environment["urls"].values()), "")
-    return [environment["name"], environment["state"]["word"], versions, environment["owner"], url]
+    return [
+        environment["name"],
+        environment["state"]["word"],
+        versions,
+        environment["owner"],
+        url,
+        *state_of_code(environment),
+    ]
 
 
 def _run_row(run: Any) -> list[str]:

@@ -70,6 +70,19 @@ def line_of(item: dict[str, Any]) -> str:
     return f"{item['address']}: " + ", ".join(part for part in (outside, would) if part)
 
 
+def state_of_code(environment: dict[str, Any]) -> list[str]:
+    """How far it is behind its branch, and what the newest check found; empty words where there is nothing to say."""
+    behind, drift = environment["behind"], environment["drift"]
+    words = ["", ""]
+    if behind:
+        commits = "1 commit" if behind["commits"] == 1 else f"{behind['commits']} commits"
+        same = "" if behind["root_changed"] else " (the root is the same)"
+        words[0] = f"{commits} behind {behind['ref']}: {behind['subject']}{same}"
+    if drift:
+        words[1] = f"{drift['count']} drifted" if drift["count"] else "none"
+    return words
+
+
 def _summary(name: str, count: int) -> str:
     if not count:
         return f"{name}: no drift; everything is as the code says."

@@ -20,6 +20,7 @@ from butai.environments.engines import Engines
 from butai.environments.model import check_name
 from butai.environments.plan import Wanted, choose_services, from_params, values_of
 from butai.environments.views import (
+    BehindShape,
     CreateRequest,
     DestroyRequest,
     DifferenceShape,
@@ -178,7 +179,8 @@ class Environments:
             session.expire_all()
             rows = [row for row in store.living(session) if row.id in runs]
             worker = self._runs.has_worker(session)
-            return [view(row, runs[row.id], leases.of(session, row.id), worker=worker) for row in rows]
+            found = [view(row, runs[row.id], leases.of(session, row.id), worker=worker) for row in rows]
+        return [self._compared(each) for each in found]
 
     def count(self) -> int:
         """How many environments are not gone."""
@@ -188,13 +190,15 @@ class Environments:
     def get(self, name: str, *, blueprint: str | None = None) -> EnvironmentView:
         """One living environment by name, or by `BLUEPRINT/NAME`."""
         with self._database.session() as session:
-            return self._view(session, self._row(session, name, blueprint))
+            found = self._view(session, self._row(session, name, blueprint))
+        return self._compared(found)
 
     def newest(self, name: str, blueprint: str) -> EnvironmentView:
         """The newest environment of that name, also when it is gone: its page stays readable."""
         with self._database.session() as session:
             row = store.newest_named(session, name, blueprint) or self._row(session, name, blueprint)
-            return self._view(session, row)
+            found = self._view(session, row)
+        return self._compared(found)
 
     def by_id(self, environment_id: int) -> EnvironmentView:
         """One environment, gone ones too."""
@@ -204,7 +208,8 @@ class Environments:
                 raise NotFoundError(
                     text("There is no environment with the number {environment_id}.", environment_id=environment_id)
                 )
-            return self._view(session, row)
+            found = self._view(session, row)
+        return self._compared(found)
 
     def runs_of(self, environment_id: int) -> Sequence[RunView]:
         """An environment's runs, newest first."""
@@ -272,6 +277,11 @@ class Environments:
         for left in folder.states_left_behind():
             self._states.write(shown.id, run.id, left.read_bytes(), lock_id="")
             left.unlink()
+
+    def _compared(self, shown: EnvironmentView) -> EnvironmentView:
+        """The same with how far it is behind its branch. Outside of any transaction: git may have to be asked."""
+        behind = None if shown.destroyed_at else self._blueprints.behind(shown.blueprint, shown.ref, shown.commit)
+        return shown.model_copy(update={"behind": BehindShape(**asdict(behind))}) if behind else shown
 
     def _view(self, session: Session, row: store.Environment) -> EnvironmentView:
         run = self._runs.newest_of(session, [row.id])[row.id]

@@ -67,6 +67,16 @@ class DriftShape(BaseModel):
     items: list[DifferenceShape] = Field(description="The first of them; `/runs/{id}/differences` has all.")
 
 
+class BehindShape(BaseModel):
+    """What the branch has that the environment has not, as of the last fetch of its repository."""
+
+    ref: str
+    commits: int
+    head: str = Field(description="The branch's newest commit.")
+    subject: str = Field(description="First line of that commit's message.")
+    root_changed: bool = Field(description="Whether files of the root differ; else only others of the repository do.")
+
+
 class EnvironmentView(BaseModel):
     """An environment. Times are UTC."""
 
@@ -89,6 +99,7 @@ class EnvironmentView(BaseModel):
     left_over: list[LeftOverShape]
     orphans: list[LeftOverShape]
     drift: DriftShape | None
+    behind: BehindShape | None = None
     last_run: RunView
 
     @property
