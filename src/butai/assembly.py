@@ -12,6 +12,7 @@ from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.db.migrate import migrate
 from butai.environments.drift_job import DriftJob
+from butai.environments.drift_schedule import DriftSchedule
 from butai.environments.engines import Engines
 from butai.environments.jobs import EnvironmentJob
 from butai.environments.prepare import Preparation
@@ -49,6 +50,11 @@ class Butai:
         jobs: dict[str, Job] = dict.fromkeys(MAIN, main)
         jobs[RunKind.DRIFT_CHECK] = DriftJob(preparation, self.runs, now)
         return Carrier(self.database, self.data, self.states, jobs, now)
+
+    def drift_schedule(self) -> DriftSchedule:
+        """What a worker queues drift checks with that nobody asked for."""
+        every = self.settings.drift_every
+        return DriftSchedule(self.database, self.environments, self.blueprints, self.runs, every, now)
 
 
 def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Butai:

@@ -28,7 +28,7 @@ def run(settings: Settings) -> None:
         signal.signal(name, lambda *_: stop.set())
     terms = Terms(workers.identity(butai.data.path), settings.concurrency, settings.max_runs, settings.labels)
     log.info("worker ready", data=str(butai.data.path), worker=terms.worker_id, concurrency=terms.slots)
-    Executor(butai.database, butai.carrier(), terms, now).run_until(stop)
+    Executor(butai.database, butai.carrier(), terms, now, [butai.drift_schedule().submit_due]).run_until(stop)
     lock.release()
     log.info("worker stops; engines go on under their supervisors")
     # Threads that follow a run would keep the process alive; what they follow is in files and is found again.

@@ -30,7 +30,7 @@ from butai.blueprints.model import (
 from butai.blueprints.refs import Branch, search
 from butai.blueprints.validate import BlueprintError, check_against_root, parse
 from butai.blueprints.variables import VariableError, variables_for
-from butai.blueprints.views import BlueprintView, view
+from butai.blueprints.views import BlueprintView, as_known, view
 from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mean
@@ -152,6 +152,12 @@ class Blueprints:
     def newest(self, name: str) -> str:
         """The newest commit of the blueprint's ref, fetched now."""
         return _newest(self._repository(name), self.get(name).ref)
+
+    def newest_known(self, name: str) -> Blueprint | None:
+        """What its `butai.yaml` said when it was last refreshed; none when there is no such blueprint."""
+        with self._database.reading() as session:
+            row = store.named(session, name)
+        return as_known(row) if row else None
 
     def behind(self, name: str, ref: str, commit: str) -> Behind | None:
         """How far a commit is behind a ref of the blueprint's repository, as of the last fetch; none when it is not."""

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from butai.runs.model import RunEnd, RunKind, RunStatus
+from butai.runs.model import RunEnd, RunStatus
 
 OUTPUTS = "outputs"
 _SILENT = frozenset({"", "read", "noop"})
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-# A check reads every resource from the cloud's API: more often than this it would be a load of its own.
-EVERY = r"^(off|[5-9]m|[1-9][0-9]{1,3}m|[1-9][0-9]{0,2}h|[1-9][0-9]?d)$"
 
 
 @dataclass(frozen=True)
@@ -67,33 +63,25 @@ def newest_check(run: int, status: RunStatus, end: RunEnd | None) -> Check:
     return Check(run, status is not RunStatus.ENDED, end in (RunEnd.FAILED_BEFORE_CHANGE, RunEnd.LOST))
 
 
-def interval(words: str) -> timedelta | None:
-    """How long between two checks: `30m`, `24h`, `7d`; none for `off`. Raises ValueError for anything else."""
-    if not re.fullmatch(EVERY.strip("^$"), words):
-        raise ValueError(words)
-    return None if words == "off" else int(words[:-1]) * _UNITS[words[-1]]
-
-
 @dataclass(frozen=True)
 class Looked:
-    """An environment that may be due. `since`: when it was last changed or checked; `busy`: a run of it is unfinished."""
+    """An environment that may be due. `since`: when its last run was over; `still`: it is there, and nothing goes on."""
 
     environment: int
     since: datetime
     every: timedelta | None
-    busy: bool = False
-    last_kind: RunKind = RunKind.CREATE
+    still: bool = True
 
 
 def due_at(each: Looked) -> datetime | None:
     """When its next check is due; none for never. Spread over a tenth of the time, so that many do not come at once."""
-    if each.every is None or each.busy or each.last_kind is RunKind.DESTROY:
+    if each.every is None or not each.still:
         return None
     part = int.from_bytes(sha256(str(each.environment).encode()).digest()[:4], "big") / 2**32
     return each.since + each.every * (1 + part / 10)
 
 
-def due(known: Iterable[Looked], *, now: datetime, under_way: int, workers: int) -> Sequence[int]:
-    """The environments to check now, the longest overdue first: with those under way never more than there are workers."""
+def due(known: Iterable[Looked], *, now: datetime, room: int) -> Sequence[int]:
+    """The environments to check now, the longest overdue first: as many as there is room for."""
     dates = {each.environment: at for each in known if (at := due_at(each)) is not None and at <= now}
-    return sorted(dates, key=lambda environment: dates[environment])[: max(0, workers - under_way)]
+    return sorted(dates, key=lambda environment: dates[environment])[:room]

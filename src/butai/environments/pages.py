@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse,
 from starlette.concurrency import run_in_threadpool
 
 from butai.blueprints.service import Blueprints
-from butai.environments import api, drift_api
+from butai.environments import api
 from butai.environments.drift import newest_check
 from butai.environments.log_view import TITLES, fold
 from butai.environments.service import (
@@ -40,7 +40,7 @@ ROOM = Room(
     title="Environments",
     group="Stage",
     path="/environments",
-    routers=(api.router, drift_api.router, router),
+    routers=(api.router, router),
     templates=Path(__file__).parent / "templates",
     figure=lambda butai: butai.environments.count(),
 )

@@ -117,6 +117,11 @@ class Environments:
             row = self._row(session, name, blueprint)
             return self._submit(session, row, RunKind.DRIFT_CHECK, at, wanted, by, preview=preview is not None)
 
+    def submit_scheduled_check(self, session: Session, row: store.Environment, at: AtCommit, *, by: str) -> None:
+        """Queue a look for drift inside the caller's transaction, behind everything that somebody waits for."""
+        wanted = Wanted(row.ref, row.commit, row.services, row.variables)
+        self._submit(session, row, RunKind.DRIFT_CHECK, at, wanted, by, Priority.DRIFT_CHECK, preview=False)
+
     def _wish(self, name: str, request: UpdateRequest, blueprint: str | None) -> tuple[AtCommit, Wanted]:
         """What the environment shall be after this request, checked as a whole."""
         with self._database.session() as session:

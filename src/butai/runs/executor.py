@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from butai.db import AWAY, Database
 from butai.runs import claims, workers
 from butai.runs.carry import Carrier
+from butai.runs.chores import Chores
 from butai.runs.claims import Claim
 from butai.runs.model import RunStatus
 from butai.runs.queue import Hand
@@ -44,8 +45,16 @@ class Terms:
 class Executor:
     """Runs carried out durably. What a crash left is found again at the next start, here or by another worker."""
 
-    def __init__(self, database: Database, carrier: Carrier, terms: Terms, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        carrier: Carrier,
+        terms: Terms,
+        now: Callable[[], datetime],
+        chores: Sequence[Callable[[], None]] = (),
+    ) -> None:
         self._database, self._carrier, self._terms, self._now = database, carrier, terms, now
+        self._chores = Chores(chores)
         self._going: dict[int, threading.Thread] = {}
         self._wake = threading.Event()  # a run has ended: its slot is free
         self._silence = workers.Silence()
@@ -91,6 +100,7 @@ class Executor:
         if time.monotonic() - self._tended_at >= TEND_EVERY_S:
             self._tended_at = time.monotonic()
             self._tend()
+            self._chores.do_when_due()
 
     def _take(self) -> None:
         with self._database.reading() as session:

@@ -16,6 +16,7 @@ from butai.errors import NotFoundError, RefusedError
 from butai.runs import claims, store, workers
 from butai.runs.model import NextAction, RunEnd, RunKind, RunStatus, next_action
 from butai.runs.queue import Place, Priority, places, superseded
+from butai.runs.standing import Room, Standing, room_for_checks, standing
 from butai.text import Text, restored, text
 
 # A string that may be a text: validation would make a plain string of it.
@@ -151,6 +152,18 @@ class Runs:
     def unfinished(self, session: Session, environment_id: int | None = None) -> list[RunView]:
         """Queued and running runs, oldest first."""
         return [view(run) for run in store.unfinished(session, environment_id)]
+
+    def decide_alone(self, session: Session) -> None:
+        """Until this transaction ends nobody else decides what is queued by itself or started."""
+        claims.one_at_a_time(session)
+
+    def standing(self, session: Session, environment_ids: list[int]) -> dict[int, Standing]:
+        """How environments stand between their runs."""
+        return standing(session, environment_ids)
+
+    def room_for_checks(self, session: Session) -> Room:
+        """What the living workers leave room for."""
+        return room_for_checks(session, self._now())
 
     def newest_of(self, session: Session, environment_ids: list[int]) -> dict[int, RunView]:
         """The newest run of each environment."""

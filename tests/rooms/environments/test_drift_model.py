@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from butai.environments.drift import Difference, Looked, Told, differences, due, due_at, interval, newest_check
-from butai.runs.model import RunEnd, RunKind, RunStatus
+from butai.environments.drift import Difference, Looked, Told, differences, due, due_at, newest_check
+from butai.interval import interval
+from butai.runs.model import RunEnd, RunStatus
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -63,18 +64,20 @@ def known(*ids: int, every: timedelta | None = DAY, ago: timedelta = 2 * DAY) ->
 
 
 def test_only_what_stands_still_and_is_wanted_is_checked() -> None:
-    assert due(known(1, every=None), now=NOW, under_way=0, workers=1) == []
-    assert due([Looked(1, NOW - 2 * DAY, DAY, busy=True)], now=NOW, under_way=0, workers=1) == []
-    assert due([Looked(1, NOW - 2 * DAY, DAY, last_kind=RunKind.DESTROY)], now=NOW, under_way=0, workers=1) == []
-    assert due(known(1), now=NOW, under_way=0, workers=1) == [1]
-    assert due(known(1, ago=DAY - timedelta(seconds=1)), now=NOW, under_way=0, workers=1) == []
+    assert due(known(1, every=None), now=NOW, room=1) == []
+    assert due([Looked(1, NOW - 2 * DAY, DAY, still=False)], now=NOW, room=1) == []
+    assert due(known(1), now=NOW, room=1) == [1]
+    assert due(known(1, ago=DAY - timedelta(seconds=1)), now=NOW, room=1) == []
 
 
-@given(st.integers(0, 9), st.integers(0, 9), st.sets(st.integers(1, 10_000), max_size=30))
-def test_never_more_checks_than_workers(under_way: int, workers: int, ids: set[int]) -> None:
-    chosen = due(known(*ids), now=NOW, under_way=under_way, workers=workers)
-    assert len(chosen) == min(len(ids), max(0, workers - under_way))
+@given(st.integers(0, 9), st.sets(st.integers(1, 10_000), max_size=30))
+def test_never_more_checks_than_there_is_room_for_and_the_longest_overdue_first(room: int, ids: set[int]) -> None:
+    chosen = due(known(*ids), now=NOW, room=room)
+    assert len(chosen) == min(len(ids), room)
     assert len(set(chosen)) == len(chosen) and set(chosen) <= ids
+    dates = {each.environment: due_at(each) for each in known(*ids)}
+    first = sorted(date for date in dates.values() if date)[: len(chosen)]
+    assert [dates[each] for each in chosen] == first
 
 
 def test_twenty_environments_are_spread_over_a_tenth_of_the_time() -> None:
