@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Barrier
+from typing import cast
 
 import pytest
 
 from butai.assembly import Butai, assemble
 from butai.environments.drift_schedule import DriftSchedule
 from butai.runs import workers
+from butai.runs.carry import Carrier
+from butai.runs.claims import Claim
+from butai.runs.executor import Executor, Terms
 from butai.runs.model import RunEnd, RunKind, RunStatus
 from butai.runs.queue import Priority
+from butai.runs.store import Worker
 from butai.settings import Settings
-from support.carrying import now
+from support.carrying import now, wait_for
 from support.postgres import PostgresServer, postgres
-from support.rows import add_environment, add_run
+from support.rows import WORKER, add_environment, add_run, claim_run
+from support.threads import in_background
 from support.tiny_team import YAML, TinyTeam
+from support.tiny_team import Worker as ProcessOfWorker
 
 __all__ = ["postgres"]
 
@@ -138,3 +146,48 @@ def test_a_scheduled_check_plans_what_the_environment_has(butai: Butai) -> None:
     run = butai.runs.of_environment(made)[0]
     assert (run.requested_by, run.params["commit"]) == ("schedule", butai.blueprints.get("tiny").commit)
     assert run.params["values"]["web_image"] == "web:0"
+
+
+class Taken:
+    """A carrier that only says what it was given."""
+
+    def __init__(self) -> None:
+        self.runs: list[int] = []
+
+    def carry(self, claim: Claim) -> None:
+        self.runs.append(claim.run_id)
+
+
+@pytest.mark.parametrize("kind", [RunKind.DRIFT_CHECK, RunKind.UPDATE])
+def test_a_check_of_a_worker_that_is_out_of_sight_stands_in_nobodys_way(
+    butai: Butai, kind: RunKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = add(butai, "qa-1")
+    run = add_run(butai.database, made, kind=kind, folder="/elsewhere/runs/1", handed_over_at=now())
+    claim_run(butai.database, run)
+    with butai.database.session() as session:
+        workers.register(session, WORKER, slots=1, labels={}, now=now())
+        session.get_one(Worker, WORKER).machine = "another"
+    monkeypatch.setattr(workers, "SILENT_AFTER_S", 1.0)
+    taken, stop = Taken(), threading.Event()
+    executor = Executor(butai.database, cast(Carrier, taken), Terms("me", 1, 0, {}), now)
+    with in_background(lambda: executor.run_until(stop)):
+        wait_for(lambda: taken.runs or butai.runs.get(run).lost, seconds=20)
+        stop.set()
+    assert (taken.runs, butai.runs.get(run).lost) == (([run], False) if kind is RunKind.DRIFT_CHECK else ([], True))
+
+
+def test_a_worker_looks_by_itself(butai: Butai, settings: Settings, tmp_path: Path) -> None:
+    made = add(butai, "qa-1")
+    worker = ProcessOfWorker(settings, tmp_path / "worker.log")
+    worker.start()
+    try:
+        wait_for(lambda: checks(butai, made), seconds=40, why=worker.log.read_text()[-2000:])
+        run = butai.runs.of_environment(made)[0].id
+        wait_for(lambda: butai.runs.get(run).finished, seconds=40, why=worker.log.read_text()[-2000:])
+    finally:
+        worker.end()
+    drift = butai.environments.get("qa-1").drift
+    assert drift is not None and drift.run == run
+    # Rows alone stand for this environment: everything that the code says is missing.
+    assert {each.action for each in drift.items} == {"create", "update"}

@@ -11,6 +11,8 @@ import structlog
 from butai.db import AWAY
 
 EVERY_S = 30.0
+# A worker that has just started has its own runs to find first.
+FIRST_AFTER_S = 5.0
 
 log = structlog.get_logger()
 
@@ -20,7 +22,7 @@ class Chores:
 
     def __init__(self, chores: Sequence[Callable[[], None]], *, every_s: float = EVERY_S) -> None:
         self._chores, self._every_s = chores, every_s
-        self._done_at = time.monotonic()
+        self._done_at = time.monotonic() + FIRST_AFTER_S - every_s
         self._thread: threading.Thread | None = None
 
     def do_when_due(self) -> None:

@@ -17,7 +17,7 @@ from butai.runs import claims, workers
 from butai.runs.carry import Carrier
 from butai.runs.chores import Chores
 from butai.runs.claims import Claim
-from butai.runs.model import RunStatus
+from butai.runs.model import READ_ONLY, RunStatus
 from butai.runs.queue import Hand
 from butai.runs.store import Run, RunClaim, Worker
 
@@ -162,7 +162,8 @@ class Executor:
             return [claims.hand_to(session, claim, me, fence=False)]
         if silent_s < workers.SILENT_AFTER_S:
             return []
-        if run.handed_over_at is None and run.end is None:
+        if run.end is None and (run.handed_over_at is None or run.kind in READ_ONLY):
+            # A plan changes nothing and holds no lock: it may be made again elsewhere while the old one still goes on.
             log.warning("queued again: its worker is silent and had begun nothing", run=run.id, worker=worker.id)
             claims.requeue(session, claim)
         elif run.lost_at is None:
