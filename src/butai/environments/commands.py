@@ -8,6 +8,7 @@ import typer
 
 from butai.client import Api, connect
 from butai.environments.drift_commands import show_drift, state_of_code
+from butai.environments.update_all import check_update, update_all
 from butai.environments.watch import Watch, exit_of
 from butai.errors import Exit, WrongUseError
 from butai.settings import Settings
@@ -111,15 +112,26 @@ def logs(
 
 @app.command()
 def update(
-    name: NameArgument,
+    name: Annotated[str, typer.Argument(help="The environment's name, or BLUEPRINT/NAME; none with --all.")] = "",
     service: ServiceOption = [],  # noqa: B006
     var: VarOption = [],  # noqa: B006
     latest: Annotated[bool, typer.Option(help="Go to the newest commit of the blueprint's branch.")] = False,
     commit: Annotated[str, typer.Option(help="Go to this commit of the blueprint.")] = "",
+    all_: Annotated[
+        bool, typer.Option("--all", help="All environments: every plan first, one question, waves.")
+    ] = False,
+    to: Annotated[str, typer.Option(metavar="REF", help="With --all: the branch, tag or commit to go to.")] = "",
+    wave: Annotated[int, typer.Option(min=1, help="With --all: how many at a time, after a first one.")] = 2,
+    blueprint: Annotated[str, typer.Option(help="With --all: only environments of this blueprint.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="With --all: do not ask.")] = False,
     wait: WaitFlag = True,
     json: JsonFlag = False,
 ) -> None:
-    """Put other versions or values on an environment. The blueprint's commit stays unless you say otherwise."""
+    """Put other versions or values on an environment, or bring all to a ref. Without any wish: make it as its code says."""
+    check_update(name, all_=all_, to=to, others=bool(service or var or latest or commit), wait=wait)
+    if all_:
+        update_all(api(), to, at_once=wave, blueprint=blueprint, yes=yes, as_json=json)
+        return
     body = {
         "services": _choices(service),
         "variables": _pairs(var, "--var"),
