@@ -27,7 +27,7 @@ class Difference:
     """One thing that is not as the code says. The engine's lines name no attributes, so none are named here.
 
     `outside`: what happened to it outside of Butai (update, delete), empty where nothing was seen. `action`: what an
-    update would do about it (create, update, delete, replace), empty where nothing.
+    update would do about it (create, update, delete, replace).
     """
 
     address: str
@@ -36,17 +36,19 @@ class Difference:
 
 
 def differences(told: Iterable[Told]) -> list[Difference]:
-    """What a plan found, one entry for each address, in the order in which the addresses were first told."""
+    """What a plan would do, one entry for each address, in the order in which the addresses were first told.
+
+    Providers report drift of things that are as the code says too (a tag map that is empty in another way): what no
+    update would change is no difference.
+    """
     outside: dict[str, str] = {}
     planned: dict[str, str] = {}
-    order: dict[str, None] = {}
     for line in told:
-        if line.action in _SILENT:
-            continue
-        address = OUTPUTS if line.kind == "outputs" else line.address
-        (outside if line.kind == "drift" else planned)[address] = line.action
-        order[address] = None
-    return [Difference(address, planned.get(address, ""), outside.get(address, "")) for address in order]
+        if line.kind == "drift":
+            outside[line.address] = line.action
+        elif line.action not in _SILENT:
+            planned[OUTPUTS if line.kind == "outputs" else line.address] = line.action
+    return [Difference(address, action, outside.get(address, "")) for address, action in planned.items()]
 
 
 @dataclass(frozen=True)

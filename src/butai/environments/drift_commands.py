@@ -19,7 +19,6 @@ WOULD = {
     "update": "an update would change it",
     "delete": "an update would destroy it",
     "replace": "an update would replace it",
-    "": "an update would leave it",
 }
 
 

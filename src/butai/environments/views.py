@@ -54,7 +54,7 @@ class DifferenceShape(BaseModel):
     """One thing that is not as the code says: what happened to it outside, and what an update would do about it."""
 
     address: str
-    action: str = Field(description="create, update, delete, replace; empty: an update would leave it.")
+    action: str = Field(description="create, update, delete, replace.")
     outside: str = Field(description="update or delete, where that was seen in the world; else empty.")
 
 
