@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from butai.client import connect
 from butai.settings import Settings
 from support.carrying import wait_for
 from support.tiny_team import Server, TinyTeam, Worker
@@ -46,11 +47,11 @@ def server(place: Path, team: TinyTeam) -> Iterator[Server]:
 
 
 def environments(server: Server) -> dict[str, Any]:
-    return {each["name"]: each for each in json.loads(server.butai("env", "list", "--json").stdout)}
+    return {each["name"]: each for each in connect(server.settings).get("/api/v1/environments")}
 
 
 def runs(server: Server, name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(server.butai("env", "show", name, "--json").stdout)["runs"]
+    found: list[dict[str, Any]] = connect(server.settings).get(f"/api/v1/environments/{name}/runs")
     return found
 
 
