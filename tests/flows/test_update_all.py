@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from butai.assembly import assemble
 from butai.client import connect
 from butai.settings import Settings
 from support.carrying import wait_for
@@ -64,9 +65,26 @@ def extend(team: TinyTeam, name: str, body: str = "", subject: str = "One thing 
 def test_no_drift_is_0_and_drift_is_5(server: Server) -> None:
     clean = server.butai("env", "drift", "qa-1")
     assert (clean.returncode, clean.stdout) == (0, "") and "no drift" in clean.stderr
-    assert server.butai("env", "update", "qa-3", "--var", "sleep_s=0").returncode == 0
     asked = server.butai("env", "drift", "nothing-there")
     assert asked.returncode == 2
+    environment = environments(server)["qa-3"]
+    butai = assemble(server.settings)
+    document = (butai.states.read(environment["id"]) or b"").replace(
+        b"registry.example/web:", b"elsewhere.example/web:"
+    )
+    content = json.dumps({**json.loads(document), "serial": json.loads(document)["serial"] + 1}).encode()
+    butai.states.write(environment["id"], environment["last_run"]["id"], content, lock_id="")
+    butai.database.close()
+    found = server.butai("env", "drift", "qa-3", "--json")
+    assert found.returncode == 5, found.stderr
+    items = {each["address"]: each["action"] for each in json.loads(found.stdout)["items"]}
+    assert items["terraform_data.image"] == "update"
+    shown = server.butai("env", "drift", "qa-3")
+    assert shown.returncode == 5 and "terraform_data.image: an update would change it" in shown.stdout
+    assert "butai env update qa-3" in shown.stderr
+    assert environments(server)["qa-3"]["drift"]["count"] == len(items)
+    assert server.butai("env", "update", "qa-3").returncode == 0
+    assert environments(server)["qa-3"]["drift"] is None
 
 
 def test_the_list_says_what_is_behind_and_by_what(server: Server, team: TinyTeam) -> None:
@@ -85,7 +103,7 @@ def test_nothing_is_begun_without_a_yes(server: Server) -> None:
     assert asked.returncode == 2 and "--yes" in asked.stderr
     assert asked.stderr.count("1 to create") == 4 and "tiny/qa-1" in asked.stderr
     assert {runs(server, name)[0]["kind"] for name in NAMES} == {"drift-check"}
-    assert all(each["drift"] is None for name, each in environments(server).items() if name != "qa-1")
+    assert all(environments(server)[name]["drift"] is None for name in NAMES[1:]), "a plan of an update is no check"
 
 
 @pytest.mark.parametrize(
