@@ -18,7 +18,7 @@ SOURCE = Path(__file__).parents[1]
 # What only the command line shows stays English.
 TERMINAL = frozenset(
     {"cli.py", "commands.py", "init.py", "doctor.py", "client.py", "terminal.py", "serve.py", "worker.py"}
-    | {"demo", "localcloud", "migrations"}
+    | {"drift_commands.py", "update_all.py", "demo", "localcloud", "migrations"}
 )
 OURS = re.compile(r"^from butai\.text import .*\btext\b", re.M)
 OPTIONS = {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"}
