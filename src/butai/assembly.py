@@ -12,6 +12,8 @@ from butai.board.service import Board
 from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.db.migrate import migrate
+from butai.environments.drift_job import DriftJob
+from butai.environments.drift_schedule import DriftSchedule
 from butai.environments.engines import Engines
 from butai.environments.jobs import EnvironmentJob
 from butai.environments.mend_jobs import MendJob
@@ -62,7 +64,13 @@ class Butai:
         jobs[RunKind.ROLL_BACK] = jobs[RunKind.IMPORT_STATE] = StateJob(
             self.states, now, lambda key: self.environments.remote(self.environments.by_id(key))
         )
+        jobs[RunKind.DRIFT_CHECK] = DriftJob(preparation, self.runs, now)
         return Carrier(self.database, self.data, self.states, jobs, now)
+
+    def drift_schedule(self) -> DriftSchedule:
+        """What a worker queues drift checks with that nobody asked for."""
+        every = self.settings.drift_every
+        return DriftSchedule(self.database, self.environments, self.blueprints, self.runs, every, now)
 
 
 def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Butai:

@@ -31,7 +31,8 @@ def run(settings: Settings) -> None:
     log.info("worker ready", data=str(butai.data.path), worker=terms.worker_id, concurrency=terms.slots)
     retention = Retention(settings.keep_events_days, settings.keep_run_folders)
     Tidy(butai.database, butai.data, retention, now).in_background()
-    Executor(butai.database, butai.carrier(), terms, now).run_until(stop)
+    chores = [butai.drift_schedule().submit_due]
+    Executor(butai.database, butai.carrier(), terms, now, chores).run_until(stop)
     lock.release()
     log.info("worker stops; engines go on under their supervisors")
     # Threads that follow a run would keep the process alive; what they follow is in files and is found again.

@@ -21,6 +21,7 @@ from butai.aws.image_tag import tag_of
 from butai.blueprints.locations import LocationError, RefError, check_location, check_ref
 from butai.blueprints.yaml_source import Source
 from butai.errors import WrongUseError, did_you_mean
+from butai.interval import EVERY
 from butai.leases.service import CidrPool, Domain, Label, ListPool, Pool, Range, Subdomain, Things
 from butai.text import text
 
@@ -50,6 +51,7 @@ PATTERN_WORDS = {
     ECS_SERVICE: text("must be the address of an ECS service such as `aws_ecs_service.web`, or `output.NAME`"),
     BUCKET: text("must be the name of a bucket"),
     KEY_PREFIX: text("must be a key's beginning such as `staging/butai`, without a slash at either end"),
+    EVERY: text("must be a time such as `30m`, `24h` or `7d` (five minutes at least), or `off`"),
     SECRET: text("must be a reference, `ssm:/path/of/parameter` or `env:NAME`, never the secret itself"),
 }
 
@@ -202,6 +204,15 @@ class StatePlace(_Part):
     s3: S3State = Field(description="The team's own S3 backend.")
 
 
+class DriftTerms(_Part):
+    """How often environments of this blueprint are looked at for drift."""
+
+    every: Annotated[str, _text(EVERY)] | None = Field(
+        default=None,
+        description="Time between two checks, such as 30m, 24h or 7d; off; else as the worker's setting says.",
+    )
+
+
 class Blueprint(_Part):
     """How to make an environment from the root module that `butai.yaml` lies beside."""
 
@@ -228,6 +239,7 @@ class Blueprint(_Part):
     ready: Ready = Field(default_factory=Ready)
     runs: RunTerms = Field(default_factory=RunTerms)
     state: StatePlace | None = Field(default=None, description="Where states lie; else in Butai's own database.")
+    drift: DriftTerms = Field(default_factory=DriftTerms)
 
     _source: Source = PrivateAttr(default_factory=lambda: Source(FILE_NAME))
 

@@ -18,6 +18,7 @@ from butai.environments.service import (
     Started,
     UpdateRequest,
 )
+from butai.environments.views import DifferenceShape
 from butai.runs.service import EventView, Runs, RunView
 
 __all__ = ["by", "router"]
@@ -80,6 +81,24 @@ def destroy_environment(
 def do_next_action(service: Service, name: str, by: By, blueprint: str | None = None) -> Started:
     """Do the one next action that the state proposes."""
     return service.next(name, by=by, blueprint=blueprint)
+
+
+@router.post("/environments/{name}/drift-check", status_code=202)
+def check_drift(service: Service, name: str, by: By, blueprint: str | None = None) -> Started:
+    """Look for drift: a plan that changes nothing. What it finds stands in the environment's `drift`."""
+    return service.check(name, by=by, blueprint=blueprint)
+
+
+@router.post("/environments/{name}/preview", status_code=202)
+def preview_update(service: Service, name: str, body: UpdateRequest, by: By, blueprint: str | None = None) -> Started:
+    """Plan an update without doing it; `/runs/{run_id}/differences` then says what it would do."""
+    return service.check(name, by=by, blueprint=blueprint, preview=body)
+
+
+@router.get("/runs/{run_id}/differences")
+def list_differences(service: Service, run_id: int) -> list[DifferenceShape]:
+    """What the plan of a run found."""
+    return list(service.differences_of(run_id))
 
 
 @router.get("/environments/{name}/runs")

@@ -8,7 +8,9 @@ import typer
 
 from butai.client import Api, connect
 from butai.environments import following
+from butai.environments.drift_commands import show_drift, state_of_code
 from butai.environments.state_commands import app as state_app
+from butai.environments.update_all import check_update, update_all
 from butai.environments.watch import Watch, exit_of
 from butai.errors import Exit
 from butai.settings import Settings
@@ -70,7 +72,7 @@ def list_(json: JsonFlag = False) -> None:
     if not found:
         say("There is no environment yet. `butai env create NAME` makes one.")
         return
-    table(["NAME", "STATE", "RUNS", "OWNER", "URL"], [_row(each) for each in found])
+    table(["NAME", "STATE", "RUNS", "OWNER", "URL", "BEHIND", "DRIFT"], [_row(each) for each in found])
 
 
 @app.command()
@@ -93,15 +95,26 @@ app.command()(following.wait)
 
 @app.command()
 def update(
-    name: NameArgument,
+    name: Annotated[str, typer.Argument(help="The environment's name, or BLUEPRINT/NAME; none with --all.")] = "",
     service: ServiceOption = [],  # noqa: B006
     var: VarOption = [],  # noqa: B006
     latest: Annotated[bool, typer.Option(help="Go to the newest commit of the blueprint's branch.")] = False,
     commit: Annotated[str, typer.Option(help="Go to this commit of the blueprint.")] = "",
+    all_: Annotated[
+        bool, typer.Option("--all", help="All environments: every plan first, one question, waves.")
+    ] = False,
+    to: Annotated[str, typer.Option(metavar="REF", help="With --all: the branch, tag or commit to go to.")] = "",
+    wave: Annotated[int, typer.Option(min=1, help="With --all: how many at a time, after a first one.")] = 2,
+    blueprint: Annotated[str, typer.Option(help="With --all: only environments of this blueprint.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="With --all: do not ask.")] = False,
     wait: WaitFlag = True,
     json: JsonFlag = False,
 ) -> None:
-    """Put other versions or values on an environment. The blueprint's commit stays unless you say otherwise."""
+    """Put other versions or values on an environment, or bring all to a ref. Without any wish: make it as its code says."""
+    check_update(name, all_=all_, to=to, others=bool(service or var or latest or commit), wait=wait)
+    if all_:
+        update_all(api(), to, at_once=wave, blueprint=blueprint, yes=yes, as_json=json)
+        return
     body = {
         "services": _choices(service),
         "variables": _pairs(var, "--var"),
@@ -132,6 +145,12 @@ def destroy(
         f"{path_to(name)}/destroy", {"confirm": confirm, "looked": looked}, blueprint=blueprint_of(name)
     )
     _finish(server, started, wait=wait, as_json=json)
+
+
+@app.command()
+def drift(name: NameArgument, wait: WaitFlag = True, json: JsonFlag = False) -> None:
+    """Look for drift now: what is not as the code says (exit code 5 when something is not). Changes nothing."""
+    show_drift(api(), path_to(name), blueprint_of(name), wait=wait, as_json=json)
 
 
 @app.command(name="next")
@@ -191,6 +210,8 @@ def _lines(environment: Any) -> list[str]:
         f"engine     {environment['engine']}",
         f"owner      {environment['owner']}" + (f", {environment['purpose']}" if environment["purpose"] else ""),
     ]
+    behind, drift = state_of_code(environment)
+    lines += [f"behind     {behind}"] * bool(behind) + [f"drift      {drift}"] * bool(drift)
     lines += [f"url        {label}: {url}" for label, url in environment["urls"].items()]
     lines += [f"service    {each['name']}: {each['branch']} {each['commit'][:7]}" for each in environment["services"]]
     lines += [f"output     {each['name']} = {each['value']}" for each in environment["outputs"]]
@@ -203,7 +224,14 @@ def _lines(environment: Any) -> list[str]:
 def _row(environment: Any) -> list[str]:
     versions = " ".join(f"{each['name']}={each['branch']}" for each in environment["services"])
     url = next(iter(environment["urls"].values()), "")
-    return [environment["name"], environment["state"]["word"], versions, environment["owner"], url]
+    return [
+        environment["name"],
+        environment["state"]["word"],
+        versions,
+        environment["owner"],
+        url,
+        *state_of_code(environment),
+    ]
 
 
 def _run_row(run: Any) -> list[str]:

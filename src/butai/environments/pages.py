@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
@@ -12,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from butai.blueprints.service import Blueprints
 from butai.environments import api, mend_api, mend_forms, state_api, state_pages
+from butai.environments.drift import newest_check
 from butai.environments.live import Tongue
 from butai.environments.log_text import as_text
 from butai.environments.log_view import TITLES, fold
@@ -24,7 +26,8 @@ from butai.environments.service import (
 )
 from butai.environments.views import ServiceChoice
 from butai.errors import ButaiError, NotFoundError
-from butai.runs.service import Runs
+from butai.runs.model import RunKind
+from butai.runs.service import Runs, RunView
 from butai.text import text
 from butai.web.render import language_of, pages_of
 from butai.web.room import Room
@@ -182,6 +185,8 @@ def show(
         return pages_of(request).html(
             request, "environments/stop.html", environment=environment, here=here, flight=flight
         )
+    if part == "drift":
+        return pages_of(request).html(request, "environments/drift.html", **_drift(request, environment))
     return _headline(request, environment) if part else _show(request, environment, run, flight=flight)
 
 
@@ -199,7 +204,8 @@ def _headline(request: Request, environment: EnvironmentView) -> Response:
 
 def _show(request: Request, environment: EnvironmentView, run: int | None = None, **more: Any) -> Response:
     history = list(environments(request).runs_of(environment.id))
-    shown = next((each for each in history if each.id == run), history[0])
+    # What only looked at the environment is not what its page is about.
+    shown = next((each for each in history if each.id == run), environment.last_run)
     if run is not None and shown.id != run:
         raise NotFoundError(text("`{name}` has no run {run}.", name=environment.name, run=run))
     events = runs(request).events(shown.id, limit=LOG_LINES)
@@ -210,13 +216,21 @@ def _show(request: Request, environment: EnvironmentView, run: int | None = None
         "history": history,
         "steps": fold(events, shown),
         "titles": {step.value: title for step, title in TITLES.items()},
-        "here": path_of(environment),
         "error": None,
         "flight": None,
+        **_drift(request, environment, history),
         **more,
     }
     status = more["error"].status if more.get("error") else 200
     return pages_of(request).html(request, "environments/show.html", status=status, **context)
+
+
+def _drift(request: Request, environment: EnvironmentView, history: Sequence[RunView] = ()) -> dict[str, Any]:
+    """What the page's part about drift shows."""
+    runs = history or environments(request).runs_of(environment.id)
+    checks = [each for each in runs if each.kind is RunKind.DRIFT_CHECK and not each.params.get("preview")]
+    newest = newest_check(checks[0].id, checks[0].status, checks[0].end) if checks else None
+    return {"environment": environment, "here": path_of(environment), "check": newest}
 
 
 @router.post("/environments/{blueprint}/{name}/update")
@@ -254,6 +268,13 @@ def do_next(request: Request, blueprint: str, name: str) -> Response:
     """The one next action."""
     service = environments(request)
     return _do(request, blueprint, name, lambda: service.next(name, by=api.by(request), blueprint=blueprint))
+
+
+@router.post("/environments/{blueprint}/{name}/drift-check")
+def check_drift(request: Request, blueprint: str, name: str) -> Response:
+    """Look for drift."""
+    service = environments(request)
+    return _do(request, blueprint, name, lambda: service.check(name, by=api.by(request), blueprint=blueprint))
 
 
 def _do(request: Request, blueprint: str, name: str, work: Any) -> Response:

@@ -18,7 +18,7 @@ from butai.environments.secrets import read_secrets
 from butai.runs.carry import Prepared
 from butai.runs.folder import Command, RunFolder, Work
 from butai.runs.log import RunLog
-from butai.runs.model import Step
+from butai.runs.model import READ_ONLY, Step
 from butai.runs.remote import open_remote
 from butai.runs.service import RunView
 from butai.states.service import States
@@ -54,8 +54,9 @@ class Preparation:
         at = self.blueprints.at_commit(row.blueprint, wanted.commit)
         engine = self.engines.keep(at, row.engine_name, row.engine_version)
         with log.fenced.session() as session:
-            # From here on an older engine may not read the state any more.
-            session.get_one(store.Environment, row.id).engine_version = engine.version
+            # A plan leaves the state as it is. Else, from here on an older engine may not read the state any more.
+            if run.kind not in READ_ONLY:
+                session.get_one(store.Environment, row.id).engine_version = engine.version
         log.say(Step.EXPORT, text("Export {blueprint} at {commit}", blueprint=row.blueprint, commit=wanted.commit[:7]))
         self.blueprints.export(row.blueprint, wanted.commit, folder.tree)
         root = folder.tree / at.root_path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -14,14 +15,17 @@ from butai.blueprints.service import AtCommit, Blueprints
 from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.environments import left_behind, store
+from butai.environments.drift_job import found_by
 from butai.environments.engines import Engines
 from butai.environments.model import check_name
 from butai.environments.place import remote_of, settle_place
 from butai.environments.plan import Wanted, choose_services, from_params, values_of
 from butai.environments.prepare import access_of
 from butai.environments.views import (
+    BehindShape,
     CreateRequest,
     DestroyRequest,
+    DifferenceShape,
     EnvironmentView,
     Started,
     UpdateRequest,
@@ -29,7 +33,8 @@ from butai.environments.views import (
 )
 from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mean
 from butai.leases import service as leases
-from butai.runs.model import NextAction, RunKind
+from butai.runs.model import READ_ONLY, NextAction, RunKind
+from butai.runs.queue import Priority
 from butai.runs.remote import open_remote
 from butai.runs.service import Runs, RunView, Standing, Terms
 from butai.states.service import States
@@ -93,7 +98,39 @@ class Environments:
             raise
 
     def update(self, name: str, request: UpdateRequest, *, by: str, blueprint: str | None = None) -> Started:
-        """Change images, variables or the blueprint's commit. Without a wish for it the commit stays."""
+        """Change images, variables or the blueprint's commit. Without a wish for it the commit stays.
+
+        Without any wish the present one is applied again: that is how drift is reconciled.
+        """
+        at, wanted, before = self._wish(name, request, blueprint)
+        with self._database.session() as session:
+            row = self._row(session, name, blueprint)
+            session.refresh(row, with_for_update={"key_share": True})
+            if self._wanted_now(session, row) == before:
+                return self._submit(session, row, RunKind.UPDATE, at, wanted, by)
+        # Somebody asked for something else meanwhile, and this run will supersede that one: it has to contain it.
+        return self.update(name, request, by=by, blueprint=blueprint)
+
+    def check(
+        self, name: str, *, by: str, blueprint: str | None = None, preview: UpdateRequest | None = None
+    ) -> Started:
+        """Look for drift: a plan with what the environment has, which changes nothing.
+
+        With `preview` the plan is that of an update: its run says what that one would do. (Where the new commit wants a
+        lease more, that one is lent already.)
+        """
+        at, wanted, _ = self._wish(name, preview or UpdateRequest(), blueprint)
+        with self._database.session() as session:
+            row = self._row(session, name, blueprint)
+            return self._submit(session, row, RunKind.DRIFT_CHECK, at, wanted, by, preview=preview is not None)
+
+    def submit_scheduled_check(self, session: Session, row: store.Environment, at: AtCommit, *, by: str) -> None:
+        """Queue a look for drift inside the caller's transaction, behind everything that somebody waits for."""
+        wanted = Wanted(row.ref, row.commit, row.services, row.variables)
+        self._submit(session, row, RunKind.DRIFT_CHECK, at, wanted, by, Priority.DRIFT_CHECK, preview=False)
+
+    def _wish(self, name: str, request: UpdateRequest, blueprint: str | None) -> tuple[AtCommit, Wanted, Wanted]:
+        """What the environment shall be after this request, checked as a whole; and what it would have been without it."""
         with self._database.session() as session:
             row = self._row(session, name, blueprint)
             before = self._wanted_now(session, row)
@@ -104,13 +141,7 @@ class Environments:
         services = choose_services(self._blueprints, at, request.services, before.services)
         wanted = Wanted(before.ref, commit, services, {**before.variables, **request.variables})
         self._engines.keep(at, row.engine_name, row.engine_version)
-        with self._database.session() as session:
-            row = self._row(session, name, blueprint)
-            session.refresh(row, with_for_update={"key_share": True})
-            if self._wanted_now(session, row) == before:
-                return self._submit(session, row, RunKind.UPDATE, at, wanted, by)
-        # Somebody asked for something else meanwhile, and this run will supersede that one: it has to contain it.
-        return self.update(name, request, by=by, blueprint=blueprint)
+        return at, wanted, before
 
     def destroy(self, name: str, request: DestroyRequest, *, by: str, blueprint: str | None = None) -> Started:
         """Destroy an environment. Wants its name typed: this cannot come back."""
@@ -196,7 +227,8 @@ class Environments:
             session.expire_all()
             rows = [row for row in store.living(session) if row.id in runs]
             standing = self._standing(session, *runs.values())
-            return [view(row, runs[row.id], leases.of(session, row.id), standing=standing) for row in rows]
+            found = [view(row, runs[row.id], leases.of(session, row.id), standing=standing) for row in rows]
+        return [self._compared(each) for each in found]
 
     def count(self) -> int:
         """How many environments are not gone."""
@@ -206,13 +238,15 @@ class Environments:
     def get(self, name: str, *, blueprint: str | None = None) -> EnvironmentView:
         """One living environment by name, or by `BLUEPRINT/NAME`."""
         with self._database.session() as session:
-            return self._view(session, self._row(session, name, blueprint))
+            found = self._view(session, self._row(session, name, blueprint))
+        return self._compared(found)
 
     def newest(self, name: str, blueprint: str) -> EnvironmentView:
         """The newest environment of that name, also when it is gone: its page stays readable."""
         with self._database.session() as session:
             row = store.newest_named(session, name, blueprint) or self._row(session, name, blueprint)
-            return self._view(session, row)
+            found = self._view(session, row)
+        return self._compared(found)
 
     def by_id(self, environment_id: int) -> EnvironmentView:
         """One environment, gone ones too."""
@@ -222,7 +256,8 @@ class Environments:
                 raise NotFoundError(
                     text("There is no environment with the number {environment_id}.", environment_id=environment_id)
                 )
-            return self._view(session, row)
+            found = self._view(session, row)
+        return self._compared(found)
 
     def runs_of(self, environment_id: int) -> Sequence[RunView]:
         """An environment's runs, newest first."""
@@ -231,6 +266,12 @@ class Environments:
     def names(self, session: Session, environment_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
         """Blueprint and name of each environment, gone ones too."""
         return store.names(session, environment_ids)
+
+    def differences_of(self, run_id: int) -> Sequence[DifferenceShape]:
+        """What the plan of a run found."""
+        self._runs.get(run_id)
+        with self._database.reading() as session:
+            return [DifferenceShape(**asdict(each)) for each in found_by(self._runs, session, run_id)]
 
     def using(self, blueprint: str) -> Sequence[str]:
         """Names of the living environments of a blueprint."""
@@ -245,24 +286,33 @@ class Environments:
         at: AtCommit,
         wanted: Wanted,
         by: str,
+        priority: Priority = Priority.PERSON,
         **more: Any,
     ) -> Started:
         lent = leases.take_all(session, row.blueprint, row.id, row.name, at.blueprint.pools(), now=self._now())
         values = values_of(at, row.name, wanted, lent)
-        terms = Terms(row.blueprint, labels=at.blueprint.runs.labels, at_once=at.blueprint.runs.at_once)
+        terms = Terms(row.blueprint, priority, labels=at.blueprint.runs.labels, at_once=at.blueprint.runs.at_once)
         params = {**wanted.as_params(values, at.blueprint.urls), **more}
         run = self._runs.submit(session, row.id, kind, params, by, terms)
+        if kind in READ_ONLY:
+            return Started(environment=self._view(session, row), run=run)
         return Started(environment=view(row, run, lent), run=run)
 
     def _wanted_now(self, session: Session, row: store.Environment) -> Wanted:
         """What the environment will be when everything that is queued is done: the base of the next change."""
         for run in reversed(self._runs.unfinished(session, row.id)):
-            return from_params(run.params)
+            if run.kind not in READ_ONLY:
+                return from_params(run.params)
         newest = self._runs.newest_of(session, [row.id])[row.id]
         # A creation that failed left no better word than its own wish.
         if newest.kind is RunKind.CREATE:
             return from_params(newest.params)
         return Wanted(row.ref, row.commit, row.services, row.variables)
+
+    def _compared(self, shown: EnvironmentView) -> EnvironmentView:
+        """The same with how far it is behind its branch. Outside of any transaction: git may have to be asked."""
+        behind = None if shown.destroyed_at else self._blueprints.behind(shown.blueprint, shown.ref, shown.commit)
+        return shown.model_copy(update={"behind": BehindShape(**asdict(behind))}) if behind else shown
 
     def _view(self, session: Session, row: store.Environment) -> EnvironmentView:
         run = self._runs.newest_of(session, [row.id])[row.id]

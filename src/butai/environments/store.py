@@ -20,8 +20,9 @@ class Environment(Base):
     {name, sensitive, value}, sensitive values masked before they are stored; `left_over`: what a destroy could not
     account for, `orphans` what a run made that no state knows; both lists of {address, type, id}. `forgotten`: what a
     person ruled out of them, {address, id, run, by}; `tainted` what an interrupt left half made, {address, type, id,
-    complete}. `health_text`: what `health_reason` is translated from. `state_place`: the bucket and key in which its
-    state lies for its whole life, none for Butai's own database; `state_address` the same in one word.
+    complete}. `health_text`: what `health_reason` is translated from. `drift`: what the newest check found, {run, at,
+    count, items}; none since the last change. `state_place`: the bucket and key in which its state lies for its whole
+    life, none for Butai's own database; `state_address` the same in one word.
     """
 
     __tablename__ = "environments"
@@ -70,6 +71,7 @@ class Environment(Base):
     tainted: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     state_place: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     state_address: Mapped[str] = mapped_column(String(700), default="")
+    drift: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     def note_health(self, health: str, reason: str = "") -> None:
         """What is known now, and why, with what a translation of it is made of."""

@@ -75,6 +75,33 @@ class TaintedShape(BaseModel):
     complete: bool | None = None
 
 
+class DifferenceShape(BaseModel):
+    """One thing that is not as the code says: what happened to it outside, and what an update would do about it."""
+
+    address: str
+    action: str = Field(description="create, update, delete, replace.")
+    outside: str = Field(description="update or delete, where that was seen in the world; else empty.")
+
+
+class DriftShape(BaseModel):
+    """What the newest drift check found; its run has the log."""
+
+    run: int
+    at: datetime
+    count: int
+    items: list[DifferenceShape] = Field(description="The first of them; `/runs/{id}/differences` has all.")
+
+
+class BehindShape(BaseModel):
+    """What the branch has that the environment has not, as of the last fetch of its repository."""
+
+    ref: str
+    commits: int
+    head: str = Field(description="The branch's newest commit.")
+    subject: str = Field(description="First line of that commit's message.")
+    root_changed: bool = Field(description="Whether files of the root differ; else only others of the repository do.")
+
+
 class EnvironmentView(BaseModel):
     """An environment. Times are UTC."""
 
@@ -97,6 +124,8 @@ class EnvironmentView(BaseModel):
     left_over: list[LeftOverShape]
     orphans: list[OrphanShape]
     tainted: list[TaintedShape]
+    drift: DriftShape | None
+    behind: BehindShape | None = None
     last_run: RunView
 
     @property
@@ -212,6 +241,7 @@ def view(
         left_over=[_left(each) for each in row.left_over],
         orphans=[OrphanShape(**each) for each in row.orphans],
         tainted=[TaintedShape(**each) for each in row.tainted],
+        drift=DriftShape(**row.drift) if row.drift else None,
         last_run=run,
     )
 

@@ -126,10 +126,10 @@ def hand_to(session: Session, claim: Claim, worker_id: str, *, fence: bool) -> C
 
 
 def requeue(session: Session, claim: Claim) -> None:
-    """Nothing was begun under this claim: its run waits again, and the old holder is shut out."""
+    """Nothing was changed under this claim: its run waits again, and the old holder is shut out."""
     free(session, claim, fence=True)
     run = session.get_one(Run, claim.run_id)
-    run.status = RunStatus.QUEUED
+    run.status, run.handed_over_at, run.folder = RunStatus.QUEUED, None, ""
 
 
 def free(session: Session, claim: Claim, *, fence: bool = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,9 @@ from sqlalchemy.orm import Session
 from butai.db import AWAY, Database
 from butai.runs import claims, workers
 from butai.runs.carry import Carrier
+from butai.runs.chores import Chores
 from butai.runs.claims import Claim
+from butai.runs.model import READ_ONLY
 from butai.runs.queue import Hand, carries
 from butai.runs.store import Run, RunClaim, Worker
 
@@ -43,8 +45,16 @@ class Terms:
 class Executor:
     """Runs carried out durably. What a crash left is found again at the next start, here or by another worker."""
 
-    def __init__(self, database: Database, carrier: Carrier, terms: Terms, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        carrier: Carrier,
+        terms: Terms,
+        now: Callable[[], datetime],
+        chores: Sequence[Callable[[], None]] = (),
+    ) -> None:
         self._database, self._carrier, self._terms, self._now = database, carrier, terms, now
+        self._chores = Chores(chores)
         self._going: dict[int, threading.Thread] = {}
         self._wake = threading.Event()  # a run has ended: its slot is free
         self._silence = workers.Silence()
@@ -88,6 +98,7 @@ class Executor:
         if time.monotonic() - self._tended_at >= TEND_EVERY_S:
             self._tended_at = time.monotonic()
             self._tend()
+            self._chores.do_when_due()
 
     def _take(self) -> None:
         with self._database.reading() as session:
@@ -163,7 +174,8 @@ class Executor:
             return []
         run = session.get_one(Run, claim.run_id, populate_existing=True)
         known = {"run": run.id, "worker": worker.id}
-        if run.handed_over_at is None and run.end is None:
+        if run.end is None and (run.handed_over_at is None or run.kind in READ_ONLY):
+            # A plan changes nothing and holds no lock: it may be made again elsewhere while the old one still goes on.
             log.warning("queued again: its worker is gone or silent, and had begun nothing", **known)
             claims.requeue(session, claim)
         elif gone or declared or (run.end is not None and carries(self._terms.labels, run.labels)):

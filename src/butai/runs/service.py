@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
@@ -18,6 +18,7 @@ from butai.runs.flight import InFlight, flying
 from butai.runs.holders import Sight, WorksOn, sight_of, works_on
 from butai.runs.model import NextAction, RunEnd, RunKind, RunStatus, next_action
 from butai.runs.queue import Priority, WaitsFor, places, superseded
+from butai.runs.stillness import Room, Stillness, room_for_checks, stillness
 from butai.runs.waiting import words_of
 from butai.text import Text, restored, text
 
@@ -199,6 +200,18 @@ class Runs:
         """How many runs wait or go on."""
         return store.count_unfinished(session)
 
+    def decide_alone(self, session: Session) -> None:
+        """Until this transaction ends nobody else decides what is queued by itself or started."""
+        claims.one_at_a_time(session)
+
+    def stillness(self, session: Session, environment_ids: list[int]) -> dict[int, Stillness]:
+        """How long environments have stood still, and whether a check may look at them."""
+        return stillness(session, environment_ids)
+
+    def room_for_checks(self, session: Session) -> Room:
+        """What the living workers leave room for."""
+        return room_for_checks(session, self._now())
+
     def newest_of(self, session: Session, environment_ids: list[int]) -> dict[int, RunView]:
         """The newest run of each environment."""
         return {key: view(run) for key, run in store.newest_of(session, environment_ids).items()}
@@ -213,6 +226,10 @@ class Runs:
         """The sequence number of the log's last line; 0 while it has none."""
         with self._database.reading() as session:
             return store.next_seq(session, run_id) - 1
+
+    def told(self, session: Session, run_id: int, kinds: Sequence[str]) -> list[EventView]:
+        """Lines of a run's log of these kinds, in order."""
+        return [event_view(event) for event in store.of_kinds(session, run_id, kinds)]
 
     def changes_of(self, environment_id: int) -> list[tuple[int, EventView]]:
         """What the logs of all runs of an environment tell of creations and deletions, in order, each with its run."""

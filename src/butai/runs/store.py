@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -146,6 +147,12 @@ def tells_of_a_change() -> ColumnElement[bool]:
 def own_changes(session: Session, run_id: int) -> list[RunEvent]:
     """What a run's log tells of its changes, in order."""
     kinds = ("started", "progress", "done", "failed")
+    query = select(RunEvent).where(RunEvent.run_id == run_id, RunEvent.kind.in_(kinds))
+    return list(session.scalars(query.order_by(RunEvent.seq)))
+
+
+def of_kinds(session: Session, run_id: int, kinds: Sequence[str]) -> list[RunEvent]:
+    """Events of a run of these kinds, in order."""
     query = select(RunEvent).where(RunEvent.run_id == run_id, RunEvent.kind.in_(kinds))
     return list(session.scalars(query.order_by(RunEvent.seq)))
 
