@@ -13,10 +13,12 @@ from butai.db import Database
 from butai.db.migrate import migrate
 from butai.environments.engines import Engines
 from butai.environments.jobs import EnvironmentJob
+from butai.environments.mend_jobs import MendJob
+from butai.environments.orphans import Orphans
 from butai.environments.prepare import Preparation
 from butai.environments.service import Environments
 from butai.runs.carry import Carrier, Job
-from butai.runs.model import MAIN
+from butai.runs.model import MAIN, RunKind
 from butai.runs.service import Runs
 from butai.settings import Settings
 from butai.states.service import States
@@ -46,6 +48,8 @@ class Butai:
         preparation = Preparation(self.database, self.blueprints, self.engines, os.environ)
         main = EnvironmentJob(self.database, self.blueprints, preparation, self.states, self.runs, now)
         jobs: dict[str, Job] = dict.fromkeys(MAIN, main)
+        mends = MendJob(self.blueprints, preparation, Orphans(self.database, self.runs, self.states))
+        jobs |= dict.fromkeys((RunKind.UNTAINT, RunKind.ADOPT, RunKind.DELETE_ORPHAN), mends)
         return Carrier(self.database, self.data, self.states, jobs, now)
 
 

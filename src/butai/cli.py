@@ -12,6 +12,7 @@ import typer
 from butai import __version__
 from butai.blueprints.commands import app as blueprint_commands
 from butai.environments.commands import app as environment_commands
+from butai.environments.mend_commands import app as mend_commands
 from butai.errors import ButaiError, Exit, WrongUseError
 from butai.logs import configure
 from butai.settings import Settings
@@ -23,6 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Real, separate staging environments from the Terraform your team already has.",
 )
+# Without a name of their own: they are commands of `butai env` too.
+environment_commands.add_typer(mend_commands)
 app.add_typer(environment_commands, name="env")
 app.add_typer(blueprint_commands, name="blueprint")
 

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 Look = Callable[[boto3.Session, str], bool]
 
 # Codes with which AWS says "there is no such thing".
-_ABSENT = frozenset(
+ABSENT = frozenset(
     {
         "CacheClusterNotFound",
         "CacheSubnetGroupNotFoundFault",
@@ -39,7 +39,7 @@ def exists(session: boto3.Session, type_: str, id_: str) -> bool | None:
     try:
         return look(session, id_)
     except ClientError as error:
-        return False if error.response.get("Error", {}).get("Code") in _ABSENT else None
+        return False if error.response.get("Error", {}).get("Code") in ABSENT else None
     except BotoCoreError:
         return None
 

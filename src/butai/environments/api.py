@@ -126,12 +126,6 @@ def list_events(
     return service.events(run_id, after=after, limit=limit)
 
 
-@router.post("/runs/{run_id}/cancel", status_code=202)
-def cancel_run(service: RunService, run_id: int) -> RunView:
-    """Stop a run: a queued one at once, a running one by one interrupt to its engine."""
-    return service.cancel(run_id)
-
-
 @router.get("/runs/{run_id}/stream", response_class=StreamingResponse)
 async def stream_events(
     service: RunService, run_id: int, after: int = 0, last_event_id: Annotated[int, Header()] = 0

@@ -73,8 +73,8 @@ def list_(json: JsonFlag = False) -> None:
 def show(name: NameArgument, json: JsonFlag = False) -> None:
     """One environment: state, URLs, services, outputs, leases, runs."""
     server = api()
-    environment = server.get(_path(name), blueprint=_blueprint(name))
-    runs = server.get(f"{_path(name)}/runs", blueprint=_blueprint(name))
+    environment = server.get(path_to(name), blueprint=blueprint_of(name))
+    runs = server.get(f"{path_to(name)}/runs", blueprint=blueprint_of(name))
     if json:
         print_json({**environment, "runs": runs})
         return
@@ -94,7 +94,7 @@ def logs(
     server = api()
     if not name and not run:
         raise WrongUseError("Whose log?", next="`butai env logs NAME`, or `butai env logs --run NUMBER`.")
-    run = run or server.get(_path(name), blueprint=_blueprint(name))["last_run"]["id"]
+    run = run or server.get(path_to(name), blueprint=blueprint_of(name))["last_run"]["id"]
     after = 0
     while True:
         ended = server.get(f"/api/v1/runs/{run}")["settled_at"] is not None
@@ -126,7 +126,7 @@ def update(
         "commit": commit,
     }
     server = api()
-    started = server.patch(_path(name), body, blueprint=_blueprint(name))
+    started = server.patch(path_to(name), body, blueprint=blueprint_of(name))
     _finish(server, started, wait=wait, as_json=json)
 
 
@@ -143,9 +143,11 @@ def destroy(
     """Destroy an environment and everything in it."""
     server = api()
     if not confirm:
-        environment = server.get(_path(name), blueprint=_blueprint(name))
+        environment = server.get(path_to(name), blueprint=blueprint_of(name))
         say(f"`{environment['name']}` goes, with its data: {', '.join(environment['urls'].values()) or 'no URL'}.")
-    started = server.post(f"{_path(name)}/destroy", {"confirm": confirm, "looked": looked}, blueprint=_blueprint(name))
+    started = server.post(
+        f"{path_to(name)}/destroy", {"confirm": confirm, "looked": looked}, blueprint=blueprint_of(name)
+    )
     _finish(server, started, wait=wait, as_json=json)
 
 
@@ -153,20 +155,8 @@ def destroy(
 def next_(name: NameArgument, wait: WaitFlag = True, json: JsonFlag = False) -> None:
     """Do the one next action that the state proposes (run again, check and go on, destroy again)."""
     server = api()
-    started = server.post(f"{_path(name)}/next", blueprint=_blueprint(name))
+    started = server.post(f"{path_to(name)}/next", blueprint=blueprint_of(name))
     _finish(server, started, wait=wait, as_json=json)
-
-
-@app.command()
-def cancel(name: NameArgument, json: JsonFlag = False) -> None:
-    """Stop the environment's run: one interrupt to its engine, which then writes its state."""
-    server = api()
-    run = server.get(_path(name), blueprint=_blueprint(name))["last_run"]
-    stopped = server.post(f"/api/v1/runs/{run['id']}/cancel")
-    if json:
-        print_json(stopped)
-        return
-    say(f"Run {run['id']} is asked to stop. `butai env logs {name} -f` shows how it ends.")
 
 
 def _finish(server: Api, started: Any, *, wait: bool, as_json: bool) -> None:
@@ -203,6 +193,8 @@ def _end_lines(environment: Any) -> list[str]:
         lines.append(
             f"Nothing there? `butai env destroy {environment['name']} --confirm {environment['name']} --looked`"
         )
+    lines += [f"No state knows {each['address']}: `butai env orphans`." for each in environment["orphans"]]
+    lines += [f"Tainted: {each['address']}." for each in environment["tainted"]]
     if state["next_action"] != "none":
         lines.append(f"hint: `butai env next {environment['name']}` does: {state['next_action'].replace('-', ' ')}")
     return lines
@@ -220,6 +212,8 @@ def _lines(environment: Any) -> list[str]:
     lines += [f"service    {each['name']}: {each['branch']} {each['commit'][:7]}" for each in environment["services"]]
     lines += [f"output     {each['name']} = {each['value']}" for each in environment["outputs"]]
     lines += [f"lease      {pool}: {value}" for pool, value in environment["leases"].items()]
+    lines += [f"tainted    {each['address']}" for each in environment["tainted"]]
+    lines += [f"orphan     {each['address']} {each['id'] or '(may exist)'}" for each in environment["orphans"]]
     return lines
 
 
@@ -252,11 +246,13 @@ def _pause() -> None:
     time.sleep(0.4)
 
 
-def _path(name: str) -> str:
+def path_to(name: str) -> str:
+    """The path of an environment in the API."""
     return f"/api/v1/environments/{name.rpartition('/')[2]}"
 
 
-def _blueprint(name: str) -> str | None:
+def blueprint_of(name: str) -> str | None:
+    """The blueprint that was said before the name, if any."""
     return name.rpartition("/")[0] or None
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from butai.aws.ecs import ServiceRef, look, parse_service_arn
 from butai.aws.http import answer_of
-from butai.aws.lookup import exists
 from butai.aws.session import session_for
 from butai.blueprints.service import AtCommit, Blueprints
 from butai.db import Database
 from butai.environments import store
-from butai.environments.model import Change, Creation, Health, unresolved
+from butai.environments.model import Health
+from butai.environments.orphans import Orphans
 from butai.environments.plan import from_params
 from butai.environments.prepare import Preparation, access_of, lock_file_of
 from butai.leases import service as leases
@@ -28,6 +28,7 @@ from butai.runs.model import HALF_DONE, RunEnd, RunKind, Step
 from butai.runs.service import Runs, RunView
 from butai.states.service import States
 from butai.terraform import commands
+from butai.terraform.engine import Engine
 from butai.terraform.state import StateSummary, is_empty, summary
 from butai.text import stored, text
 
@@ -48,34 +49,22 @@ class EnvironmentJob:
     ) -> None:
         self._database, self._blueprints, self._preparation = database, blueprints, preparation
         self._states, self._runs, self._now = states, runs, now
+        self._orphans = Orphans(database, runs, states)
 
     def prepare(self, run: RunView, folder: RunFolder, log: RunLog) -> Prepared:
-        """The folder made ready, and the one command that changes the world."""
+        """The folder made ready; what no state knows is adopted, then the one command that changes the world."""
         change = commands.destroy if run.kind is RunKind.DESTROY else commands.apply
-        return self._preparation.prepare(
-            run, folder, log, lambda engine, values: [Command(Step.APPLY, change(engine, [values]))]
-        )
+
+        def then(engine: Engine, values: Path) -> list[Command]:
+            first = self._orphans.adopt_first(run, folder, engine, values)
+            return [*first, Command(Step.APPLY, change(engine, [values]))]
+
+        return self._preparation.prepare(run, folder, log, then)
 
     def look(self, run: RunView, log: RunLog) -> bool:
-        """What this environment's runs made that no state knows: kept as its orphans, until a run adopts or deletes them."""
+        """What this environment's runs made that no state knows: its orphans, until a run adopts or deletes them."""
         row = self._row(run.environment_id)
-        at = self._blueprints.at_commit(row.blueprint, from_params(run.params).commit)
-        known = {(each.address, each.id) for each in summary(self._states.read(row.id) or b"").resources}
-        addresses = {address for address, _ in known}
-        # A creation of unknown id is accounted for by its address: the engine wrote it, tainted or whole.
-        missing = [
-            each
-            for each in self._left_over(row.id, at)
-            if (each.address, each.id) not in known and (each.id or each.address not in addresses)
-        ]
-        with log.fenced.session() as session:
-            session.get_one(store.Environment, row.id).orphans = [asdict(each) for each in missing]
-        for each in missing:
-            known_as = each.id or text("of unknown id")
-            log.say(
-                Step.VERIFY,
-                text("No state knows {address} ({type} {id}).", address=each.address, type=each.type, id=known_as),
-            )
+        self._orphans.settle(row.id, log, self._blueprints.at_commit(row.blueprint, from_params(run.params).commit))
         return True
 
     def ended(self, session: Session, run: RunView, end: RunEnd, folder: RunFolder) -> None:
@@ -100,6 +89,7 @@ class EnvironmentJob:
 
     def after(self, run: RunView, end: RunEnd, log: RunLog) -> None:
         """After a good apply wait until it serves; after a good destroy verify that everything is gone."""
+        self._orphans.settle(run.environment_id, log)
         if end is not RunEnd.SUCCEEDED:
             return
         row = self._row(run.environment_id)
@@ -152,7 +142,7 @@ class EnvironmentJob:
     def _verify_gone(self, row: store.Environment, at: AtCommit, log: RunLog, *, looked: bool) -> None:
         """Give the leases back only when state and event log both say that nothing is left."""
         document = self._states.read(row.id) or b""
-        left = self._left_over(row.id, at)
+        left = self._orphans.left_over(row.id, at)
         if left and looked:
             log.say(
                 Step.VERIFY,
@@ -182,28 +172,6 @@ class EnvironmentJob:
                 Step.VERIFY,
                 text("Nothing is left: the state is empty, every creation has its deletion. Leases given back."),
             )
-
-    def _left_over(self, environment_id: int, at: AtCommit) -> list[Creation]:
-        """Creations that neither a deletion nor a look-up accounts for."""
-        open_ = unresolved(self._changes(environment_id))
-        if not open_:
-            return []
-        session = session_for(access_of(at))
-        return [each for each in open_ if exists(session, each.type, each.id) is not False]
-
-    def _changes(self, environment_id: int) -> list[Change]:
-        """Every creation and deletion that this environment's runs ever showed, in order."""
-        return [
-            Change(
-                event.kind,
-                event.action,
-                event.address,
-                event.detail.get("resource_type", ""),
-                event.detail.get("id_value", ""),
-                run,
-            )
-            for run, event in self._runs.changes_of(environment_id)
-        ]
 
     def _row(self, environment_id: int) -> store.Environment:
         with self._database.reading() as session:

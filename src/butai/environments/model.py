@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -166,54 +165,3 @@ def _unchanged(run: LastRun, health: Health) -> StateView:
     if run.kind is RunKind.CREATE:
         return StateView(Kind.DOWN if failed else Kind.OFF, "Not created", NextAction.RUN_AGAIN)
     return StateView(Kind.WARN, "Update failed", NextAction.RUN_AGAIN) if failed else _HEALTH[health]
-
-
-@dataclass(frozen=True)
-class Change:
-    """One line of a run's log that tells of a resource: `kind` started, done or failed; `action` create or delete."""
-
-    kind: str
-    action: str
-    address: str
-    type: str
-    id: str = ""
-    run: int = 0
-
-
-@dataclass(frozen=True)
-class Creation:
-    """Something that was made, or may have been made (`id` empty: its creation was begun and its end never seen)."""
-
-    address: str
-    type: str
-    id: str
-
-
-def unresolved(changes: Iterable[Change]) -> list[Creation]:
-    """Creations without a deletion, over all runs of an environment in order.
-
-    An apply that was killed shows a start without an end: what it made has no id, a later apply makes another one, and
-    the first must be looked for by name.
-    """
-    open_: dict[tuple[str, str], Creation] = {}
-    for change in changes:
-        unnamed = (change.address, f"begun in run {change.run}")
-        if change.action == "create" and change.kind == "started":
-            open_[unnamed] = Creation(change.address, change.type, "")
-        elif change.action == "create" and change.kind == "done":
-            open_.pop(unnamed, None)
-            open_[change.address, change.id] = Creation(change.address, change.type, change.id)
-        elif change.action == "create" and change.kind == "failed":
-            # The engine saw the failure itself: whatever came into being stands in its state, tainted, under this address.
-            open_.pop(unnamed, None)
-        elif change.action == "delete" and change.kind == "done":
-            _resolve(open_, change)
-    return list(open_.values())
-
-
-def _resolve(open_: dict[tuple[str, str], Creation], deletion: Change) -> None:
-    """A deletion names the id at its start; where it does not, the oldest named creation of the address is the one."""
-    if open_.pop((deletion.address, deletion.id), None) is None:
-        oldest = next((key for key, made in open_.items() if key[0] == deletion.address and made.id), None)
-        if oldest:
-            open_.pop(oldest)

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse,
 from starlette.concurrency import run_in_threadpool
 
 from butai.blueprints.service import Blueprints
-from butai.environments import api
+from butai.environments import api, mend_api, mend_pages
 from butai.environments.log_view import TITLES, fold
 from butai.environments.service import (
     CreateRequest,
@@ -37,7 +37,7 @@ ROOM = Room(
     title="Environments",
     group="Stage",
     path="/environments",
-    routers=(api.router, router),
+    routers=(api.router, mend_api.router, mend_pages.routes(lambda *given: _do(*given)), router),  # noqa: PLW0108 - it comes below
     templates=Path(__file__).parent / "templates",
     figure=lambda butai: butai.environments.count(),
 )
@@ -163,10 +163,24 @@ def _command(blueprint: str, form: dict[str, str], several: bool) -> str:
 
 
 @router.get("/environments/{blueprint}/{name}")
-def show(request: Request, blueprint: str, name: str, part: str = "", run: int | None = None) -> Response:
-    """One environment with its services, its runs, and the log of the last run (or of the one asked for)."""
+def show(
+    request: Request, blueprint: str, name: str, part: str = "", run: int | None = None, stop: bool = False
+) -> Response:
+    """One environment with its services, its runs, and the log of the last run (or of the one asked for).
+
+    `stop`: with the question that comes before a stop.
+    """
     environment = environments(request).newest(name, blueprint)
-    return _headline(request, environment) if part else _show(request, environment, run)
+    if part == "stop":
+        return pages_of(request).html(request, "environments/stop.html", **_stop(request, environment))
+    if part:
+        return _headline(request, environment)
+    return _show(request, environment, run, **(_stop(request, environment) if stop else {}))
+
+
+def _stop(request: Request, environment: EnvironmentView) -> dict[str, Any]:
+    flight = runs(request).in_flight(environment.last_run.id)
+    return {"environment": environment, "here": path_of(environment), "flight": flight}
 
 
 @router.get("/environments/by-id/{environment_id}/gone")
@@ -196,6 +210,7 @@ def _show(request: Request, environment: EnvironmentView, run: int | None = None
         "titles": {step.value: title for step, title in TITLES.items()},
         "here": path_of(environment),
         "error": None,
+        "flight": None,
         **more,
     }
     status = more["error"].status if more.get("error") else 200
@@ -237,12 +252,6 @@ def do_next(request: Request, blueprint: str, name: str) -> Response:
     """The one next action."""
     service = environments(request)
     return _do(request, blueprint, name, lambda: service.next(name, by=api.by(request), blueprint=blueprint))
-
-
-@router.post("/environments/{blueprint}/{name}/cancel")
-def cancel(request: Request, blueprint: str, name: str, run: Annotated[int, Form()]) -> Response:
-    """Stop the run."""
-    return _do(request, blueprint, name, lambda: runs(request).cancel(run))
 
 
 def _do(request: Request, blueprint: str, name: str, work: Any) -> Response:

@@ -145,6 +145,16 @@ class Environments:
             row = self._row(session, name, blueprint)
             return self._submit(session, row, kind, at, wanted, by)
 
+    def mend(self, name: str, kind: RunKind, *, by: str, blueprint: str | None = None, **more: Any) -> Started:
+        """Queue a run that mends something in an environment, on the commit and with the values that it will have then."""
+        with self._database.session() as session:
+            row = self._row(session, name, blueprint)
+            wanted = self._wanted_now(session, row)
+        at = self._blueprints.at_commit(row.blueprint, wanted.commit)
+        self._engines.keep(at, row.engine_name, row.engine_version)
+        with self._database.session() as session:
+            return self._submit(session, self._row(session, name, blueprint), kind, at, wanted, by, **more)
+
     def list(self) -> list[EnvironmentView]:
         """Every environment that is not gone."""
         with self._database.session() as session:

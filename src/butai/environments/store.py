@@ -17,8 +17,9 @@ class Environment(Base):
 
     `services`: name -> {branch, commit, image, default_branch}; `variables`: what a person gave; `outputs`: list of
     {name, sensitive, value}, sensitive values masked before they are stored; `left_over`: what a destroy could not
-    account for, `orphans` what a run made that no state knows; both lists of {address, type, id}. `health_text`: what
-    `health_reason` is translated from.
+    account for, `orphans` what a run made that no state knows; both lists of {address, type, id}. `forgotten`: what a
+    person ruled out of them, {address, id, run, by}; `tainted` what an interrupt left half made, {address, type, id,
+    complete}. `health_text`: what `health_reason` is translated from.
     """
 
     __tablename__ = "environments"
@@ -54,7 +55,9 @@ class Environment(Base):
     health_reason: Mapped[str] = mapped_column(Text, default="")
     health_text: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     left_over: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
-    orphans: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    orphans: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    forgotten: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    tainted: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
 
     def note_health(self, health: str, reason: str = "") -> None:
         """What is known now, and why, with what a translation of it is made of."""

@@ -50,6 +50,31 @@ class LeftOverShape(BaseModel):
     id: str
 
 
+class OrphanShape(BaseModel):
+    """Something that a run made, or may have made (no `id`), and no state knows. `run` began it.
+
+    `found`: the id of a thing that has its name; it cannot be told who made that.
+    """
+
+    address: str
+    type: str
+    id: str
+    run: int = 0
+    found: str = ""
+
+
+class TaintedShape(BaseModel):
+    """Something whose making was interrupted: the next apply destroys it and makes it again.
+
+    `complete`: whether it came up all the same, as far as the last look could tell; then it can be untainted.
+    """
+
+    address: str
+    type: str
+    id: str
+    complete: bool | None = None
+
+
 class EnvironmentView(BaseModel):
     """An environment. Times are UTC."""
 
@@ -70,7 +95,8 @@ class EnvironmentView(BaseModel):
     commit: str
     engine: str
     left_over: list[LeftOverShape]
-    orphans: list[LeftOverShape]
+    orphans: list[OrphanShape]
+    tainted: list[TaintedShape]
     last_run: RunView
 
     @property
@@ -179,7 +205,8 @@ def view(row: Environment, run: RunView, leases: Mapping[str, str], *, worker: b
         commit=row.commit,
         engine=f"{row.engine_name} {row.engine_version}",
         left_over=[_left(each) for each in row.left_over],
-        orphans=[LeftOverShape(**each) for each in row.orphans],
+        orphans=[OrphanShape(**each) for each in row.orphans],
+        tainted=[TaintedShape(**each) for each in row.tainted],
         last_run=run,
     )
 

@@ -93,7 +93,8 @@ def _detail(event: EngineEvent) -> dict[str, Any]:
     """What else is worth keeping of an engine's line: only what is set."""
     names = (
         *("resource_type", "elapsed_s", "id_key", "id_value", "severity", "summary", "detail", "file", "line"),
-        *("add", "change", "remove"),
+        *("add", "change", "remove", "begun_in"),
     )
     values = {name: getattr(event, name) for name in names}
-    return {name: value for name, value in values.items() if value not in (None, "")}
+    texts = {"texts": {"message": event.words}} if event.words else {}
+    return {name: value for name, value in values.items() if value not in (None, "")} | texts

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from butai.db import Database
 from butai.errors import NotFoundError, RefusedError
 from butai.runs import claims, store, workers
+from butai.runs.flight import InFlight, flying
 from butai.runs.model import NextAction, RunEnd, RunKind, RunStatus, next_action
 from butai.runs.queue import Place, Priority, places, superseded
 from butai.text import Text, restored, text
@@ -163,9 +164,18 @@ class Runs:
             return [event_view(event) for event in store.events(session, run_id, after=after, limit=limit)]
 
     def changes_of(self, environment_id: int) -> list[tuple[int, EventView]]:
-        """Creations and deletions in the logs of all runs of an environment, in order, each with its run."""
+        """What the logs of all runs of an environment tell of creations and deletions, in order, each with its run."""
         with self._database.reading() as session:
             return [(event.run_id, event_view(event)) for event in store.changes(session, environment_id)]
+
+    def in_flight(self, run_id: int) -> InFlight:
+        """What a stop would meet in this run."""
+        with self._database.reading() as session:
+            run = _get(session, run_id)
+            going = run.status == RunStatus.RUNNING
+            changes = flying(store.own_changes(session, run_id)) if going else []
+            hard = going and run.cancel_requested_at is not None
+            return InFlight(run=run_id, going=going, begun=run.begun > 0, hard=hard, changes=changes)
 
     def cancel(self, run_id: int, *, hard: bool = False) -> RunView:
         """Stop a run: a queued one ends at once, a running one is asked to. Refused when nothing of it goes on any more.

@@ -125,10 +125,21 @@ def events(session: Session, run_id: int, *, after: int = 0, limit: int = 1000) 
 
 
 def changes(session: Session, environment_id: int) -> list[RunEvent]:
-    """Begun, done and failed creations and deletions of all runs of an environment, in order."""
+    """What the logs of all runs of an environment tell of creations and deletions, in order.
+
+    Begun, done and failed ones; the engine's errors; and what was learnt later of those that were only begun.
+    """
+    change = and_(RunEvent.kind.in_(("started", "done", "failed")), RunEvent.action.in_(("create", "delete")))
     query = select(RunEvent).join(Run, Run.id == RunEvent.run_id).where(Run.environment_id == environment_id)
-    query = query.where(RunEvent.kind.in_(("started", "done", "failed")), RunEvent.action.in_(("create", "delete")))
+    query = query.where(or_(change, RunEvent.kind.in_(("diagnostic", "adopted", "found", "gone"))))
     return list(session.scalars(query.order_by(RunEvent.run_id, RunEvent.seq)))
+
+
+def own_changes(session: Session, run_id: int) -> list[RunEvent]:
+    """What a run's log tells of its changes, in order."""
+    kinds = ("started", "progress", "done", "failed")
+    query = select(RunEvent).where(RunEvent.run_id == run_id, RunEvent.kind.in_(kinds))
+    return list(session.scalars(query.order_by(RunEvent.seq)))
 
 
 def last_line(session: Session, run_id: int, source: str) -> int:

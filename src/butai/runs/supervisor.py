@@ -152,7 +152,9 @@ def _run_commands(folder: RunFolder, work: Work, environment: dict[str, str], wi
     for command in work.commands:
         if wish.stop:
             return EngineEnd(command.step, None, cancelled=True)
-        with _lock_for(work, command):
+        with _lock_for(work, command, wish) as ready:
+            if not ready:
+                return EngineEnd(command.step, None, cancelled=True)
             end = _run_command(folder, work, command, environment, wish)
         if end.exit_code != 0:
             break
@@ -160,16 +162,16 @@ def _run_commands(folder: RunFolder, work: Work, environment: dict[str, str], wi
 
 
 @contextlib.contextmanager
-def _lock_for(work: Work, command: Command) -> Iterator[None]:
-    """Engines that fetch providers into one cache at once damage it: those wait for each other here."""
+def _lock_for(work: Work, command: Command, wish: _Wish) -> Iterator[bool]:
+    """Engines that fetch providers into one cache at once damage it: those wait for each other here. False: not any more."""
     if command.step != work.commands[0].step or not work.init_lock:
-        yield
+        yield True
         return
     lock = FolderLock(Path(work.init_lock))
-    while not lock.try_take():
+    while not (taken := lock.try_take()) and not wish.stop:
         time.sleep(LOOK_EVERY_S)
     try:
-        yield
+        yield taken
     finally:
         lock.release()
 

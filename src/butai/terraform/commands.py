@@ -41,6 +41,16 @@ def destroy(engine: Engine, var_files: Sequence[Path] = ()) -> list[str]:
     return [str(engine.path), "apply", "-destroy", "-json", "-auto-approve", "-input=false", *_var_files(var_files)]
 
 
+def plan_for_names(engine: Engine, var_files: Sequence[Path], *, out: Path) -> list[str]:
+    """A plan that is only read for the names in it: takes no lock and asks the provider for nothing that is there."""
+    return [*plan(engine, var_files, out=out), "-lock=false", "-refresh=false"]
+
+
+def import_(engine: Engine, var_files: Sequence[Path], address: str, id_: str) -> list[str]:
+    """Take an object that exists into the state."""
+    return [str(engine.path), "import", "-input=false", "-no-color", *_var_files(var_files), "--", address, id_]
+
+
 def output(engine: Engine) -> list[str]:
     """All outputs as JSON, the sensitive ones with their values too: never into a log."""
     return [str(engine.path), "output", "-json", "-no-color"]
@@ -53,7 +63,7 @@ def show(engine: Engine, plan_file: Path | None = None) -> list[str]:
 
 def untaint(engine: Engine, address: str) -> list[str]:
     """Keep an object that was finished after all, instead of making it again at the next apply."""
-    return [str(engine.path), "untaint", "-no-color", address]
+    return [str(engine.path), "untaint", "-no-color", "--", address]
 
 
 def _var_files(paths: Sequence[Path]) -> list[str]:

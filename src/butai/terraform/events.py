@@ -13,10 +13,14 @@ from typing import Any
 
 from butai.terraform.text import plain
 
-__all__ = ["CHANGES", "EngineEvent", "parse", "plain"]
+__all__ = ["CHANGES", "NO_ANSWER", "EngineEvent", "parse", "plain"]
 
 CHANGES = frozenset({"create", "update", "delete"})
 """Actions that change the world. `read` is a data source, `replace` is planned and then done as delete and create."""
+
+NO_ANSWER = frozenset({"Plugin did not respond", "Plugin error", "Request cancelled"})
+"""Summaries with which the engine itself says that a provider went away under a call: it alone writes these three, and
+there is no code for it. What the provider did last is then unknown; with every other failure it has said so."""
 
 _KINDS = {
     "version": "version",
@@ -35,6 +39,11 @@ _KINDS = {
     "provision_progress": "provision",
     "provision_complete": "provision",
     "provision_errored": "provision",
+    # Lines of Butai's own program that adopts.
+    "butai_note": "note",
+    "butai_adopted": "adopted",
+    "butai_found": "found",
+    "butai_gone": "gone",
 }
 
 
@@ -43,9 +52,11 @@ class EngineEvent:
     """One line of the engine's output. All text is `plain`; a member that the line does not have is empty or none.
 
     `kind`: version, planned, change_summary, started, progress, done, failed, diagnostic, outputs, drift, refresh,
-    provision, or log (everything else, also lines that are not JSON). `action`: create, update, delete, read, replace
-    and so on; of a change_summary its operation (plan, apply, destroy). `elapsed_s`: whole seconds since it started.
-    `id_key` and `id_value` name the object for an import. `add`, `change`, `remove`: of a change_summary.
+    provision, note, adopted, found, gone, or log (everything else, also lines that are not JSON). `action`: create,
+    update, delete, read, replace and so on; of a change_summary its operation (plan, apply, destroy). `elapsed_s`: whole
+    seconds since it started. `id_key` and `id_value` name the object for an import. `add`, `change`, `remove`: of a
+    change_summary. `begun_in`: the run that began to make it; `words`: what its message is translated from; both only
+    in lines of Butai's own.
     """
 
     seq: int
@@ -66,6 +77,8 @@ class EngineEvent:
     add: int | None = None
     change: int | None = None
     remove: int | None = None
+    begun_in: int | None = None
+    words: dict[str, Any] | None = None
 
     @property
     def is_change(self) -> bool:
@@ -104,6 +117,8 @@ def parse(seq: int, line: str) -> EngineEvent:
         add=_whole(changes, "add"),
         change=_whole(changes, "change"),
         remove=_whole(changes, "remove"),
+        begun_in=_whole(facts, "begun_in"),
+        words=_part(raw, "words") or None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Names, the headline state, and what a destroy must account for."""
+"""Names and the headline state."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from butai.environments.model import (
     RESERVED,
     WORDS,
     BadNameError,
-    Change,
-    Creation,
     Health,
     Kind,
     LastRun,
@@ -22,7 +20,6 @@ from butai.environments.model import (
     check_name,
     state_of,
     suggest_name,
-    unresolved,
 )
 from butai.runs.model import MAIN, READ_ONLY, NextAction, RunEnd, RunKind, RunStatus
 
@@ -141,59 +138,6 @@ def test_only_a_seen_success_with_an_answer_is_up() -> None:
             assert health is Health.READY
             assert end in (RunEnd.SUCCEEDED, RunEnd.CANCELLED_BEFORE_CHANGE)
             assert kind is not RunKind.DESTROY or end is not RunEnd.SUCCEEDED
-
-
-def made(address: str, id_: str = "i-1") -> list[Change]:
-    return [Change("started", "create", address, "t"), Change("done", "create", address, "t", id_)]
-
-
-def gone(address: str, id_: str = "") -> list[Change]:
-    return [Change("started", "delete", address, "t", id_), Change("done", "delete", address, "t", id_)]
-
-
-def test_a_creation_with_its_deletion_is_accounted_for() -> None:
-    assert unresolved([*made("a"), *gone("a")]) == []
-    assert unresolved(made("a")) == [Creation("a", "t", "i-1")]
-
-
-def test_a_replacement_leaves_the_new_one_open() -> None:
-    create_first = [*made("a", "old"), *made("a", "new"), *gone("a")]
-    assert unresolved(create_first) == [Creation("a", "t", "new")]
-    destroy_first = [*made("a", "old"), *gone("a"), *made("a", "new")]
-    assert unresolved(destroy_first) == [Creation("a", "t", "new")]
-
-
-def test_a_start_without_an_end_may_have_made_something() -> None:
-    assert unresolved([Change("started", "create", "a", "t")]) == [Creation("a", "t", "")]
-    # The engine saw this failure itself; what came of it stands in the state.
-    assert unresolved([Change("started", "create", "a", "t"), Change("failed", "create", "a", "t")]) == []
-
-
-def test_what_a_killed_apply_began_is_not_forgotten_when_it_is_made_again() -> None:
-    killed = Change("started", "create", "a", "t", run=1)
-    again = [Change("started", "create", "a", "t", run=2), Change("done", "create", "a", "t", "i-2", run=2)]
-    away = [Change("done", "delete", "a", "t", run=3)]
-    assert unresolved([killed, *again]) == [Creation("a", "t", ""), Creation("a", "t", "i-2")]
-    assert unresolved([killed, *again, *away]) == [Creation("a", "t", "")]
-
-
-def test_a_deletion_that_failed_resolves_nothing() -> None:
-    failed = [*made("a"), Change("started", "delete", "a", "t", "i-1"), Change("failed", "delete", "a", "t")]
-    assert unresolved(failed) == [Creation("a", "t", "i-1")]
-
-
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=20))
-def test_what_is_left_is_what_was_made_and_not_deleted(history: list[tuple[str, bool]]) -> None:
-    changes: list[Change] = []
-    living: dict[str, str] = {}
-    for number, (address, create) in enumerate(history):
-        if create and address not in living:
-            living[address] = str(number)
-            changes += made(address, str(number))
-        elif not create and address in living:
-            changes += gone(address)
-            del living[address]
-    assert {each.address: each.id for each in unresolved(changes)} == living
 
 
 def test_every_word_of_a_state_is_in_the_list_for_translators() -> None:

@@ -31,7 +31,7 @@ FILES = ["-var-file=/r/a.tfvars.json", "-var-file=/r/b c.tfvars.json"]
         (commands.output(ENGINE), ["output", "-json", "-no-color"]),
         (commands.show(ENGINE), ["show", "-json", "-no-color"]),
         (commands.show(ENGINE, Path("/r/p")), ["show", "-json", "-no-color", "/r/p"]),
-        (commands.untaint(ENGINE, 'a.b["c d"]'), ["untaint", "-no-color", 'a.b["c d"]']),
+        (commands.untaint(ENGINE, 'a.b["c d"]'), ["untaint", "-no-color", "--", 'a.b["c d"]']),
     ],
 )
 def test_words(built: list[str], expected: list[str]) -> None:
