@@ -6,7 +6,6 @@ Usage in a conftest or a test file: `from support.postgres import postgres` give
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
 import pwd
@@ -15,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -37,7 +36,8 @@ class PostgresServer:
 
     folder: Path
     process: subprocess.Popen[bytes]
-    start_process: Callable[[], subprocess.Popen[bytes]]
+    _command: list[str | Path] = field(default_factory=list)
+    _options: dict[str, Any] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def url(self, database: str) -> str:
@@ -55,22 +55,8 @@ class PostgresServer:
             connection.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
-    def start_again(self) -> None:
-        """Start it on the same data after it was stopped or killed, and wait until it answers."""
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while True:
-            # After a kill it refuses as long as a process of its last life is still going.
-            self.process = self.start_process()
-            while self.process.poll() is None:
-                with contextlib.suppress(psycopg.OperationalError):
-                    self.connect().close()
-                    return
-                time.sleep(0.05)
-            assert time.monotonic() < deadline, (self.folder / "log").read_text(errors="replace")[-2000:]
-            time.sleep(0.2)
-
-    def stop(self) -> None:
-        """End it: "fast" first (waits for no client), "immediate" if that hangs."""
+    def halt(self) -> None:
+        """Be away, with everything kept."""
         for wanted in (signal.SIGINT, signal.SIGQUIT):
             self.process.send_signal(wanted)
             try:
@@ -78,6 +64,15 @@ class PostgresServer:
                 break
             except subprocess.TimeoutExpired:
                 continue
+
+    def again(self) -> None:
+        """Be there again after `halt`."""
+        self.process = _started(self.folder, self._command, self._options)
+        _wait_until_it_answers(self)
+
+    def stop(self) -> None:
+        """End it for good: "fast" first (waits for no client), "immediate" if that hangs."""
+        self.halt()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -115,15 +110,15 @@ def start(programs: Path | None = None) -> PostgresServer:
     data = folder / "data"
     subprocess.run([programs / "initdb", "-D", data, *INITDB_OPTIONS], check=True, stdout=subprocess.DEVNULL, **options)
     command: list[str | Path] = [programs / "postgres", "-D", data, "-k", folder, *SERVER_OPTIONS]
-
-    def start_process() -> subprocess.Popen[bytes]:
-        with (folder / "log").open("ab") as log:
-            # A session of its own: Ctrl-C in the terminal reaches pytest alone, which then stops the server in order.
-            return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, **options)
-
-    server = PostgresServer(folder, start_process(), start_process)
+    server = PostgresServer(folder, _started(folder, command, options), command, options)
     _wait_until_it_answers(server)
     return server
+
+
+def _started(folder: Path, command: list[str | Path], options: dict[str, Any]) -> subprocess.Popen[bytes]:
+    with (folder / "log").open("ab") as log:
+        # A session of its own: Ctrl-C in the terminal reaches pytest alone, which then stops the server in order.
+        return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, **options)
 
 
 def _open_to_all() -> Path:

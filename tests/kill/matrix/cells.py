@@ -99,8 +99,5 @@ def every(store: Store) -> Iterator[Cell]:
 
 
 WAITING_FOR_ADOPTION: dict[tuple[Target, Moment, Fault], str] = {
-    (Target.ENGINE, Moment.MID_APPLY, Fault.KILL): "what it had made is known as orphans, and the next run makes it again",
-    (Target.ENGINE, Moment.MID_APPLY, Fault.FULL): "the same",
-    (Target.PROVIDER, Moment.MID_APPLY, Fault.KILL): "the same for what the provider was making",
 }
 """Cells in the cloud whose next run fails until it adopts orphans by itself: there only that last check waits."""

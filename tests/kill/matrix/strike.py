@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import resource
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -146,9 +145,10 @@ def _end_database(stage: Stage, hit: list[psutil.Process], fault: Fault) -> Stru
         if first.poll() is None:
             # It waits for its clients to leave by themselves; an operator does not.
             first.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            first.wait(30)
-        postgres.start_again()
+        first.wait(30)
+        # A server refuses to start as long as a process of its last life is still going.
+        psutil.wait_procs(hit, timeout=30)
+        postgres.again()
 
     return Struck(hit, again, LASTS_S)
 
