@@ -98,6 +98,5 @@ def every(store: Store) -> Iterator[Cell]:
             yield cell
 
 
-WAITING_FOR_ADOPTION: dict[tuple[Target, Moment, Fault], str] = {
-}
+WAITING_FOR_ADOPTION: dict[tuple[Target, Moment, Fault], str] = {}
 """Cells in the cloud whose next run fails until it adopts orphans by itself: there only that last check waits."""

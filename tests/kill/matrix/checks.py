@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from butai.runs.folder import RunFolder
-from butai.runs.model import HALF_DONE, RunEnd, RunKind, RunStatus
+from butai.runs.model import HALF_DONE, RunEnd, RunKind, RunStatus, Step
 from butai.runs.service import RunView
 from butai.runs.store import RunClaim, RunEvent
 from butai.states.store import StateLock
@@ -48,7 +48,10 @@ def after_the_run(stage: Stage, held: Held) -> Iterator[str]:
     if run.status is not RunStatus.ENDED or run.end is None or run.settled_at is None:
         yield f"it never ended: {run.status}, {run.end}, settled {run.settled_at}"
         return
-    yield from _end_is_true(held, run, seen, state, stage)
+    engine_end = folder.read_end() if folder else None
+    # On a full disk the engine's own words are cut short; its exit code is a witness too.
+    complete = seen.complete or bool(engine_end and engine_end.step is Step.APPLY and engine_end.exit_code == 0)
+    yield from _end_is_true(run, seen, complete=complete, whole=is_whole(stage, held, state))
     yield from _figures_are_true(stage, run, seen, folder)
     yield from _nothing_is_unknown(stage, held, seen, state)
     yield from nothing_is_held(stage, held.environment)
@@ -68,15 +71,14 @@ def _alone_soon(folder: RunFolder) -> bool:
     return True
 
 
-def _end_is_true(held: Held, run: RunView, seen: Seen, state: StateSummary, stage: Stage) -> Iterator[str]:
-    whole = is_whole(stage, held, state)
-    if run.end is RunEnd.SUCCEEDED and not (seen.complete and whole):
-        yield f"succeeded, but complete: {seen.complete}, state: {_named(state)}"
+def _end_is_true(run: RunView, seen: Seen, *, complete: bool, whole: bool) -> Iterator[str]:
+    if run.end is RunEnd.SUCCEEDED and not (complete and whole):
+        yield f"succeeded, but complete: {complete}, state as wanted: {whole}"
     if run.end in BEFORE_CHANGE and seen.of("started"):
         yield f"{run.end}, but {len(seen.of('started'))} changes were begun"
     if run.end in HALF_DONE and not seen.of("started"):
         yield f"{run.end}, but nothing was begun"
-    if run.end in HALF_DONE and seen.complete and whole:
+    if run.end in HALF_DONE and complete and whole:
         yield f"{run.end}, but everything was done and saved"
     if run.end is not RunEnd.SUCCEEDED and run.error is None and run.end is not RunEnd.CANCELLED_BEFORE_CHANGE:
         yield f"{run.end} without a word why"
@@ -95,7 +97,9 @@ def _figures_are_true(stage: Stage, run: RunView, seen: Seen, folder: RunFolder 
     yield from (f"{name}: {said} said, {true} seen" for name, (said, true) in figures.items() if said != true)
     with stage.butai.database.reading() as session:
         rows = session.execute(
-            sa.select(RunEvent.seq, RunEvent.source, RunEvent.line).where(RunEvent.run_id == run.id).order_by(RunEvent.seq)
+            sa.select(RunEvent.seq, RunEvent.source, RunEvent.line)
+            .where(RunEvent.run_id == run.id)
+            .order_by(RunEvent.seq)
         ).all()
     if [row.seq for row in rows] != list(range(1, len(rows) + 1)):
         yield "the log's lines are not numbered without a gap"
@@ -113,7 +117,7 @@ def _nothing_is_unknown(stage: Stage, held: Held, seen: Seen, state: StateSummar
         made = {event.address for event in seen.of("started") if event.action == "create"}
         failed = {event.address for event in seen.of("failed")}
         yield from (f"{address} was begun and nobody knows it" for address in sorted(made - known - failed))
-    ids = {each.id for each in (*state.resources, *orphans)}
+    ids = {each.id for each in state.resources} | {each.id for each in orphans}
     unnamed = {str(each.type) for each in orphans if not each.id}
     for type_, id_ in in_the_cloud(stage, held.name):
         if id_ not in ids and type_ not in unnamed:
@@ -146,7 +150,3 @@ def state_of(stage: Stage, environment: int) -> StateSummary:
     """The newest state; an empty one where none was ever written."""
     document = stage.butai.states.read(environment)
     return summary(document) if document else StateSummary(0, "", "", (), ())
-
-
-def _named(state: StateSummary) -> list[str]:
-    return [f"{each.address}{' (tainted)' if each.tainted else ''}" for each in state.resources]

@@ -117,5 +117,3 @@ def _last(stage: Stage, held: Held) -> Iterator[str]:
 
 def _said(shown: EnvironmentView) -> str:
     return f"{shown.last_run.end}, {shown.state.word}, {shown.last_run.error}"
-
-

@@ -49,13 +49,12 @@ resource "terraform_data" "one" {
 resource "terraform_data" "slow" {
   depends_on       = [terraform_data.one]
   triggers_replace = [var.turn]
-  input            = var.gates
   provisioner "local-exec" {
     command = "exec cat '${var.gates}/apply'"
   }
   provisioner "local-exec" {
     when    = destroy
-    command = "exec cat '${self.input}/destroy'"
+    command = "exec cat 'GATES/destroy'"
   }
 }
 resource "terraform_data" "last" {
@@ -162,6 +161,7 @@ class Stage:
     def _add(self, name: str, root: str) -> None:
         repository = WorkingTree(self.folder / name)
         yaml = YAML.format(name=name, region=REGION, gates=self.gates.folder, main=self.page.url)
+        root = root.replace("GATES", str(self.gates.folder))
         repository.commit({"staging/butai.yaml": yaml, "staging/main.tf": root}, "The root")
         self.butai.blueprints.add(str(repository.path))
 
@@ -189,7 +189,8 @@ class Page:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            do_HEAD = do_GET
+            def do_HEAD(self) -> None:
+                self.do_GET()
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Keep silent."""

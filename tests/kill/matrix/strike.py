@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -22,6 +24,7 @@ from kill.matrix.stage import Stage
 LASTS_S = 2.5
 # No file may be longer: less than any database, log or state document has.
 FULL_AT_BYTES = 16
+GONE_WITHIN_S, NOTICED_WITHIN_S = 10.0, 0.5
 
 
 @dataclass
@@ -44,12 +47,14 @@ def strike(stage: Stage, cell: Cell, run_id: int) -> Struck:
         return _cut(_ways(stage, cell.target, run_id))
     hit = processes(stage, cell.target, run_id)
     assert hit, f"{cell}: there is no {cell.target} to be hit"
+    if cell.target is Target.DATABASE:
+        return _fill_database(stage, hit) if cell.fault is Fault.FULL else _end_database(stage, hit, cell.fault)
     if cell.fault is Fault.FULL:
         return _fill(hit)
-    if cell.target is Target.DATABASE:
-        return _end_database(stage, hit, cell.fault)
     for each in hit:
         each.send_signal(signal.SIGKILL if cell.fault is Fault.KILL else signal.SIGTERM)
+    # Before anything goes on the signal has come: who was killed is gone, who was asked has noticed.
+    psutil.wait_procs(hit, timeout=GONE_WITHIN_S if cell.fault is Fault.KILL else NOTICED_WITHIN_S)
     return Struck(hit, lambda: _stand_up(stage, cell.target))
 
 
@@ -98,7 +103,7 @@ def _stand_up(stage: Stage, target: Target) -> None:
 
 def _ways(stage: Stage, target: Target, run_id: int) -> list[Relay]:
     worker = stage.holder(run_id)
-    found = {
+    found: dict[Target, list[Relay | None]] = {
         Target.WORKER: [worker.relay if worker else None],
         Target.SUPERVISOR: [worker.relay if worker else None],
         Target.SERVER: [stage.portal.relay if stage.portal else None],
@@ -121,13 +126,37 @@ def _each(ways: list[Relay], what: Callable[[Relay], None]) -> None:
 
 
 def _fill(hit: list[psutil.Process]) -> Struck:
-    def limit(bytes_: int) -> None:
-        for each in hit:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                each.rlimit(psutil.RLIMIT_FSIZE, (bytes_, resource.RLIM_INFINITY))
+    _limit(hit, FULL_AT_BYTES)
+    return Struck(hit, lambda: _limit(hit, resource.RLIM_INFINITY), LASTS_S)
 
-    limit(FULL_AT_BYTES)
-    return Struck(hit, lambda: limit(resource.RLIM_INFINITY), LASTS_S)
+
+def _limit(hit: list[psutil.Process], bytes_: int) -> None:
+    for each in hit:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if each.uids().real == os.getuid():
+                each.rlimit(psutil.RLIMIT_FSIZE, (bytes_, resource.RLIM_INFINITY))
+            else:
+                # Another user's process (PostgreSQL never runs as root) is limited by that user.
+                words = "unlimited" if bytes_ == resource.RLIM_INFINITY else str(bytes_)
+                argv = ["prlimit", f"--pid={each.pid}", f"--fsize={words}:unlimited"]
+                subprocess.run(argv, check=False, capture_output=True, user=each.uids().real, extra_groups=[])
+
+
+def _fill_database(stage: Stage, hit: list[psutil.Process]) -> Struck:
+    """PostgreSQL gives up where it cannot write its journal; it is started again when there is room."""
+    postgres = stage.base.postgres
+    assert postgres is not None
+    _limit(hit, FULL_AT_BYTES)
+
+    def again() -> None:
+        living = stage.base.processes()
+        _limit(living, resource.RLIM_INFINITY)
+        psutil.wait_procs(living[:1], timeout=NOTICED_WITHIN_S)
+        if postgres.process.poll() is not None:
+            psutil.wait_procs([*hit, *living], timeout=GONE_WITHIN_S)
+            postgres.again()
+
+    return Struck(hit, again, LASTS_S)
 
 
 def _end_database(stage: Stage, hit: list[psutil.Process], fault: Fault) -> Struck:
