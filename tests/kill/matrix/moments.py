@@ -24,6 +24,7 @@ GATES = {
     Moment.DURING_DESTROY: "destroy",
 }
 ALL_DONE = 3
+REACH_S = 150.0  # on a machine that does much else
 
 
 @dataclass
@@ -52,7 +53,9 @@ def reach(stage: Stage, cell: Cell, name: str) -> Held:
     environment, run = destroy_it(stage, name) if destroy else create(stage, cell, name)
     held = Held(environment, run, RunKind.DESTROY if destroy else RunKind.CREATE, name, [release])
     _wait(stage, cell, held)
-    wait_for(lambda: processes(stage, cell.target, run) or cell.target is Target.DATABASE, why=f"{cell}: its target")
+    wait_for(
+        lambda: processes(stage, cell.target, run) or cell.target is Target.DATABASE, seconds=REACH_S, why="its target"
+    )
     return held
 
 
@@ -74,7 +77,7 @@ def destroy_it(stage: Stage, name: str, *, looked: bool = False) -> tuple[int, i
     return asked.environment.id, asked.run.id
 
 
-def settle(stage: Stage, environment: int, seconds: float = 60) -> None:
+def settle(stage: Stage, environment: int, seconds: float = REACH_S) -> None:
     """Wait until nothing goes on, in good order."""
     look = stage.butai.environments.by_id
     wait_for(lambda: look(environment).settled, seconds=seconds, why="it settles before anything is hit")
@@ -98,13 +101,13 @@ def _hold(stage: Stage, cell: Cell) -> Callable[[], None]:
 
 def _wait(stage: Stage, cell: Cell, held: Held) -> None:
     if cell.moment is Moment.AFTER_APPLY:
-        wait_for(lambda: stage.butai.runs.get(held.run).end, seconds=60, why=f"{cell}: the apply ends")
+        wait_for(lambda: stage.butai.runs.get(held.run).end, seconds=REACH_S, why=f"{cell}: the apply ends")
     elif cell.cloud and cell.moment is not Moment.DURING_PLAN:
         assert stage.cloud_way is not None
-        wait_for(stage.cloud_way.seen.is_set, seconds=90, why=f"{cell}: the cloud is asked")
+        wait_for(stage.cloud_way.seen.is_set, seconds=REACH_S, why=f"{cell}: the cloud is asked")
     else:
         gate = stage.gates[GATES[cell.moment]]
-        wait_for(gate.reached, seconds=60, why=f"{cell}: the engine comes to the gate")
+        wait_for(gate.reached, seconds=REACH_S, why=f"{cell}: the engine comes to the gate")
     if cell.moment is Moment.STATE_WRITTEN:
         # Everything is made, and the engine is about to write its state into a database that lets nobody write.
         lock = WriteLock(stage.base.url)

@@ -45,6 +45,7 @@ class Hand(Worker):
             "BUTAI_DATA": str(self.settings.data),
             "BUTAI_DATABASE": self.settings.database,
             "BUTAI_CONCURRENCY": str(self.settings.concurrency),
+            **{name: os.environ[name] for name in ("BUTAI_PROVIDER_MIRROR",) if name in os.environ},
             **self._env,
         }
         with self.log.open("ab") as log:

@@ -17,7 +17,7 @@ from kill.matrix.moments import Held, destroy_it, reach
 from kill.matrix.stage import Stage
 from kill.matrix.strike import patient, strike
 
-SETTLE_S = 100.0
+SETTLE_S = 180.0
 
 
 @dataclass(frozen=True)
