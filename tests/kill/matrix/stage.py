@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from butai.assembly import Butai, assemble
 from butai.runs.folder import RunFolder
 from butai.runs.store import RunClaim
@@ -148,6 +150,7 @@ class Stage:
         self.page.answer()
         for hand in self.hands:
             hand.leave()
+        _end_leftovers(self.folder)
         if self.portal and self.portal.living():
             self.portal.end()
         if self.cloud_way:
@@ -211,6 +214,14 @@ class Page:
         """No more."""
         self._server.shutdown()
         self._server.server_close()
+
+
+def _end_leftovers(folder: Path) -> None:
+    """Supervisors of a cell that broke: they would wait for their database for ever. Their engines end with their backend."""
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or [""]
+        if "butai.runs.supervisor" in words and words[-1].startswith(f"{folder}/"):
+            process.kill()
 
 
 @contextmanager
