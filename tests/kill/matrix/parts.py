@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
+import httpx
 import psutil
 import sqlalchemy as sa
 
 from butai.db import Database
 from butai.settings import Settings
 from kill.matrix.relay import Relay
+from support.carrying import wait_for
 from support.postgres import PostgresServer
 from support.tiny_team import Server, Worker
 
@@ -74,6 +77,21 @@ class Portal(Server):
     def __init__(self, settings: Settings, log: Path, relay: Relay | None) -> None:
         super().__init__(settings, log)
         self.relay = relay
+
+    def start(self, *flags: str) -> None:
+        """Start it on a free port and wait until that answers; each life has a log of its own."""
+        self.log.unlink(missing_ok=True)
+        with self.log.open("ab") as log:
+            argv = [sys.executable, "-m", "butai", "serve", "--port", "0", *flags]
+            self.process = subprocess.Popen(argv, env=self.env, stdout=log, stderr=log, start_new_session=True)
+        wait_for(self._answers, seconds=60, why="the server answers")
+
+    def _answers(self) -> bool:
+        if "http://" not in self.log.read_text():
+            return False
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(urljoin(self.address, "/"), follow_redirects=False).status_code < 500
+        return False
 
     def living(self) -> psutil.Process | None:
         """Its process while it lives."""

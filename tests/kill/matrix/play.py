@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from butai.db import AWAY
 from butai.environments.model import Kind
 from butai.environments.service import UpdateRequest
 from butai.environments.views import EnvironmentView
@@ -15,7 +17,7 @@ from kill.matrix import checks
 from kill.matrix.cells import WAITING_FOR_ADOPTION, Cell, Target
 from kill.matrix.moments import Held, destroy_it, reach
 from kill.matrix.stage import Stage
-from kill.matrix.strike import patient, strike
+from kill.matrix.strike import strike
 
 SETTLE_S = 180.0
 
@@ -61,7 +63,8 @@ def _hit(stage: Stage, cell: Cell, held: Held, later_s: float) -> None:
 def _settled(stage: Stage, run: int) -> Iterator[str]:
     deadline = time.monotonic() + SETTLE_S
     while time.monotonic() < deadline:
-        with patient():
+        # The look may meet the fault.
+        with contextlib.suppress(*AWAY):
             if stage.butai.runs.get(run).finished:
                 return
         time.sleep(0.1)
@@ -74,8 +77,12 @@ def _server_agrees(stage: Stage, cell: Cell, held: Held) -> Iterator[str]:
         return
     done = stage.portal.butai("env", "show", held.name, "--json")
     run = stage.butai.runs.get(held.run)
-    if done.returncode != 0:
-        yield f"the server does not answer: {done.stderr[-300:]}"
+    if stage.butai.environments.by_id(held.environment).destroyed_at is not None:
+        # Its name is nobody's any more, and the server has to say so.
+        if done.returncode == 0 or "unknown-environment" not in done.stdout:
+            yield f"it is gone, and the server says: {done.stdout[-300:]}{done.stderr[-300:]}"
+    elif done.returncode != 0:
+        yield f"the server does not answer: {done.stdout[-300:]}{done.stderr[-300:]}"
     elif json.loads(done.stdout)["last_run"]["end"] != run.end:
         yield f"the server says {json.loads(done.stdout)['last_run']['end']}, the run {run.end}"
 

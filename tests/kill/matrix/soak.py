@@ -27,11 +27,12 @@ from typing import Any
 from kill.matrix.cells import WAITING_FOR_ADOPTION, Cell, Store, every
 from kill.matrix.play import Outcome, play
 from kill.matrix.stage import Stage, stage_on
+from kill.matrix.strike import NothingToHitError
 from support import postgres
 
 RESULTS = Path(__file__).parents[3] / "benchmarks" / "results" / "soak.json"
 CELLS_A_STAGE = 12
-LATEST_S = 1.5
+LATEST_S = 0.8
 
 
 @dataclass
@@ -122,6 +123,9 @@ def _play(tally: Tally, stage: Stage, cell: Cell, name: str, later: float | None
     """One; false where the stage is not what it was, and another one is needed."""
     try:
         outcome = play(stage, cell, name, later_s=later or 0.0)
+    except NothingToHitError as nothing:
+        tally.not_made.append(str(nothing))
+        return True
     except Exception as error:
         traceback.print_exc(limit=-2, file=sys.stdout)
         tally.not_made.append(f"{cell}: {error!r}"[:300])

@@ -8,13 +8,11 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import psutil
 
-from butai.db import AWAY
 from butai.runs.folder import RunFolder
 from kill.matrix.cells import Cell, Fault, Target
 from kill.matrix.relay import Relay
@@ -25,6 +23,10 @@ LASTS_S = 2.5
 # No file may be longer: less than any database, log or state document has.
 FULL_AT_BYTES = 16
 GONE_WITHIN_S, NOTICED_WITHIN_S = 10.0, 0.5
+
+
+class NothingToHitError(Exception):
+    """The target was gone before the fault came, which then says nothing."""
 
 
 @dataclass
@@ -46,7 +48,8 @@ def strike(stage: Stage, cell: Cell, run_id: int) -> Struck:
     if cell.fault is Fault.CUT:
         return _cut(_ways(stage, cell.target, run_id))
     hit = processes(stage, cell.target, run_id)
-    assert hit, f"{cell}: there is no {cell.target} to be hit"
+    if not hit:
+        raise NothingToHitError(f"{cell}: there is no {cell.target} to be hit")
     if cell.target is Target.DATABASE:
         return _fill_database(stage, hit) if cell.fault is Fault.FULL else _end_database(stage, hit, cell.fault)
     if cell.fault is Fault.FULL:
@@ -114,7 +117,8 @@ def _ways(stage: Stage, target: Target, run_id: int) -> list[Relay]:
 
 
 def _cut(ways: list[Relay]) -> Struck:
-    assert ways, "there is no network to cut"
+    if not ways:
+        raise NothingToHitError("there is no network to cut: nobody has the run any more")
     for each in ways:
         each.cut()
     return Struck([], lambda: _each(ways, Relay.mend), LASTS_S)
@@ -180,10 +184,3 @@ def _end_database(stage: Stage, hit: list[psutil.Process], fault: Fault) -> Stru
         postgres.again()
 
     return Struck(hit, again, LASTS_S)
-
-
-@contextlib.contextmanager
-def patient() -> Iterator[ExitStack]:
-    """A look of the test itself that may meet the fault it made."""
-    with ExitStack() as stack, contextlib.suppress(*AWAY):
-        yield stack
