@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 unexport AWS_CA_BUNDLE TF_CLI_CONFIG_FILE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix docs screenshots vendor lock clean
+.PHONY: help demo test check fix docs screenshots soak vendor lock clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+%?:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -37,6 +37,9 @@ screenshots: $(VENV)/.dev ## Make the pictures of the README from a running demo
 
 bench-%: $(VENV)/.dev ## Measure: bench-create, bench-runs, bench-logs
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.$*
+
+soak: $(VENV)/.dev ## Play the whole fault matrix on both databases and 200 faults at random; count lies (SOAK_SEED, SOAK_FAULTS, SOAK_MINUTES)
+	PYTHONPATH=tests $(BIN)/python -m kill.matrix.soak
 
 vendor: $(VENV)/.dev ## Fetch the browser's libraries again from npm, checked by hash
 	$(BIN)/python -m tools.vendor

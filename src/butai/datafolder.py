@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -32,10 +33,10 @@ class FolderLock:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        self._handle.seek(0)
-        self._handle.truncate()
-        self._handle.write(str(os.getpid()))
-        self._handle.flush()
+        # Who holds it is only told to people; on a full disk the lock stands all the same.
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._handle.fileno(), 0)
+            os.write(self._handle.fileno(), str(os.getpid()).encode())
         return True
 
     def take_soon(self) -> bool:

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
+
+
+class _Forgiving:
+    """A stream whose failures nobody hears of: a full disk under the log must not end a worker in the middle of a run."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, words: str) -> None:
+        """Write what can be written."""
+        with contextlib.suppress(OSError):
+            self._stream.write(words)
+
+    def flush(self) -> None:
+        """Send it on, where that can be done."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 def configure() -> None:
@@ -21,5 +40,5 @@ def configure() -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Forgiving(sys.stderr))),
     )

@@ -140,7 +140,7 @@ class _Carrying:
         error: ButaiError | None = None
         try:
             if not self._folder.was_begun:
-                self._start(run)
+                self._start_or_say_why(run)
             self._follow()
             if self._folder.was_begun and self._folder.read_end() is None:
                 self._close()
@@ -175,6 +175,24 @@ class _Carrying:
             log.exception("after the run", run=run.id)
             self._job.gave_up(run, FAULT, self._log)
             self._log.say(Step.READY, FAULT, kind="failed")
+
+    def _start_or_say_why(self, run: RunView) -> None:
+        """Start; what goes wrong before anything is handed over ends the run before any change, and says so."""
+        try:
+            self._start(run)
+        except (ButaiError, *AWAY):
+            raise
+        except Exception as error:
+            log.exception("making a run ready", run=run.id)
+            if self._folder.was_begun:
+                raise
+            why = error.strerror or str(error) if isinstance(error, OSError) else FAULT
+            raise ButaiError(
+                text("This run could not be made ready."),
+                why=why,
+                next=text("Look at the worker's disk and into its log, then run again."),
+                code="not-made-ready",
+            ) from error
 
     def _start(self, run: RunView) -> None:
         if run.handed_over:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,7 +54,9 @@ def main(folder: RunFolder) -> int:
     server = _endpoint(states, work, lambda session: check(session, claim, worker=False))
     with _serving(server) as backend:
         end = _run_commands(folder, work, _engine_environment(backend), _Wish(stop, folder, server))
-        folder.write_end(_tidy(states, folder, work, end, server))
+        end = _tidy(states, folder, work, end, server)
+        while not _written(lambda: folder.write_end(end)):
+            time.sleep(LOOK_EVERY_S)
     return 0
 
 
@@ -188,9 +190,20 @@ def _run_command(
             stderr=errors,
             start_new_session=True,
         )
-    folder.write_engine(process.pid)
+    # An engine that is not written down would be taken for dead by whoever comes after this process.
+    while not _written(lambda: folder.write_engine(process.pid)) and process.poll() is None:
+        time.sleep(LOOK_EVERY_S)
     cancelled = _wait(process, wish)
     return EngineEnd(command.step, process.returncode, cancelled=cancelled)
+
+
+def _written(write: Callable[[], None]) -> bool:
+    """Write; false while the disk is full."""
+    try:
+        write()
+    except OSError:
+        return False
+    return True
 
 
 def _wait(process: subprocess.Popen[bytes], wish: _Wish) -> bool:
