@@ -17,6 +17,7 @@ from butai.db import Database
 from butai.environments import left_behind, store
 from butai.environments.drift_job import found_by
 from butai.environments.engines import Engines
+from butai.environments.finding import find, only_blueprint
 from butai.environments.model import check_name
 from butai.environments.place import remote_of, settle_place
 from butai.environments.plan import Wanted, choose_services, from_params, values_of
@@ -31,7 +32,7 @@ from butai.environments.views import (
     UpdateRequest,
     view,
 )
-from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mean
+from butai.errors import NotFoundError, RefusedError, WrongUseError
 from butai.leases import service as leases
 from butai.runs.model import READ_ONLY, NextAction, RunKind
 from butai.runs.queue import Priority
@@ -61,7 +62,7 @@ class Environments:
 
     def create(self, request: CreateRequest, *, by: str) -> Started:
         """Create an environment: name, versions, variables and engine are checked, leases taken, the run queued."""
-        blueprint = self._blueprints.get(request.blueprint or self._only_blueprint())
+        blueprint = self._blueprints.get(request.blueprint or only_blueprint(self._blueprints))
         ref = request.ref or blueprint.ref
         commit = (
             self._blueprints.resolve(blueprint.name, ref) if request.ref else self._blueprints.newest(blueprint.name)
@@ -325,23 +326,7 @@ class Environments:
         return self._runs.standing(session) if any(run.end is None for run in runs) else None
 
     def _row(self, session: Session, name: str, blueprint: str | None) -> store.Environment:
-        if blueprint is None and "/" in name:
-            blueprint, _, name = name.partition("/")
-        found = store.named(session, name, blueprint)
-        if not found:
-            known = {row.name for row in store.living(session)}
-            hint = did_you_mean(name, known) or text("`butai env create NAME` makes one.")
-            raise NotFoundError(
-                text("There is no environment `{name}`.", name=name), next=hint, code="unknown-environment"
-            )
-        if len(found) > 1:
-            names = ", ".join(f"`{row.blueprint}/{row.name}`" for row in found)
-            raise WrongUseError(
-                text("`{name}` exists in several blueprints.", name=name),
-                next=text("Say which: {names}.", names=names),
-                code="ambiguous",
-            )
-        return found[0]
+        return find(session, name, blueprint)
 
     def _refuse_taken(self, blueprint: str, name: str) -> None:
         with self._database.session() as session:
@@ -356,19 +341,3 @@ class Environments:
                 where="name",
                 code="name-taken",
             )
-
-    def _only_blueprint(self) -> str:
-        known = [each.name for each in self._blueprints.list()]
-        if len(known) == 1:
-            return known[0]
-        if not known:
-            raise NotFoundError(
-                text("There is no blueprint yet."),
-                next=text("`butai blueprint add PATH-OR-GIT-URL` adds one."),
-                code="no-blueprint",
-            )
-        raise WrongUseError(
-            text("There are several blueprints."),
-            next=text("Say which with `--blueprint`: {names}.", names=", ".join(known)),
-            where="blueprint",
-        )

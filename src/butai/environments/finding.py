@@ -1,0 +1,47 @@
+"""An environment by the name that somebody typed."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from butai.blueprints.service import Blueprints
+from butai.environments import store
+from butai.errors import NotFoundError, WrongUseError, did_you_mean
+from butai.text import text
+
+
+def find(session: Session, name: str, blueprint: str | None) -> store.Environment:
+    """One living environment by name, or by `BLUEPRINT/NAME`; an error that helps where there is none, or are several."""
+    if blueprint is None and "/" in name:
+        blueprint, _, name = name.partition("/")
+    found = store.named(session, name, blueprint)
+    if not found:
+        known = {row.name for row in store.living(session)}
+        hint = did_you_mean(name, known) or text("`butai env create NAME` makes one.")
+        raise NotFoundError(text("There is no environment `{name}`.", name=name), next=hint, code="unknown-environment")
+    if len(found) > 1:
+        names = ", ".join(f"`{row.blueprint}/{row.name}`" for row in found)
+        raise WrongUseError(
+            text("`{name}` exists in several blueprints.", name=name),
+            next=text("Say which: {names}.", names=names),
+            code="ambiguous",
+        )
+    return found[0]
+
+
+def only_blueprint(blueprints: Blueprints) -> str:
+    """The blueprint that is meant where none was named; an error where there is none, or are several."""
+    known = [each.name for each in blueprints.list()]
+    if len(known) == 1:
+        return known[0]
+    if not known:
+        raise NotFoundError(
+            text("There is no blueprint yet."),
+            next=text("`butai blueprint add PATH-OR-GIT-URL` adds one."),
+            code="no-blueprint",
+        )
+    raise WrongUseError(
+        text("There are several blueprints."),
+        next=text("Say which with `--blueprint`: {names}.", names=", ".join(known)),
+        where="blueprint",
+    )
