@@ -36,6 +36,8 @@ def _commands() -> str:
 
 
 def _walk(group: typer.Typer, prefix: str) -> Iterator[tuple[str, str]]:
+    if group.info.invoke_without_command and group.registered_callback:
+        yield prefix, (group.registered_callback.callback.__doc__ or "").strip().splitlines()[0]
     for command in group.registered_commands:
         function = command.callback
         assert function is not None
@@ -43,7 +45,8 @@ def _walk(group: typer.Typer, prefix: str) -> Iterator[tuple[str, str]]:
         yield f"{prefix} {name}", (function.__doc__ or "").strip().splitlines()[0]
     for sub in group.registered_groups:
         assert sub.typer_instance is not None
-        yield from _walk(sub.typer_instance, f"{prefix} {sub.name}")
+        # Commands of a group without a name are its parent's.
+        yield from _walk(sub.typer_instance, f"{prefix} {sub.name}" if isinstance(sub.name, str) else prefix)
 
 
 def main() -> None:

@@ -8,15 +8,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from butai.blueprints.service import Blueprints
+from butai.board.service import Board
 from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.db.migrate import migrate
+from butai.environments.drift_job import DriftJob
+from butai.environments.drift_schedule import DriftSchedule
 from butai.environments.engines import Engines
 from butai.environments.jobs import EnvironmentJob
 from butai.environments.mend_jobs import MendJob
 from butai.environments.orphans import Orphans
 from butai.environments.prepare import Preparation
 from butai.environments.service import Environments
+from butai.environments.state import EnvironmentStates
+from butai.environments.state_job import StateJob
 from butai.runs.carry import Carrier, Job
 from butai.runs.model import MAIN, RunKind
 from butai.runs.service import Runs
@@ -42,15 +47,30 @@ class Butai:
     runs: Runs
     states: States
     environments: Environments
+    board: Board
+
+    @property
+    def environment_states(self) -> EnvironmentStates:
+        """What can be done with an environment's state."""
+        return EnvironmentStates(self.environments, self.runs, self.states)
 
     def carrier(self) -> Carrier:
         """What a worker carries runs out with."""
-        preparation = Preparation(self.database, self.blueprints, self.engines, os.environ)
+        preparation = Preparation(self.database, self.blueprints, self.engines, os.environ, self.states)
         main = EnvironmentJob(self.database, self.blueprints, preparation, self.states, self.runs, now)
         jobs: dict[str, Job] = dict.fromkeys(MAIN, main)
         mends = MendJob(self.blueprints, preparation, Orphans(self.database, self.runs, self.states))
         jobs |= dict.fromkeys((RunKind.UNTAINT, RunKind.ADOPT, RunKind.DELETE_ORPHAN), mends)
+        jobs[RunKind.ROLL_BACK] = jobs[RunKind.IMPORT_STATE] = StateJob(
+            self.states, now, lambda key: self.environments.remote(self.environments.by_id(key))
+        )
+        jobs[RunKind.DRIFT_CHECK] = DriftJob(preparation, self.runs, now)
         return Carrier(self.database, self.data, self.states, jobs, now)
+
+    def drift_schedule(self) -> DriftSchedule:
+        """What a worker queues drift checks with that nobody asked for."""
+        every = self.settings.drift_every
+        return DriftSchedule(self.database, self.environments, self.blueprints, self.runs, every, now)
 
 
 def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Butai:
@@ -65,4 +85,5 @@ def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Bu
     engines = Engines(settings, environ)
     runs = Runs(database, now)
     environments = Environments(database, data, blueprints, engines, runs, states, now)
-    return Butai(settings, data, database, blueprints, engines, runs, states, environments)
+    board = Board(database, runs, environments, now)
+    return Butai(settings, data, database, blueprints, engines, runs, states, environments, board)

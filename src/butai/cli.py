@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as json_module
 import os
 import sys
 from pathlib import Path
@@ -11,12 +12,13 @@ import typer
 
 from butai import __version__
 from butai.blueprints.commands import app as blueprint_commands
+from butai.board import commands as board_commands
 from butai.environments.commands import app as environment_commands
 from butai.environments.mend_commands import app as mend_commands
 from butai.errors import ButaiError, Exit, WrongUseError
 from butai.logs import configure
 from butai.settings import Settings
-from butai.terminal import JsonFlag, data_out, print_error, print_json, table
+from butai.terminal import JsonFlag, data_out, pairs, print_error, print_json, table
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,10 +26,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Real, separate staging environments from the Terraform your team already has.",
 )
-# Without a name of their own: they are commands of `butai env` too.
-environment_commands.add_typer(mend_commands)
+# They are commands of `butai env` too.
+environment_commands.registered_commands += mend_commands.registered_commands
 app.add_typer(environment_commands, name="env")
 app.add_typer(blueprint_commands, name="blueprint")
+app.add_typer(board_commands.workers_app, name="workers")
+app.command(name="queue")(board_commands.queue)
 
 DataOption = Annotated[Path | None, typer.Option("--data", help="Folder for everything that Butai keeps.")]
 
@@ -82,13 +86,19 @@ def serve(
 def worker(
     data: DataOption = None,
     database: Annotated[str, typer.Option(help="SQLAlchemy URL of the database.")] = "",
-    concurrency: Annotated[int | None, typer.Option(min=1, help="Runs at once, in all.")] = None,
+    slots: Annotated[
+        int | None, typer.Option("--slots", "--concurrency", min=1, help="Runs at once on this worker.")
+    ] = None,
+    label: Annotated[
+        list[str], typer.Option("--label", metavar="NAME=VALUE", help="A label that blueprints can ask for.")
+    ] = [],  # noqa: B006 - Typer reads it, nobody changes it
 ) -> None:
     """Start a worker, which carries runs out."""
     from butai.worker import run
 
     configure()
-    run(_settings(data=data, database=database or None, concurrency=concurrency))
+    labels = json_module.dumps(pairs(label, "--label")) if label else None
+    run(_settings(data=data, database=database or None, concurrency=slots, labels=labels))
 
 
 @app.command()

@@ -57,7 +57,15 @@ class Api:
         """Remove."""
         return self._ask("DELETE", path, params=_given(params))
 
+    def download(self, path: str, **params: Any) -> bytes:
+        """Read, as it is."""
+        return bytes(self._send("GET", path, params=_given(params)).content)
+
     def _ask(self, method: str, path: str, **kwargs: Any) -> Any:
+        answer = self._send(method, path, **kwargs)
+        return _json(answer)
+
+    def _send(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
         try:
             answer = self._http.request(method, path, **kwargs)
         except httpx.HTTPError as error:
@@ -67,12 +75,9 @@ class Api:
                 next="Start one with `butai serve` (and `butai worker`), or `butai demo`.",
                 code="no-server",
             ) from error
-        try:
-            body = answer.json() if answer.content else None
-        except json.JSONDecodeError:
-            body = None
         if answer.is_success:
-            return body
+            return answer
+        body = _json(answer)
         raise ApiError(answer.status_code, (body or {}).get("error", {}) if isinstance(body, dict) else {})
 
 
@@ -94,6 +99,13 @@ def connect(settings: Settings) -> Api:
             f"There is no key in {data.path}.", next="Use the data folder of the server: `--data FOLDER`."
         )
     return Api(url, data.cli_secret())
+
+
+def _json(answer: httpx.Response) -> Any:
+    try:
+        return answer.json() if answer.content else None
+    except json.JSONDecodeError:
+        return None
 
 
 def _user() -> str:

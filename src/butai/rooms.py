@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from butai.blueprints import pages as blueprints
+from butai.board import pages as board
 from butai.environments import pages as environments
 from butai.web.room import Room
 
-ROOMS: tuple[Room, ...] = (environments.ROOM, blueprints.ROOM)
+ROOMS: tuple[Room, ...] = (environments.ROOM, blueprints.ROOM, board.RUNS, board.WORKERS)

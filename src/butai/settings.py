@@ -9,6 +9,7 @@ import platformdirs
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from butai.interval import EVERY
 from butai.terraform.download import RELEASES_URL
 
 
@@ -42,6 +43,19 @@ class Settings(BaseSettings):
     labels: dict[str, str] = Field(
         default_factory=dict,
         description='Labels of this worker that blueprints can ask for, as JSON: {"account": "dev"}.',
+    )
+    keep_events_days: int = Field(
+        default=90, ge=0, description="Days that the log of an ended run is kept, and its output on disk; 0: for ever."
+    )
+    keep_run_folders: int = Field(
+        default=7,
+        ge=0,
+        description="Days that the exported tree of an ended run is kept on its worker; 0: until the next daily tidying.",
+    )
+    drift_every: str = Field(
+        default="24h",
+        pattern=EVERY,
+        description="Time between two drift checks of an environment (30m, 24h, 7d, or off); `butai.yaml` goes before it.",
     )
     provider_mirror: Path | None = Field(default=None, description="Filesystem mirror with providers for the engine.")
     tofu_base_url: str = Field(

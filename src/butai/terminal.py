@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from butai.errors import ButaiError
+from butai.errors import ButaiError, WrongUseError
 from butai.terraform.text import plain
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -54,3 +54,12 @@ def table(columns: list[str], rows: list[list[str]]) -> None:
     for row in rows:
         drawn.add_row(*(plain(cell) for cell in row))
     data_out.print(drawn)
+
+
+def pairs(values: list[str], flag: str) -> dict[str, str]:
+    """Values of a flag that is NAME=VALUE."""
+    parted = [value.partition("=") for value in values]
+    for name, equals, _ in parted:
+        if not name or not equals:
+            raise WrongUseError(f"`{name}` is not NAME=VALUE.", where=flag, next=f"Write `{flag} name=value`.")
+    return {name: value for name, _, value in parted}

@@ -13,6 +13,7 @@ import structlog
 from butai.assembly import assemble, now
 from butai.runs import workers
 from butai.runs.executor import Executor, Terms
+from butai.runs.tidy import Retention, Tidy
 from butai.settings import Settings
 
 log = structlog.get_logger()
@@ -28,7 +29,10 @@ def run(settings: Settings) -> None:
         signal.signal(name, lambda *_: stop.set())
     terms = Terms(workers.identity(butai.data.path), settings.concurrency, settings.max_runs, settings.labels)
     log.info("worker ready", data=str(butai.data.path), worker=terms.worker_id, concurrency=terms.slots)
-    Executor(butai.database, butai.carrier(), terms, now).run_until(stop)
+    retention = Retention(settings.keep_events_days, settings.keep_run_folders)
+    Tidy(butai.database, butai.data, retention, now).in_background()
+    chores = [butai.drift_schedule().submit_due]
+    Executor(butai.database, butai.carrier(), terms, now, chores).run_until(stop)
     lock.release()
     log.info("worker stops; engines go on under their supervisors")
     # Threads that follow a run would keep the process alive; what they follow is in files and is found again.

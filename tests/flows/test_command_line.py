@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from butai.settings import Settings
-from support.tiny_team import Server, TinyTeam, Worker
+from support.carrying import wait_for
+from support.tiny_team import TOKEN, Server, TinyTeam, Worker
 
 
 @pytest.fixture(scope="module")
@@ -165,3 +168,65 @@ def test_init_writes_a_first_blueprint_and_never_over_one(server: Server, tmp_pa
     (root / "workspace.tf").write_text("locals {\n  name = terraform.workspace\n}\n")
     refused = server.butai("init", str(root), "--force")
     assert refused.returncode == 2 and "workspace.tf:2" in refused.stderr
+
+
+def test_stopping_and_mending_by_commands(server: Server, worker: Worker, team: TinyTeam) -> None:
+    server.butai("blueprint", "add", str(team.infra.path))
+    made = server.butai("env", "create", "mend", "--var", "sleep_s=60", "--no-wait")
+    assert made.returncode == 0, made.stderr
+
+    def shown() -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(server.butai("env", "show", "mend", "--json").stdout)
+        return answer
+
+    wait_for(lambda: shown()["last_run"]["done"] >= 1, seconds=60, why="the slow one is being made")
+    early = server.butai("env", "cancel", "mend", "--hard", "--confirm", "mend")
+    assert early.returncode == 3 and "butai env cancel mend" in early.stderr
+    stopped = server.butai("env", "cancel", "mend")
+    assert stopped.returncode == 0 and "terraform_data.slow: it ends tainted" in stopped.stderr
+    wait_for(lambda: shown()["last_run"]["settled_at"], seconds=60, why="it ends")
+    left = server.butai("env", "orphans", "mend")
+    assert left.returncode == 0 and "tainted" in left.stdout and "terraform_data.slow" in left.stdout
+    wrong = server.butai("env", "untaint", "mend", "terraform_data.slo")
+    assert wrong.returncode != 0 and "terraform_data.slow" in wrong.stderr
+    kept = server.butai("env", "untaint", "mend", "terraform_data.slow", "--json")
+    assert kept.returncode == 0, kept.stderr
+    assert (json.loads(kept.stdout)["kind"], json.loads(kept.stdout)["end"]) == ("untaint", "succeeded")
+    assert json.loads(server.butai("env", "orphans", "mend", "--json").stdout) == {"orphans": [], "tainted": []}
+    assert server.butai("env", "adopt", "mend", "terraform_data.slow").returncode != 0, "the state knows it"
+    assert server.butai("env", "destroy", "mend", "--confirm", "mend").returncode == 0
+
+
+def test_a_state_by_commands(server: Server, worker: Worker, team: TinyTeam, place: Path) -> None:
+    server.butai("blueprint", "add", str(team.infra.path))
+    assert server.butai("env", "create", "qa-7", "--service", "web=main").returncode == 0
+    assert server.butai("env", "update", "qa-7", "--service", "web=blue").returncode == 0
+    listed = server.butai("env", "state", "history", "qa-7", "--json")
+    report = json.loads(listed.stdout)
+    assert listed.returncode == 0 and report["lock"] is None and report["versions"][0]["run_kind"] == "update"
+    first = next(each["number"] for each in report["versions"] if each["run_kind"] == "create")
+    found = server.butai("env", "state", "diff", "qa-7", str(first))
+    assert "~ terraform_data.image: " in found.stdout and "input" in found.stdout, found.stderr
+    assert "~ output image: registry.example/web:" in found.stdout and TOKEN not in found.stdout
+
+    file = place / "exported.tfstate"
+    exported = server.butai("env", "state", "export", "qa-7", str(file))
+    assert exported.returncode == 0 and "secrets" in exported.stderr and TOKEN not in exported.stdout
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600 and TOKEN in file.read_text()
+    again = server.butai("env", "state", "export", "qa-7", str(file))
+    assert again.returncode == 3 and "already" in again.stderr
+    assert server.butai("env", "state", "export", "qa-7", "-").stdout == file.read_text(), "a pipe may have it"
+
+    stale = server.butai("env", "state", "import", "qa-7", str(file), "--confirm", "qa-7")
+    assert stale.returncode == 2 and "serial" in stale.stderr
+    document = json.loads(file.read_text())
+    file.write_text(json.dumps({**document, "serial": document["serial"] + 1}))
+    assert server.butai("env", "state", "import", "qa-7", str(file)).returncode == 2, "the name has to be typed"
+    done = server.butai("env", "state", "import", "qa-7", str(file), "--confirm", "qa-7")
+    assert done.returncode == 0 and "succeeded" in done.stderr, done.stderr
+
+    refused = server.butai("env", "state", "roll-back", "qa-7", str(first))
+    assert refused.returncode == 2 and "--confirm qa-7" in refused.stderr
+    rolled = server.butai("env", "state", "roll-back", "qa-7", str(first), "--confirm", "qa-7")
+    assert rolled.returncode == 0 and "Known otherwise: terraform_data.image" in rolled.stderr, rolled.stderr
+    assert server.butai("env", "state", "release-lock", "qa-7").returncode == 2, "nothing is locked"

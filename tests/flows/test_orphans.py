@@ -18,6 +18,7 @@ from butai.environments.model import Kind
 from butai.environments.service import CreateRequest, DestroyRequest, EnvironmentView
 from butai.runs.model import NextAction, RunEnd
 from butai.terraform.state import summary
+from support.carrying import wait_for
 from support.held import HeldWay
 from support.here import butai_with, carry, folder_of
 from support.threads import in_background
@@ -146,3 +147,15 @@ def test_what_stood_there_before_is_never_adopted(butai: Butai, way: HeldWay, mo
     (orphan,) = again.orphans
     assert (orphan.address, orphan.id, left.orphans[-1].address) == (SECOND, "", SECOND)
     assert ssm.get_parameter(Name="/tiny/qa-1/second")["Parameter"]["Value"] == "ours"
+
+
+def test_a_stop_is_heard_while_it_plans(butai: Butai, way: HeldWay, moto: str) -> None:
+    started = butai.environments.create(CreateRequest(name="qa-1"), by="mika")
+    way.hold("GetCallerIdentity")
+    with in_background(lambda: carry(butai, started.run)):
+        assert way.held.wait(60), "the provider is being made ready"
+        butai.runs.cancel(started.run.id)
+        wait_for(lambda: butai.runs.get(started.run.id).end, seconds=20, why="the engine ends")
+        way.let_go()
+    assert butai.runs.get(started.run.id).end is RunEnd.CANCELLED_BEFORE_CHANGE
+    assert names(moto) == [] and butai.states.lock_of(started.environment.id) is None

@@ -135,15 +135,16 @@ def test_an_update_stays_on_the_blueprints_commit_unless_told(butai: Butai, work
     assert settle(butai, asked.id, worker).commit == asked.commit
 
 
-def test_a_lost_run_is_checked_and_goes_on_and_what_it_began_is_looked_for(butai: Butai, worker: Worker) -> None:
+def test_after_a_killed_engine_it_goes_on_and_what_was_begun_is_looked_for(butai: Butai, worker: Worker) -> None:
     asked = create(butai, "qa-1", variables={"sleep_s": "30"})
     folder = RunFolder(butai.data.run(asked.last_run.id))
     wait_for(lambda: has_begun(folder, "terraform_data.slow"), seconds=60, why="the slow one is begun")
     pid = folder.living_engine()
     assert pid is not None
     pid.kill()
-    lost = settle(butai, asked.id, worker)
-    assert (lost.last_run.end, lost.state.next_action) == (RunEnd.LOST, NextAction.CHECK_AND_GO_ON)
+    killed = settle(butai, asked.id, worker)
+    assert (killed.last_run.end, killed.state.next_action) == (RunEnd.PARTIALLY_APPLIED, NextAction.RUN_AGAIN)
+    assert [each.address for each in killed.orphans] == ["terraform_data.image", "terraform_data.slow"]
     butai.environments.update("qa-1", UpdateRequest(variables={"sleep_s": "0"}), by="ken")
     assert settle(butai, asked.id, worker).state.kind is Kind.UP
 

@@ -11,7 +11,7 @@ _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "cont
 
 
 class HeldWay(ThreadingHTTPServer):
-    """Passes everything on to `target`. While `holds` is part of a request's X-Amz-Target its answer is kept back."""
+    """Passes everything on to `target`. While `holds` is part of a request's X-Amz-Target or body its answer is kept back."""
 
     daemon_threads = True
 
@@ -57,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
         answer = self.server.client.request(self.command, self.path, content=body, headers=headers)
-        if self.server.holds and self.server.holds in self.headers.get("X-Amz-Target", ""):
+        if self.server.holds and self.server.holds.encode() in self.headers.get("X-Amz-Target", "").encode() + body:
             self.server.held.set()
             self.server.go_on.wait(60)
         try:

@@ -91,7 +91,7 @@ class Worker:
         self._settings, self.log = settings, log
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *flags: str) -> None:
         """Start it; it takes runs as soon as it is up."""
         env = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("BUTAI_", "AWS_"))},
@@ -101,7 +101,7 @@ class Worker:
             "BUTAI_SECRET_TINY_TOKEN": TOKEN,
         }
         with self.log.open("ab") as log:
-            argv = [sys.executable, "-m", "butai", "worker"]
+            argv = [sys.executable, "-m", "butai", "worker", *flags]
             self.process = subprocess.Popen(argv, env=env, stdout=log, stderr=log, start_new_session=True)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -115,14 +115,14 @@ class Server:
     """`butai serve` as a process, and `butai` commands that talk to it."""
 
     def __init__(self, settings: Settings, log: Path) -> None:
-        self._settings, self.log = settings, log
+        self.settings, self.log = settings, log
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def env(self) -> dict[str, str]:
         """The environment of the server and of every command."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(("BUTAI_", "AWS_"))}
-        return {**own, "BUTAI_DATA": str(self._settings.data), "BUTAI_DATABASE": self._settings.database}
+        return {**own, "BUTAI_DATA": str(self.settings.data), "BUTAI_DATABASE": self.settings.database}
 
     def start(self, *flags: str) -> None:
         """Start it on a free port and wait until it answers."""

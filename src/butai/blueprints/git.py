@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -62,11 +63,12 @@ class Repositories:
         return Repository(check_location(location), self.folder / sha256(location.encode()).hexdigest()[:32])
 
 
+@dataclass(frozen=True)
 class Repository:
     """One repository and its mirror. Reading uses the mirror alone; `fetch` brings it up to date."""
 
-    def __init__(self, location: str, folder: Path) -> None:
-        self.location, self.folder = location, folder
+    location: str
+    folder: Path
 
     def fetch(self, *, max_age_s: float = 0.0) -> None:
         """Bring the mirror up to date, unless that was done less than `max_age_s` seconds ago.
@@ -77,7 +79,7 @@ class Repository:
         asked_at = time.time()
         with self._locked():
             # Whoever waited for another's fetch of the same moment has what it wanted.
-            if self._fetched_at() >= asked_at - max_age_s:
+            if self.fetched_at() >= asked_at - max_age_s:
                 return
             self._refuse_missing_path()
             if not (self.folder / "HEAD").exists():
@@ -133,6 +135,18 @@ class Repository:
     def has(self, commit: str) -> bool:
         """Whether the mirror holds the commit."""
         return bool(self._commit(_checked(commit)))
+
+    def count_between(self, old: str, new: str) -> int:
+        """How many commits `new` has that `old` has not."""
+        return int(self._git("rev-list", "--count", _checked(new), f"^{_checked(old)}"))
+
+    def subject(self, commit: str) -> str:
+        """The first line of a commit's message, fit to be shown."""
+        return plain(self._git("show", "--no-patch", "--format=%s", _checked(commit)).strip())
+
+    def tree_of(self, commit: str, path: str) -> str:
+        """What a folder of a commit holds, as git's name for it; empty when there is none."""
+        return self._git("rev-parse", "--verify", "--quiet", f"{_checked(commit)}:{path}", check=False).strip()
 
     def read(self, commit: str, path: str) -> bytes:
         """One file of a commit. Raises NotFoundError."""
@@ -193,7 +207,8 @@ class Repository:
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", check=False
         ).strip()
 
-    def _fetched_at(self) -> float:
+    def fetched_at(self) -> float:
+        """When the mirror was last brought up to date; 0 for never."""
         marker = self.folder / "butai-fetched"
         return marker.stat().st_mtime if marker.exists() else 0.0
 

@@ -21,6 +21,7 @@ from butai.aws.image_tag import tag_of
 from butai.blueprints.locations import LocationError, RefError, check_location, check_ref
 from butai.blueprints.yaml_source import Source
 from butai.errors import WrongUseError, did_you_mean
+from butai.interval import EVERY
 from butai.leases.service import CidrPool, Domain, Label, ListPool, Pool, Range, Subdomain, Things
 from butai.text import text
 
@@ -37,6 +38,8 @@ ECS_SERVICE = (
     r"^(output\.[A-Za-z_][A-Za-z0-9_-]*"
     r"|(module\.[A-Za-z_][A-Za-z0-9_-]*(\[[^\]]+\])?\.)*aws_ecs_service\.[A-Za-z_][A-Za-z0-9_-]*(\[[^\]]+\])?)$"
 )
+BUCKET = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
+KEY_PREFIX = r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$"
 SECRET = r"^(ssm:/?[A-Za-z0-9_./-]+|env:[A-Za-z_][A-Za-z0-9_]*)$"  # noqa: S105 - the shape of a reference
 
 # What a pattern means, for people who get it wrong.
@@ -46,6 +49,9 @@ PATTERN_WORDS = {
     REGION: text("must be a region such as `ap-northeast-1`"),
     ROLE: text("must be a role's ARN such as `arn:aws:iam::123456789012:role/staging`"),
     ECS_SERVICE: text("must be the address of an ECS service such as `aws_ecs_service.web`, or `output.NAME`"),
+    BUCKET: text("must be the name of a bucket"),
+    KEY_PREFIX: text("must be a key's beginning such as `staging/butai`, without a slash at either end"),
+    EVERY: text("must be a time such as `30m`, `24h` or `7d` (five minutes at least), or `off`"),
     SECRET: text("must be a reference, `ssm:/path/of/parameter` or `env:NAME`, never the secret itself"),
 }
 
@@ -168,6 +174,45 @@ class RunTerms(_Part):
     labels: dict[str, str] = Field(default_factory=dict, description="Labels that a worker must carry to take them.")
 
 
+class S3State(_Part):
+    """The team's own S3 backend: every environment has its state under a key of its own, key_prefix/ENVIRONMENT.tfstate."""
+
+    bucket: Annotated[str, _text(BUCKET)] = Field(description="The bucket; it is there already.")
+    key_prefix: Annotated[str, _text(KEY_PREFIX, 500)] = Field(description="Beginning of every key.")
+    region: Annotated[str, _text(REGION)] | None = Field(
+        default=None, description="The bucket's, else the blueprint's."
+    )
+    use_lockfile: bool = Field(default=False, description="Lock by a file beside the state (engines since 1.10).")
+    dynamodb_table: Annotated[str, _text(r"^[A-Za-z0-9_.-]{3,255}$")] | None = Field(
+        default=None, description="Lock in this table; not with use_lockfile."
+    )
+    kms_key_id: Annotated[str, _text(r"^[A-Za-z0-9:/_-]+$")] | None = Field(default=None, description="KMS key to use.")
+    use_path_style: bool = Field(default=False, description="For servers that speak S3 and have no host per bucket.")
+
+    @model_validator(mode="after")
+    def _one_lock(self) -> S3State:
+        if self.use_lockfile == (self.dynamodb_table is not None):
+            raise ValueError(
+                text("needs exactly one of `use_lockfile: true` and `dynamodb_table`: a state must be locked")
+            )
+        return self
+
+
+class StatePlace(_Part):
+    """Where states lie, when not in Butai's own database."""
+
+    s3: S3State = Field(description="The team's own S3 backend.")
+
+
+class DriftTerms(_Part):
+    """How often environments of this blueprint are looked at for drift."""
+
+    every: Annotated[str, _text(EVERY)] | None = Field(
+        default=None,
+        description="Time between two checks, such as 30m, 24h or 7d; off; else as the worker's setting says.",
+    )
+
+
 class Blueprint(_Part):
     """How to make an environment from the root module that `butai.yaml` lies beside."""
 
@@ -193,6 +238,8 @@ class Blueprint(_Part):
     )
     ready: Ready = Field(default_factory=Ready)
     runs: RunTerms = Field(default_factory=RunTerms)
+    state: StatePlace | None = Field(default=None, description="Where states lie; else in Butai's own database.")
+    drift: DriftTerms = Field(default_factory=DriftTerms)
 
     _source: Source = PrivateAttr(default_factory=lambda: Source(FILE_NAME))
 

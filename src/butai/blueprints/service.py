@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from butai.blueprints import store
+from butai.blueprints.behind import Behind, Comparison
 from butai.blueprints.door import AtCommit, check_root, find_root, look
 from butai.blueprints.export import export
 from butai.blueprints.git import Repositories, Repository, top_folder
@@ -29,7 +30,7 @@ from butai.blueprints.model import (
 from butai.blueprints.refs import Branch, search
 from butai.blueprints.validate import BlueprintError, check_against_root, parse
 from butai.blueprints.variables import VariableError, variables_for
-from butai.blueprints.views import BlueprintView, view
+from butai.blueprints.views import BlueprintView, as_known, view
 from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mean
@@ -41,6 +42,7 @@ from butai.text import text
 __all__ = [
     "FILE_NAME",
     "AtCommit",
+    "Behind",
     "Blueprint",
     "BlueprintError",
     "BlueprintView",
@@ -65,7 +67,7 @@ class Blueprints:
 
     def __init__(self, database: Database, data: DataFolder, now: Callable[[], datetime]) -> None:
         self._database, self._now = database, now
-        self._repositories = Repositories(data.git)
+        self._repositories, self._comparison = Repositories(data.git), Comparison()
         # What a commit holds never changes.
         self._look = functools.lru_cache(REMEMBERED)(self._look_anew)
 
@@ -150,6 +152,20 @@ class Blueprints:
     def newest(self, name: str) -> str:
         """The newest commit of the blueprint's ref, fetched now."""
         return _newest(self._repository(name), self.get(name).ref)
+
+    def newest_known(self, name: str) -> Blueprint | None:
+        """What its `butai.yaml` said when it was last refreshed; none when there is no such blueprint."""
+        with self._database.reading() as session:
+            row = store.named(session, name)
+        return as_known(row) if row else None
+
+    def behind(self, name: str, ref: str, commit: str) -> Behind | None:
+        """How far a commit is behind a ref of the blueprint's repository, as of the last fetch; none when it is not."""
+        with self._database.reading() as session:
+            row = store.named(session, name)
+        if row is None:
+            return None
+        return self._comparison.behind(self._repositories.at(row.repository), commit, ref, row.root)
 
     def at_commit(self, name: str, commit: str) -> AtCommit:
         """The blueprint as a commit holds it, checked against the root of that commit."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from butai.blueprints.model import Service
+from butai.blueprints.model import Blueprint, Service
 from butai.blueprints.store import BlueprintRow
 from butai.blueprints.validate import parse
 
@@ -31,6 +31,11 @@ class BlueprintView(BaseModel):
     defaults: list[str] = Field(description="Variables that have a value here; a person may give another one.")
     added_at: datetime
     refreshed_at: datetime
+
+
+def as_known(row: BlueprintRow) -> Blueprint:
+    """What a row's `butai.yaml` says."""
+    return _parsed(row.butai_yaml)
 
 
 def view(row: BlueprintRow) -> BlueprintView:

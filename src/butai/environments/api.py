@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import functools
-import getpass
-import json
-from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from butai.asking import by
+from butai.environments.live import ENGLISH, Live, Tongue
 from butai.environments.service import (
     CreateRequest,
     DestroyRequest,
@@ -21,11 +18,10 @@ from butai.environments.service import (
     Started,
     UpdateRequest,
 )
+from butai.environments.views import DifferenceShape
 from butai.runs.service import EventView, Runs, RunView
 
-STREAM_LOOK_EVERY_S = 0.3
-# A comment line now and then keeps proxies and browsers from closing a silent stream.
-STREAM_BEAT_EVERY_S = 15.0
+__all__ = ["by", "router"]
 
 router = APIRouter(prefix="/api/v1", tags=["environments"])
 
@@ -40,19 +36,6 @@ def runs(request: Request) -> Runs:
     """The service of this server."""
     found: Runs = request.app.state.butai.runs
     return found
-
-
-def by(request: Request) -> str:
-    """Who asks. One shared user until there is login: the name that the command line gives, else the server's own user."""
-    return request.headers.get("X-Butai-User", "")[:100] or _server_user()
-
-
-@functools.cache
-def _server_user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "somebody"
 
 
 Service = Annotated[Environments, Depends(environments)]
@@ -100,6 +83,24 @@ def do_next_action(service: Service, name: str, by: By, blueprint: str | None = 
     return service.next(name, by=by, blueprint=blueprint)
 
 
+@router.post("/environments/{name}/drift-check", status_code=202)
+def check_drift(service: Service, name: str, by: By, blueprint: str | None = None) -> Started:
+    """Look for drift: a plan that changes nothing. What it finds stands in the environment's `drift`."""
+    return service.check(name, by=by, blueprint=blueprint)
+
+
+@router.post("/environments/{name}/preview", status_code=202)
+def preview_update(service: Service, name: str, body: UpdateRequest, by: By, blueprint: str | None = None) -> Started:
+    """Plan an update without doing it; `/runs/{run_id}/differences` then says what it would do."""
+    return service.check(name, by=by, blueprint=blueprint, preview=body)
+
+
+@router.get("/runs/{run_id}/differences")
+def list_differences(service: Service, run_id: int) -> list[DifferenceShape]:
+    """What the plan of a run found."""
+    return list(service.differences_of(run_id))
+
+
 @router.get("/environments/{name}/runs")
 def list_runs(service: Service, name: str, blueprint: str | None = None) -> list[RunView]:
     """An environment's runs, newest first."""
@@ -128,47 +129,17 @@ def list_events(
 
 @router.get("/runs/{run_id}/stream", response_class=StreamingResponse)
 async def stream_events(
-    service: RunService, run_id: int, after: int = 0, last_event_id: Annotated[int, Header()] = 0
+    request: Request, service: RunService, run_id: int, after: int = 0, last_event_id: Annotated[int, Header()] = 0
 ) -> StreamingResponse:
     """The log as server-sent events: `line` for each line (its id is the sequence number), `run` at changes, `end`."""
     await run_in_threadpool(service.get, run_id)
-    return stream(service, run_id, max(after, last_event_id))
+    return stream(request, run_id, max(after, last_event_id))
 
 
-def stream(
-    service: Runs, run_id: int, after: int, spoken: Callable[[str], str] = lambda words: words
-) -> StreamingResponse:
-    """The stream of a run's log; `spoken` puts Butai's own words into a language."""
-    return StreamingResponse(
-        _stream(service, run_id, after, spoken), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
-    )
-
-
-async def _stream(service: Runs, run_id: int, after: int, spoken: Callable[[str], str]) -> AsyncIterator[str]:
-    shown, silent = "", 0.0
-    while True:
-        # The run is read first: what was written before its end is then surely among the lines.
-        run = await run_in_threadpool(service.get, run_id)
-        for event in await run_in_threadpool(service.events, run_id, after=after):
-            after = event.seq
-            yield message("line", {**event.model_dump(mode="json"), "message": spoken(event.message)}, event.seq)
-            silent = 0.0
-        run.waiting_for = spoken(run.waiting_for)
-        now = run.model_dump_json()
-        if now != shown:
-            shown, silent = now, 0.0
-            yield message("run", json.loads(now))
-        if run.finished and not await run_in_threadpool(service.events, run_id, after=after, limit=1):
-            yield message("end", {"end": run.end})
-            return
-        if silent >= STREAM_BEAT_EVERY_S:
-            silent = 0.0
-            yield ": still here\n\n"
-        await asyncio.sleep(STREAM_LOOK_EVERY_S)
-        silent += STREAM_LOOK_EVERY_S
-
-
-def message(event: str, data: Any, seq: int | None = None) -> str:
-    """One server-sent event."""
-    number = f"id: {seq}\n" if seq is not None else ""
-    return f"event: {event}\n{number}data: {json.dumps(data, ensure_ascii=False)}\n\n"
+def stream(request: Request, run_id: int, after: int, tongue: Tongue = ENGLISH) -> StreamingResponse:
+    """The stream of a run's log."""
+    state = request.app.state
+    if not hasattr(state, "live"):
+        state.live = Live(runs(request))
+    lines = state.live.stream(run_id, after, tongue)
+    return StreamingResponse(lines, media_type="text/event-stream", headers={"Cache-Control": "no-store"})

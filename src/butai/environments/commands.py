@@ -7,13 +7,19 @@ from typing import Annotated, Any
 import typer
 
 from butai.client import Api, connect
+from butai.environments import following
+from butai.environments.drift_commands import show_drift, state_of_code
+from butai.environments.state_commands import app as state_app
+from butai.environments.update_all import check_update, update_all
 from butai.environments.watch import Watch, exit_of
-from butai.errors import Exit, WrongUseError
+from butai.errors import Exit
 from butai.settings import Settings
 from butai.terminal import JsonFlag, data_out, print_json, say, table
+from butai.terminal import pairs as _pairs
 from butai.terraform.text import plain
 
 app = typer.Typer(no_args_is_help=True, help="Environments: create, look, update, destroy.")
+app.add_typer(state_app, name="state")
 
 NameArgument = Annotated[str, typer.Argument(help="The environment's name, or BLUEPRINT/NAME.")]
 WaitFlag = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end and show progress.")]
@@ -66,7 +72,7 @@ def list_(json: JsonFlag = False) -> None:
     if not found:
         say("There is no environment yet. `butai env create NAME` makes one.")
         return
-    table(["NAME", "STATE", "RUNS", "OWNER", "URL"], [_row(each) for each in found])
+    table(["NAME", "STATE", "RUNS", "OWNER", "URL", "BEHIND", "DRIFT"], [_row(each) for each in found])
 
 
 @app.command()
@@ -83,42 +89,32 @@ def show(name: NameArgument, json: JsonFlag = False) -> None:
     table(["RUN", "KIND", "END", "BY", "STARTED"], [_run_row(run) for run in runs])
 
 
-@app.command()
-def logs(
-    name: Annotated[str, typer.Argument(help="The environment's name; its last run is shown.")] = "",
-    run: Annotated[int, typer.Option(help="This run instead.")] = 0,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
-    json: JsonFlag = False,
-) -> None:
-    """The log of a run, with the engine's own messages."""
-    server = api()
-    if not name and not run:
-        raise WrongUseError("Whose log?", next="`butai env logs NAME`, or `butai env logs --run NUMBER`.")
-    run = run or server.get(path_to(name), blueprint=blueprint_of(name))["last_run"]["id"]
-    after = 0
-    while True:
-        ended = server.get(f"/api/v1/runs/{run}")["settled_at"] is not None
-        events = server.get(f"/api/v1/runs/{run}/events", after=after, limit=5000)
-        for event in events:
-            after = event["seq"]
-            _print_event(event, json)
-        if not events and (ended or not follow):
-            return
-        if not events:
-            _pause()
+app.command()(following.logs)
+app.command()(following.wait)
 
 
 @app.command()
 def update(
-    name: NameArgument,
+    name: Annotated[str, typer.Argument(help="The environment's name, or BLUEPRINT/NAME; none with --all.")] = "",
     service: ServiceOption = [],  # noqa: B006
     var: VarOption = [],  # noqa: B006
     latest: Annotated[bool, typer.Option(help="Go to the newest commit of the blueprint's branch.")] = False,
     commit: Annotated[str, typer.Option(help="Go to this commit of the blueprint.")] = "",
+    all_: Annotated[
+        bool, typer.Option("--all", help="All environments: every plan first, one question, waves.")
+    ] = False,
+    to: Annotated[str, typer.Option(metavar="REF", help="With --all: the branch, tag or commit to go to.")] = "",
+    wave: Annotated[int, typer.Option(min=1, help="With --all: how many at a time, after a first one.")] = 2,
+    blueprint: Annotated[str, typer.Option(help="With --all: only environments of this blueprint.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="With --all: do not ask.")] = False,
     wait: WaitFlag = True,
     json: JsonFlag = False,
 ) -> None:
-    """Put other versions or values on an environment. The blueprint's commit stays unless you say otherwise."""
+    """Put other versions or values on an environment, or bring all to a ref. Without any wish: make it as its code says."""
+    check_update(name, all_=all_, to=to, others=bool(service or var or latest or commit), wait=wait)
+    if all_:
+        update_all(api(), to, at_once=wave, blueprint=blueprint, yes=yes, as_json=json)
+        return
     body = {
         "services": _choices(service),
         "variables": _pairs(var, "--var"),
@@ -149,6 +145,12 @@ def destroy(
         f"{path_to(name)}/destroy", {"confirm": confirm, "looked": looked}, blueprint=blueprint_of(name)
     )
     _finish(server, started, wait=wait, as_json=json)
+
+
+@app.command()
+def drift(name: NameArgument, wait: WaitFlag = True, json: JsonFlag = False) -> None:
+    """Look for drift now: what is not as the code says (exit code 5 when something is not). Changes nothing."""
+    show_drift(api(), path_to(name), blueprint_of(name), wait=wait, as_json=json)
 
 
 @app.command(name="next")
@@ -208,6 +210,8 @@ def _lines(environment: Any) -> list[str]:
         f"engine     {environment['engine']}",
         f"owner      {environment['owner']}" + (f", {environment['purpose']}" if environment["purpose"] else ""),
     ]
+    behind, drift = state_of_code(environment)
+    lines += [f"behind     {behind}"] * bool(behind) + [f"drift      {drift}"] * bool(drift)
     lines += [f"url        {label}: {url}" for label, url in environment["urls"].items()]
     lines += [f"service    {each['name']}: {each['branch']} {each['commit'][:7]}" for each in environment["services"]]
     lines += [f"output     {each['name']} = {each['value']}" for each in environment["outputs"]]
@@ -220,30 +224,20 @@ def _lines(environment: Any) -> list[str]:
 def _row(environment: Any) -> list[str]:
     versions = " ".join(f"{each['name']}={each['branch']}" for each in environment["services"])
     url = next(iter(environment["urls"].values()), "")
-    return [environment["name"], environment["state"]["word"], versions, environment["owner"], url]
+    return [
+        environment["name"],
+        environment["state"]["word"],
+        versions,
+        environment["owner"],
+        url,
+        *state_of_code(environment),
+    ]
 
 
 def _run_row(run: Any) -> list[str]:
     started = (run["started_at"] or run["requested_at"])[:16].replace("T", " ")
-    return [str(run["id"]), run["kind"], run["end"] or run["status"], run["requested_by"], started]
-
-
-def _print_event(event: Any, as_json: bool) -> None:
-    if as_json:
-        print_json(event)
-        return
-    data_out.print(plain(f"{event['at'][11:19]} {event['step']:<6} {event['message']}"))
-    detail = event["detail"]
-    if event["kind"] == "diagnostic" and detail.get("file"):
-        data_out.print(plain(f"         at {detail['file']}:{detail.get('line', '')}"))
-    if event["kind"] == "diagnostic" and detail.get("detail"):
-        data_out.print(plain(f"         {detail['detail']}"))
-
-
-def _pause() -> None:
-    import time
-
-    time.sleep(0.4)
+    end = f"superseded by {run['superseded_by']}" if run["superseded_by"] else run["end"] or run["status"]
+    return [str(run["id"]), run["kind"], end, run["requested_by"], started]
 
 
 def path_to(name: str) -> str:
@@ -254,14 +248,6 @@ def path_to(name: str) -> str:
 def blueprint_of(name: str) -> str | None:
     """The blueprint that was said before the name, if any."""
     return name.rpartition("/")[0] or None
-
-
-def _pairs(values: list[str], flag: str) -> dict[str, str]:
-    pairs = [value.partition("=") for value in values]
-    for name, equals, _ in pairs:
-        if not name or not equals:
-            raise WrongUseError(f"`{name}` is not NAME=VALUE.", where=flag, next=f"Write `{flag} name=value`.")
-    return {name: value for name, _, value in pairs}
 
 
 def _choices(values: list[str]) -> dict[str, dict[str, str]]:

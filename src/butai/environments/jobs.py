@@ -76,7 +76,7 @@ class EnvironmentJob:
         row.ref, row.commit, row.services, row.variables = wanted.ref, wanted.commit, wanted.services, wanted.variables
         row.lock_file = lock_file_of(folder) or row.lock_file
         # What an earlier destroy left is looked for anew after this one.
-        row.left_over = []
+        row.left_over, row.drift = [], None
         document = self._states.read_in(session, row.id)
         good = end is RunEnd.SUCCEEDED and run.kind is not RunKind.DESTROY
         row.note_health(Health.WAITING if good else Health.UNKNOWN)

@@ -108,6 +108,7 @@ _BUSY = {
     RunKind.ADOPT: "Adopting",
     RunKind.DELETE_ORPHAN: "Deleting a leftover",
     RunKind.ROLL_BACK: "Rolling back",
+    RunKind.IMPORT_STATE: "Importing a state",
 }
 _HALF_DONE = {
     RunEnd.PARTIALLY_APPLIED: "Partly applied",

@@ -56,8 +56,9 @@ class Orphans:
 
         `at`: look into AWS too, leave out what is not there, and see which of the tainted came up all the same.
         """
-        self._keep_tainted(environment_id, log, at)
-        told = compare(self.open_of(environment_id), self.known(environment_id))
+        resources = self._resources(environment_id)
+        self._keep_tainted(environment_id, _tainted(resources), log, at)
+        told = compare(self.open_of(environment_id), _known(resources))
         for each in told.adopted:
             log.say(
                 Step.ADOPT,
@@ -83,8 +84,7 @@ class Orphans:
                 )
                 log.say(Step.VERIFY, words)
 
-    def _keep_tainted(self, environment_id: int, log: RunLog, at: AtCommit | None) -> None:
-        tainted = self.tainted(environment_id)
+    def _keep_tainted(self, environment_id: int, tainted: list[Known], log: RunLog, at: AtCommit | None) -> None:
         session = session_for(access_of(at)) if at and tainted else None
         told = {each.address: complete(session, each.type, each.id) for each in tainted if session is not None}
         with log.fenced.session() as db:
@@ -106,12 +106,11 @@ class Orphans:
 
     def known(self, environment_id: int) -> list[Known]:
         """What the state has."""
-        return [Known(each.address, each.type, each.id) for each in self._resources(environment_id)]
+        return _known(self._resources(environment_id))
 
     def tainted(self, environment_id: int) -> list[Known]:
         """What the state has as tainted: its making was interrupted, or failed half way."""
-        found = [each for each in self._resources(environment_id) if each.tainted]
-        return [Known(each.address, each.type, each.id) for each in found]
+        return _tainted(self._resources(environment_id))
 
     def _resources(self, environment_id: int) -> Sequence[StateResource]:
         document = self.states.read(environment_id)
@@ -143,6 +142,14 @@ class Orphans:
                 found[number] = folder.path / f"values-of-{number}.tfvars.json"
                 write_json(found[number], began["values"])
         return found
+
+
+def _known(resources: Sequence[StateResource]) -> list[Known]:
+    return [Known(each.address, each.type, each.id) for each in resources]
+
+
+def _tainted(resources: Sequence[StateResource]) -> list[Known]:
+    return _known([each for each in resources if each.tainted])
 
 
 def _witness(made: Creation) -> dict[str, object]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Form, Header, Query, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi import APIRouter, Form, Header, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from butai.blueprints.service import Blueprints
-from butai.environments import api, mend_api, mend_pages
+from butai.environments import api, mend_api, mend_forms, state_api, state_pages
+from butai.environments.drift import newest_check
+from butai.environments.live import Tongue
+from butai.environments.log_text import as_text
 from butai.environments.log_view import TITLES, fold
 from butai.environments.service import (
     CreateRequest,
@@ -22,7 +26,8 @@ from butai.environments.service import (
 )
 from butai.environments.views import ServiceChoice
 from butai.errors import ButaiError, NotFoundError
-from butai.runs.service import Runs
+from butai.runs.model import RunKind
+from butai.runs.service import Runs, RunView
 from butai.text import text
 from butai.web.render import language_of, pages_of
 from butai.web.room import Room
@@ -37,7 +42,10 @@ ROOM = Room(
     title="Environments",
     group="Stage",
     path="/environments",
-    routers=(api.router, mend_api.router, mend_pages.routes(lambda *given: _do(*given)), router),  # noqa: PLW0108 - it comes below
+    routers=(
+        *(api.router, state_api.router, state_pages.router, mend_api.router),
+        *(mend_forms.routes(lambda *given: _do(*given)), router),  # noqa: PLW0108 - it comes below
+    ),
     templates=Path(__file__).parent / "templates",
     figure=lambda butai: butai.environments.count(),
 )
@@ -171,16 +179,15 @@ def show(
     `stop`: with the question that comes before a stop.
     """
     environment = environments(request).newest(name, blueprint)
+    flight = runs(request).in_flight(environment.last_run.id) if stop or part == "stop" else None
     if part == "stop":
-        return pages_of(request).html(request, "environments/stop.html", **_stop(request, environment))
-    if part:
-        return _headline(request, environment)
-    return _show(request, environment, run, **(_stop(request, environment) if stop else {}))
-
-
-def _stop(request: Request, environment: EnvironmentView) -> dict[str, Any]:
-    flight = runs(request).in_flight(environment.last_run.id)
-    return {"environment": environment, "here": path_of(environment), "flight": flight}
+        here = path_of(environment)
+        return pages_of(request).html(
+            request, "environments/stop.html", environment=environment, here=here, flight=flight
+        )
+    if part == "drift":
+        return pages_of(request).html(request, "environments/drift.html", **_drift(request, environment))
+    return _headline(request, environment) if part else _show(request, environment, run, flight=flight)
 
 
 @router.get("/environments/by-id/{environment_id}/gone")
@@ -197,7 +204,8 @@ def _headline(request: Request, environment: EnvironmentView) -> Response:
 
 def _show(request: Request, environment: EnvironmentView, run: int | None = None, **more: Any) -> Response:
     history = list(environments(request).runs_of(environment.id))
-    shown = next((each for each in history if each.id == run), history[0])
+    # What only looked at the environment is not what its page is about.
+    shown = next((each for each in history if each.id == run), environment.last_run)
     if run is not None and shown.id != run:
         raise NotFoundError(text("`{name}` has no run {run}.", name=environment.name, run=run))
     events = runs(request).events(shown.id, limit=LOG_LINES)
@@ -208,13 +216,21 @@ def _show(request: Request, environment: EnvironmentView, run: int | None = None
         "history": history,
         "steps": fold(events, shown),
         "titles": {step.value: title for step, title in TITLES.items()},
-        "here": path_of(environment),
         "error": None,
         "flight": None,
+        **_drift(request, environment, history),
         **more,
     }
     status = more["error"].status if more.get("error") else 200
     return pages_of(request).html(request, "environments/show.html", status=status, **context)
+
+
+def _drift(request: Request, environment: EnvironmentView, history: Sequence[RunView] = ()) -> dict[str, Any]:
+    """What the page's part about drift shows."""
+    runs = history or environments(request).runs_of(environment.id)
+    checks = [each for each in runs if each.kind is RunKind.DRIFT_CHECK and not each.params.get("preview")]
+    newest = newest_check(checks[0].id, checks[0].status, checks[0].end) if checks else None
+    return {"environment": environment, "here": path_of(environment), "check": newest}
 
 
 @router.post("/environments/{blueprint}/{name}/update")
@@ -254,6 +270,13 @@ def do_next(request: Request, blueprint: str, name: str) -> Response:
     return _do(request, blueprint, name, lambda: service.next(name, by=api.by(request), blueprint=blueprint))
 
 
+@router.post("/environments/{blueprint}/{name}/drift-check")
+def check_drift(request: Request, blueprint: str, name: str) -> Response:
+    """Look for drift."""
+    service = environments(request)
+    return _do(request, blueprint, name, lambda: service.check(name, by=api.by(request), blueprint=blueprint))
+
+
 def _do(request: Request, blueprint: str, name: str, work: Any) -> Response:
     """Do it and show the page again; an error is shown on the page it came from."""
     try:
@@ -268,15 +291,15 @@ def stream_log(request: Request, run_id: int, after: int = 0, last_event_id: Ann
     """The API's stream of a log, in the language of the page that it goes on in."""
     service, language = runs(request), language_of(request)
     service.get(run_id)
-    return api.stream(service, run_id, max(after, last_event_id), lambda words: translate(words, language))
+    tongue = Tongue(language, lambda words: translate(words, language))
+    return api.stream(request, run_id, max(after, last_event_id), tongue)
 
 
 @router.get("/runs/{run_id}/log.txt")
-def download_log(request: Request, run_id: int, limit: Annotated[int, Query(le=200_000)] = 200_000) -> Response:
-    """A run's whole log as plain text."""
-    events = runs(request).events(run_id, limit=limit)
-    lines = [f"{each.at:%Y-%m-%dT%H:%M:%SZ} {each.step:<6} {each.message}" for each in events]
-    return PlainTextResponse("\n".join([*lines, ""]))
+def download_log(request: Request, run_id: int) -> Response:
+    """A run's whole log as plain text, however long."""
+    service = runs(request)
+    return StreamingResponse(as_text(service.get(run_id), service), media_type="text/plain; charset=utf-8")
 
 
 def path_of(environment: EnvironmentView) -> str:

@@ -12,20 +12,22 @@ from butai.datafolder import write_json, write_private
 from butai.db import Database
 from butai.environments import store
 from butai.environments.engines import Engines
+from butai.environments.place import backend_block, refuse_foreign, remote_of
 from butai.environments.plan import from_params
 from butai.environments.secrets import read_secrets
 from butai.runs.carry import Prepared
 from butai.runs.folder import Command, RunFolder, Work
 from butai.runs.log import RunLog
-from butai.runs.model import Step
+from butai.runs.model import READ_ONLY, Step
+from butai.runs.remote import open_remote
 from butai.runs.service import RunView
+from butai.states.service import States
 from butai.terraform import commands
 from butai.terraform.engine import Engine
 from butai.text import text
 
 # The last override file in the order of names: it wins over any that the team has.
 BACKEND_FILE = "zzzz_butai_override.tf"
-BACKEND = 'terraform {\n  backend "http" {}\n}\n'
 LOCK_FILE = ".terraform.lock.hcl"
 
 
@@ -37,6 +39,7 @@ class Preparation:
     blueprints: Blueprints
     engines: Engines
     environ: Mapping[str, str]
+    states: States | None = None
 
     def prepare(
         self, run: RunView, folder: RunFolder, log: RunLog, then: Callable[[Engine, Path], list[Command]]
@@ -51,24 +54,29 @@ class Preparation:
         at = self.blueprints.at_commit(row.blueprint, wanted.commit)
         engine = self.engines.keep(at, row.engine_name, row.engine_version)
         with log.fenced.session() as session:
-            # From here on an older engine may not read the state any more.
-            session.get_one(store.Environment, row.id).engine_version = engine.version
+            # A plan leaves the state as it is. Else, from here on an older engine may not read the state any more.
+            if run.kind not in READ_ONLY:
+                session.get_one(store.Environment, row.id).engine_version = engine.version
         log.say(Step.EXPORT, text("Export {blueprint} at {commit}", blueprint=row.blueprint, commit=wanted.commit[:7]))
         self.blueprints.export(row.blueprint, wanted.commit, folder.tree)
         root = folder.tree / at.root_path
-        write_private(root / BACKEND_FILE, BACKEND.encode())
+        write_private(root / BACKEND_FILE, backend_block(row.state_place).encode())
         if row.lock_file and not (root / LOCK_FILE).exists():
             write_private(root / LOCK_FILE, row.lock_file.encode())
         values = folder.path / "values.tfvars.json"
         write_json(values, run.params["values"])
         access = access_of(at)
         extra = {**engine_variables(access), **read_secrets(at.blueprint.secrets, access, self.environ)}
+        remote = remote_of(row.state_place, access)
+        if remote and self.states and not self.states.versions(row.id):
+            refuse_foreign(open_remote(remote))
         work = Work(
             run_id=run.id,
             environment_id=row.id,
             root=str(root),
             commands=[Command(Step.INIT, commands.init(engine)), *then(engine, values)],
             init_lock=_init_lock(self.engines.plugin_cache(at, engine)),
+            remote=remote,
         )
         return Prepared(work, self.engines.environment(at, engine, folder.path, extra))
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from butai.aws.s3_state import S3State
 from butai.blueprints.service import AtCommit, Blueprints
 from butai.datafolder import DataFolder
 from butai.db import Database
-from butai.environments import store
+from butai.environments import left_behind, store
+from butai.environments.drift_job import found_by
 from butai.environments.engines import Engines
 from butai.environments.model import check_name
+from butai.environments.place import remote_of, settle_place
 from butai.environments.plan import Wanted, choose_services, from_params, values_of
+from butai.environments.prepare import access_of
 from butai.environments.views import (
+    BehindShape,
     CreateRequest,
     DestroyRequest,
+    DifferenceShape,
     EnvironmentView,
     Started,
     UpdateRequest,
@@ -27,9 +33,10 @@ from butai.environments.views import (
 )
 from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mean
 from butai.leases import service as leases
-from butai.runs.folder import RunFolder
-from butai.runs.model import NextAction, RunKind
-from butai.runs.service import Runs, RunView, Terms
+from butai.runs.model import READ_ONLY, NextAction, RunKind
+from butai.runs.queue import Priority
+from butai.runs.remote import open_remote
+from butai.runs.service import Runs, RunView, Standing, Terms
 from butai.states.service import States
 from butai.text import restored, text
 
@@ -81,6 +88,7 @@ class Environments:
                     engine_version=engine.version,
                     lock_file=at.lock_file,
                 )
+                settle_place(session, row, at.blueprint)
                 session.add(row)
                 session.flush()
                 return self._submit(session, row, RunKind.CREATE, at, wanted, by)
@@ -90,7 +98,39 @@ class Environments:
             raise
 
     def update(self, name: str, request: UpdateRequest, *, by: str, blueprint: str | None = None) -> Started:
-        """Change images, variables or the blueprint's commit. Without a wish for it the commit stays."""
+        """Change images, variables or the blueprint's commit. Without a wish for it the commit stays.
+
+        Without any wish the present one is applied again: that is how drift is reconciled.
+        """
+        at, wanted, before = self._wish(name, request, blueprint)
+        with self._database.session() as session:
+            row = self._row(session, name, blueprint)
+            session.refresh(row, with_for_update={"key_share": True})
+            if self._wanted_now(session, row) == before:
+                return self._submit(session, row, RunKind.UPDATE, at, wanted, by)
+        # Somebody asked for something else meanwhile, and this run will supersede that one: it has to contain it.
+        return self.update(name, request, by=by, blueprint=blueprint)
+
+    def check(
+        self, name: str, *, by: str, blueprint: str | None = None, preview: UpdateRequest | None = None
+    ) -> Started:
+        """Look for drift: a plan with what the environment has, which changes nothing.
+
+        With `preview` the plan is that of an update: its run says what that one would do. (Where the new commit wants a
+        lease more, that one is lent already.)
+        """
+        at, wanted, _ = self._wish(name, preview or UpdateRequest(), blueprint)
+        with self._database.session() as session:
+            row = self._row(session, name, blueprint)
+            return self._submit(session, row, RunKind.DRIFT_CHECK, at, wanted, by, preview=preview is not None)
+
+    def submit_scheduled_check(self, session: Session, row: store.Environment, at: AtCommit, *, by: str) -> None:
+        """Queue a look for drift inside the caller's transaction, behind everything that somebody waits for."""
+        wanted = Wanted(row.ref, row.commit, row.services, row.variables)
+        self._submit(session, row, RunKind.DRIFT_CHECK, at, wanted, by, Priority.DRIFT_CHECK, preview=False)
+
+    def _wish(self, name: str, request: UpdateRequest, blueprint: str | None) -> tuple[AtCommit, Wanted, Wanted]:
+        """What the environment shall be after this request, checked as a whole; and what it would have been without it."""
         with self._database.session() as session:
             row = self._row(session, name, blueprint)
             before = self._wanted_now(session, row)
@@ -101,9 +141,7 @@ class Environments:
         services = choose_services(self._blueprints, at, request.services, before.services)
         wanted = Wanted(before.ref, commit, services, {**before.variables, **request.variables})
         self._engines.keep(at, row.engine_name, row.engine_version)
-        with self._database.session() as session:
-            row = self._row(session, name, blueprint)
-            return self._submit(session, row, RunKind.UPDATE, at, wanted, by)
+        return at, wanted, before
 
     def destroy(self, name: str, request: DestroyRequest, *, by: str, blueprint: str | None = None) -> Started:
         """Destroy an environment. Wants its name typed: this cannot come back."""
@@ -134,7 +172,7 @@ class Environments:
                 code="no-next-action",
             )
         if action is NextAction.CHECK_AND_GO_ON:
-            self._check(shown)
+            left_behind.check(self._states, self._runs, last, self._data.run(last.id), self.remote(shown))
         kind = RunKind.DESTROY if action is NextAction.DESTROY_AGAIN else last.kind
         wanted = from_params(last.params)
         at = self._blueprints.at_commit(shown.blueprint, wanted.commit)
@@ -145,15 +183,41 @@ class Environments:
             row = self._row(session, name, blueprint)
             return self._submit(session, row, kind, at, wanted, by)
 
-    def mend(self, name: str, kind: RunKind, *, by: str, blueprint: str | None = None, **more: Any) -> Started:
-        """Queue a run that mends something in an environment, on the commit and with the values that it will have then."""
+    def mend(
+        self,
+        name: str,
+        kind: RunKind,
+        *,
+        by: str,
+        blueprint: str | None = None,
+        within: Callable[[Session, int], dict[str, Any]] | None = None,
+        **more: Any,
+    ) -> Started:
+        """Queue a run that mends something in an environment, on the commit and with the values that it will have then.
+
+        `more` are its own parameters; `within` gives those that are found in the transaction that queues it.
+        """
         with self._database.session() as session:
             row = self._row(session, name, blueprint)
             wanted = self._wanted_now(session, row)
         at = self._blueprints.at_commit(row.blueprint, wanted.commit)
         self._engines.keep(at, row.engine_name, row.engine_version)
         with self._database.session() as session:
-            return self._submit(session, self._row(session, name, blueprint), kind, at, wanted, by, **more)
+            row = self._row(session, name, blueprint)
+            found = within(session, row.id) if within else {}
+            return self._submit(session, row, kind, at, wanted, by, **more, **found)
+
+    def place_of(self, shown: EnvironmentView) -> str:
+        """The address of its state in the team's own bucket; empty where it lies in Butai's own database."""
+        with self._database.session() as session:
+            return session.get_one(store.Environment, shown.id).state_address
+
+    def remote(self, shown: EnvironmentView) -> S3State | None:
+        """The environment's state in the team's own bucket; none where it lies in Butai's own database."""
+        with self._database.session() as session:
+            place = session.get_one(store.Environment, shown.id).state_place
+        at = self._blueprints.at_commit(shown.blueprint, from_params(shown.last_run.params).commit) if place else None
+        return open_remote(remote_of(place, access_of(at))) if at else None
 
     def list(self) -> list[EnvironmentView]:
         """Every environment that is not gone."""
@@ -162,8 +226,9 @@ class Environments:
             # Again, after the runs: a run's end and what it changed here are one commit, and no row may be older than its run.
             session.expire_all()
             rows = [row for row in store.living(session) if row.id in runs]
-            worker = self._runs.has_worker(session)
-            return [view(row, runs[row.id], leases.of(session, row.id), worker=worker) for row in rows]
+            standing = self._standing(session, *runs.values())
+            found = [view(row, runs[row.id], leases.of(session, row.id), standing=standing) for row in rows]
+        return [self._compared(each) for each in found]
 
     def count(self) -> int:
         """How many environments are not gone."""
@@ -173,13 +238,15 @@ class Environments:
     def get(self, name: str, *, blueprint: str | None = None) -> EnvironmentView:
         """One living environment by name, or by `BLUEPRINT/NAME`."""
         with self._database.session() as session:
-            return self._view(session, self._row(session, name, blueprint))
+            found = self._view(session, self._row(session, name, blueprint))
+        return self._compared(found)
 
     def newest(self, name: str, blueprint: str) -> EnvironmentView:
         """The newest environment of that name, also when it is gone: its page stays readable."""
         with self._database.session() as session:
             row = store.newest_named(session, name, blueprint) or self._row(session, name, blueprint)
-            return self._view(session, row)
+            found = self._view(session, row)
+        return self._compared(found)
 
     def by_id(self, environment_id: int) -> EnvironmentView:
         """One environment, gone ones too."""
@@ -189,11 +256,22 @@ class Environments:
                 raise NotFoundError(
                     text("There is no environment with the number {environment_id}.", environment_id=environment_id)
                 )
-            return self._view(session, row)
+            found = self._view(session, row)
+        return self._compared(found)
 
     def runs_of(self, environment_id: int) -> Sequence[RunView]:
         """An environment's runs, newest first."""
         return self._runs.of_environment(environment_id)
+
+    def names(self, session: Session, environment_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
+        """Blueprint and name of each environment, gone ones too."""
+        return store.names(session, environment_ids)
+
+    def differences_of(self, run_id: int) -> Sequence[DifferenceShape]:
+        """What the plan of a run found."""
+        self._runs.get(run_id)
+        with self._database.reading() as session:
+            return [DifferenceShape(**asdict(each)) for each in found_by(self._runs, session, run_id)]
 
     def using(self, blueprint: str) -> Sequence[str]:
         """Names of the living environments of a blueprint."""
@@ -208,51 +286,43 @@ class Environments:
         at: AtCommit,
         wanted: Wanted,
         by: str,
+        priority: Priority = Priority.PERSON,
         **more: Any,
     ) -> Started:
         lent = leases.take_all(session, row.blueprint, row.id, row.name, at.blueprint.pools(), now=self._now())
         values = values_of(at, row.name, wanted, lent)
-        terms = Terms(row.blueprint, labels=at.blueprint.runs.labels, at_once=at.blueprint.runs.at_once)
+        terms = Terms(row.blueprint, priority, labels=at.blueprint.runs.labels, at_once=at.blueprint.runs.at_once)
         params = {**wanted.as_params(values, at.blueprint.urls), **more}
         run = self._runs.submit(session, row.id, kind, params, by, terms)
+        if kind in READ_ONLY:
+            return Started(environment=self._view(session, row), run=run)
         return Started(environment=view(row, run, lent), run=run)
 
     def _wanted_now(self, session: Session, row: store.Environment) -> Wanted:
         """What the environment will be when everything that is queued is done: the base of the next change."""
         for run in reversed(self._runs.unfinished(session, row.id)):
-            return from_params(run.params)
+            if run.kind not in READ_ONLY:
+                return from_params(run.params)
         newest = self._runs.newest_of(session, [row.id])[row.id]
         # A creation that failed left no better word than its own wish.
         if newest.kind is RunKind.CREATE:
             return from_params(newest.params)
         return Wanted(row.ref, row.commit, row.services, row.variables)
 
-    def _check(self, shown: EnvironmentView) -> None:
-        """Before going on after a lost end: the engine must be dead; what it held is released, what it left is kept."""
-        run = shown.last_run
-        folder = RunFolder(Path(run.folder) if run.folder else self._data.run(run.id))
-        engine = folder.living_engine()
-        if engine is not None or folder.supervised():
-            raise RefusedError(
-                text(
-                    "The engine of run {run} still runs (process {pid}).",
-                    run=run.id,
-                    pid=engine.pid if engine else text("unknown"),
-                ),
-                why=text("Two engines on one state would destroy each other's work."),
-                next=text("Wait until it has ended, then check again."),
-                code="engine-alive",
-            )
-        self._states.release_of_run(shown.id, run.id)
-        for left in folder.states_left_behind():
-            self._states.write(shown.id, run.id, left.read_bytes(), lock_id="")
-            left.unlink()
+    def _compared(self, shown: EnvironmentView) -> EnvironmentView:
+        """The same with how far it is behind its branch. Outside of any transaction: git may have to be asked."""
+        behind = None if shown.destroyed_at else self._blueprints.behind(shown.blueprint, shown.ref, shown.commit)
+        return shown.model_copy(update={"behind": BehindShape(**asdict(behind))}) if behind else shown
 
     def _view(self, session: Session, row: store.Environment) -> EnvironmentView:
         run = self._runs.newest_of(session, [row.id])[row.id]
         # Not older than its run: PostgreSQL shows each statement what was committed before it.
         session.refresh(row)
-        return view(row, run, leases.of(session, row.id), worker=self._runs.has_worker(session))
+        return view(row, run, leases.of(session, row.id), standing=self._standing(session, run))
+
+    def _standing(self, session: Session, *runs: RunView) -> Standing | None:
+        """The queue, asked for only where one of these runs has not ended."""
+        return self._runs.standing(session) if any(run.end is None for run in runs) else None
 
     def _row(self, session: Session, name: str, blueprint: str | None) -> store.Environment:
         if blueprint is None and "/" in name:

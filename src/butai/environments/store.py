@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +20,9 @@ class Environment(Base):
     {name, sensitive, value}, sensitive values masked before they are stored; `left_over`: what a destroy could not
     account for, `orphans` what a run made that no state knows; both lists of {address, type, id}. `forgotten`: what a
     person ruled out of them, {address, id, run, by}; `tainted` what an interrupt left half made, {address, type, id,
-    complete}. `health_text`: what `health_reason` is translated from.
+    complete}. `health_text`: what `health_reason` is translated from. `drift`: what the newest check found, {run, at,
+    count, items}; none since the last change. `state_place`: the bucket and key in which its state lies for its whole
+    life, none for Butai's own database; `state_address` the same in one word.
     """
 
     __tablename__ = "environments"
@@ -32,6 +35,14 @@ class Environment(Base):
             unique=True,
             sqlite_where=text("destroyed_at IS NULL"),
             postgresql_where=text("destroyed_at IS NULL"),
+        ),
+        # Two living environments never share a state.
+        Index(
+            "uq_environments_living_state",
+            "state_address",
+            unique=True,
+            sqlite_where=text("destroyed_at IS NULL AND state_address <> ''"),
+            postgresql_where=text("destroyed_at IS NULL AND state_address <> ''"),
         ),
     )
 
@@ -58,6 +69,9 @@ class Environment(Base):
     orphans: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     forgotten: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     tainted: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    state_place: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    state_address: Mapped[str] = mapped_column(String(700), default="")
+    drift: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     def note_health(self, health: str, reason: str = "") -> None:
         """What is known now, and why, with what a translation of it is made of."""
@@ -89,7 +103,20 @@ def newest_named(session: Session, name: str, blueprint: str) -> Environment | N
     return session.scalars(query.order_by(Environment.id.desc()).limit(1)).first()
 
 
+def with_state_at(session: Session, address: str) -> Environment | None:
+    """The living environment whose state lies there."""
+    query = select(Environment).where(Environment.destroyed_at.is_(None), Environment.state_address == address)
+    return session.scalars(query).first()
+
+
 def any_of_blueprint(session: Session, blueprint: str) -> list[str]:
     """Names of the living environments of a blueprint."""
     query = select(Environment.name).where(Environment.destroyed_at.is_(None), Environment.blueprint == blueprint)
     return list(session.scalars(query.order_by(Environment.name)))
+
+
+def names(session: Session, environment_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
+    """Blueprint and name of each."""
+    query = select(Environment.id, Environment.blueprint, Environment.name)
+    rows = session.execute(query.where(Environment.id.in_(list(environment_ids))))
+    return {key: (blueprint, name) for key, blueprint, name in rows}

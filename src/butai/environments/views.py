@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from butai.environments.model import Health, Kind, LastRun, StateView, state_of
 from butai.environments.store import Environment
 from butai.runs.model import NextAction
-from butai.runs.service import RunView, Shown
+from butai.runs.service import RunView, Shown, Standing
 from butai.text import restored, text
 
 
@@ -75,6 +75,33 @@ class TaintedShape(BaseModel):
     complete: bool | None = None
 
 
+class DifferenceShape(BaseModel):
+    """One thing that is not as the code says: what happened to it outside, and what an update would do about it."""
+
+    address: str
+    action: str = Field(description="create, update, delete, replace.")
+    outside: str = Field(description="update or delete, where that was seen in the world; else empty.")
+
+
+class DriftShape(BaseModel):
+    """What the newest drift check found; its run has the log."""
+
+    run: int
+    at: datetime
+    count: int
+    items: list[DifferenceShape] = Field(description="The first of them; `/runs/{id}/differences` has all.")
+
+
+class BehindShape(BaseModel):
+    """What the branch has that the environment has not, as of the last fetch of its repository."""
+
+    ref: str
+    commits: int
+    head: str = Field(description="The branch's newest commit.")
+    subject: str = Field(description="First line of that commit's message.")
+    root_changed: bool = Field(description="Whether files of the root differ; else only others of the repository do.")
+
+
 class EnvironmentView(BaseModel):
     """An environment. Times are UTC."""
 
@@ -97,6 +124,8 @@ class EnvironmentView(BaseModel):
     left_over: list[LeftOverShape]
     orphans: list[OrphanShape]
     tainted: list[TaintedShape]
+    drift: DriftShape | None
+    behind: BehindShape | None = None
     last_run: RunView
 
     @property
@@ -150,7 +179,7 @@ class Started(BaseModel):
     run: RunView
 
 
-NO_WORKER = text("No worker is there: start one with `butai worker`.")
+NO_WORKER = text("Its worker is not there: `butai worker` starts it. An engine goes on meanwhile.")
 
 OUT_OF_SIGHT = text(
     "Its worker has not been heard of; it goes on when that one returns. "
@@ -158,24 +187,27 @@ OUT_OF_SIGHT = text(
 )
 
 
-def state_shape(row: Environment, run: RunView, *, worker: bool = True) -> StateShape:
-    """The headline state of a row with its newest run. `worker`: whether one is there to take a queued run."""
+def state_shape(row: Environment, run: RunView, *, standing: Standing | None = None) -> StateShape:
+    """The headline state of a row with its newest run. `standing`: the queue, where something may stand in it."""
     gone, left_over = row.destroyed_at is not None, bool(row.left_over)
     state = state_of(
         LastRun(run.kind, run.status, run.end, run.lost), Health(row.health), gone=gone, left_over=left_over
     )
     return StateShape(
-        kind=state.kind, word=state.word, next_action=state.next_action, reason=_reason(state, row, run, worker)
+        kind=state.kind, word=state.word, next_action=state.next_action, reason=_reason(state, row, run, standing)
     )
 
 
-def _reason(state: StateView, row: Environment, run: RunView, worker: bool) -> str:
+def _reason(state: StateView, row: Environment, run: RunView, standing: Standing | None) -> str:
     """One sentence why, where something is going on or wrong."""
     if state.kind in (Kind.UP, Kind.OFF):
         return ""
     if run.lost:
         return OUT_OF_SIGHT
-    if run.end is None and not worker:
+    if standing and run.id in standing.places:
+        return standing.places[run.id].words
+    holder = standing.holders.get(run.id) if standing and run.end is None else None
+    if standing and holder and holder not in standing.alive:
         return NO_WORKER
     if run.error:
         what: str = run.error["what"]
@@ -185,7 +217,9 @@ def _reason(state: StateView, row: Environment, run: RunView, worker: bool) -> s
     return restored(row.health_reason, row.health_text)
 
 
-def view(row: Environment, run: RunView, leases: Mapping[str, str], *, worker: bool = True) -> EnvironmentView:
+def view(
+    row: Environment, run: RunView, leases: Mapping[str, str], *, standing: Standing | None = None
+) -> EnvironmentView:
     """A row as others see it."""
     return EnvironmentView(
         id=row.id,
@@ -195,7 +229,7 @@ def view(row: Environment, run: RunView, leases: Mapping[str, str], *, worker: b
         purpose=row.purpose,
         created_at=row.created_at,
         destroyed_at=row.destroyed_at,
-        state=state_shape(row, run, worker=worker),
+        state=state_shape(row, run, standing=standing),
         urls=row.urls,
         services=[_service(name, each) for name, each in row.services.items()],
         outputs=[OutputShape(**each) for each in row.outputs],
@@ -207,6 +241,7 @@ def view(row: Environment, run: RunView, leases: Mapping[str, str], *, worker: b
         left_over=[_left(each) for each in row.left_over],
         orphans=[OrphanShape(**each) for each in row.orphans],
         tainted=[TaintedShape(**each) for each in row.tainted],
+        drift=DriftShape(**row.drift) if row.drift else None,
         last_run=run,
     )
 

@@ -14,6 +14,7 @@ from butai.terraform.text import plain
 
 LOOK_EVERY_S = 0.4
 _ENDS = frozenset({"done", "failed"})
+HALF_DONE = frozenset({"partially-applied", "state-not-saved", "interrupted", "destroy-failed", "lost"})
 
 
 class Reads(Protocol):
@@ -24,11 +25,12 @@ class Reads(Protocol):
 
 
 class Watch:
-    """Follows environments until nothing goes on in them any more."""
+    """Follows environments until nothing goes on in them any more, or until a (monotonic) moment."""
 
-    def __init__(self, api: Reads, environment_ids: list[int]) -> None:
-        self._api, self._ids = api, environment_ids
+    def __init__(self, api: Reads, environment_ids: list[int], deadline: float = float("inf")) -> None:
+        self._api, self._ids, self._deadline = api, environment_ids, deadline
         self._after: dict[int, int] = {}
+        self._queued: dict[int, str] = {}
 
     def until_settled(self) -> list[dict[str, Any]]:
         """The environments as they are at the end, in the order they were given."""
@@ -57,6 +59,8 @@ class Watch:
                     _draw(bars, tasks[environment["id"]], environment)
             if all(environment["state"]["kind"] != "busy" for environment in shown):
                 return shown
+            if time.monotonic() >= self._deadline:
+                return shown
             time.sleep(LOOK_EVERY_S)
 
     def _tell(self, environment: dict[str, Any], aloud: bool) -> None:
@@ -64,9 +68,15 @@ class Watch:
         run = environment["last_run"]["id"]
         if not aloud or (run not in self._after and environment["state"]["kind"] != "busy"):
             return
+        reason = environment["state"]["reason"]
+        if environment["last_run"]["status"] == "queued" and reason and self._queued.get(run) != reason:
+            self._queued[run] = reason
+            say(f"{environment['name']}: {reason}")
         for event in self._api.get(f"/api/v1/runs/{run}/events", after=self._after.get(run, 0)):
             self._after[run] = event["seq"]
-            if event["kind"] == "note" or (event["kind"] in _ENDS and event["action"] in CHANGES):
+            if event["kind"] in ("note", "adopted", "gone", "found") or (
+                event["kind"] in _ENDS and event["action"] in CHANGES
+            ):
                 say(f"{environment['name']}: {event['message']}")
 
 
@@ -87,10 +97,19 @@ def _draw(bars: Progress, task: TaskID, environment: dict[str, Any]) -> None:
 
 
 def exit_of(environment: dict[str, Any]) -> Exit:
-    """The exit code that an environment's state at the end stands for."""
+    """The exit code that an environment's state stands for."""
     run, kind = environment["last_run"], environment["state"]["kind"]
-    if run["end"] in ("partially-applied", "state-not-saved", "interrupted", "destroy-failed", "lost"):
+    if kind == "busy":
+        return Exit.STILL_RUNNING
+    if run["end"] == "succeeded" and kind not in ("up", "off"):
         return Exit.HALF_DONE
-    if run["end"] == "succeeded" and kind in ("up", "off"):
-        return Exit.DONE
-    return Exit.HALF_DONE if run["end"] == "succeeded" else Exit.FAILED
+    return exit_of_run(run)
+
+
+def exit_of_run(run: dict[str, Any]) -> Exit:
+    """The exit code that a run's end stands for."""
+    if run["lost"] or run["end"] in HALF_DONE:
+        return Exit.HALF_DONE
+    if not run["settled_at"]:
+        return Exit.STILL_RUNNING
+    return Exit.DONE if run["end"] == "succeeded" else Exit.FAILED

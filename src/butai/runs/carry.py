@@ -31,6 +31,7 @@ from butai.runs.log import RunLog
 from butai.runs.model import Counts, EngineEnd, RunEnd, RunStatus, Step, did_its_work, judge
 from butai.runs.problem import problem_of
 from butai.runs.reader import Reader
+from butai.runs.remote import keep_copy, open_remote, release_left
 from butai.runs.rescue import take_over_state
 from butai.runs.service import RunView, view
 from butai.runs.supervisor import DATABASE, STATE_KEY
@@ -58,7 +59,10 @@ class Job(Protocol):
     """What a room does around the engine, for one kind of run."""
 
     def prepare(self, run: RunView, folder: RunFolder, log: RunLog) -> Prepared:
-        """Make the run's folder ready. A ButaiError ends the run before any change."""
+        """Make the run's folder ready. A ButaiError ends the run before any change.
+
+        No commands: the run needs no engine, and its work is done. After a death this is entered again: it is done once.
+        """
 
     def look(self, run: RunView, log: RunLog) -> bool:
         """The run ended before its work was done: find what it made that no state knows. False: it could not be looked."""
@@ -123,6 +127,8 @@ class _Carrying:
         self._claim, self._job, self._now, self._states = claim, job, now, states
         self._database_url, self._state_key = database.url, data.state_key
         self._log = RunLog(self._fenced, claim.run_id, now)
+        # Whether the newest version here is what the engine wrote; not so while a bucket that has it is out of reach.
+        self._known = True
         recorded = self._view().folder
         self._folder = RunFolder(Path(recorded) if recorded else data.run(claim.run_id))
 
@@ -138,6 +144,8 @@ class _Carrying:
             self._follow()
             if self._folder.was_begun and self._folder.read_end() is None:
                 self._close()
+            if self._folder.was_begun:
+                self._collect()
         except LostClaimError:
             raise
         except ButaiError as caught:
@@ -187,8 +195,8 @@ class _Carrying:
             ) from error
 
     def _start(self, run: RunView) -> None:
-        if run.handed_over and not self._folder.path.parent.exists():
-            # Another machine had it; a person said that it is gone.
+        if run.handed_over:
+            self._given_up(run)
             return
         if run.attempts > MAX_ATTEMPTS:
             raise ButaiError(
@@ -200,17 +208,34 @@ class _Carrying:
         shutil.rmtree(self._folder.path, ignore_errors=True)
         self._folder.path.mkdir(parents=True, mode=0o700)
         prepared = self._job.prepare(run, self._folder, self._log)
-        with self._fenced.session() as session:
-            row = session.get_one(store.Run, run.id)
-            if row.cancel_requested_at is not None:
-                return
-            row.handed_over_at, row.folder = self._now(), str(self._folder.path)
-        self._folder.write_work(replace(prepared.work, fence=self._claim.fence))
-        if not prepared.work.commands:
-            # No engine is needed: the job has done it all.
+        work = replace(prepared.work, fence=self._claim.fence)
+        if not work.commands:
+            # No engine is needed: the job has done it all, whoever asked to stop meanwhile. A death before the last of
+            # these two lines does it again.
             self._folder.write_end(EngineEnd(Step.APPLY, 0))
+            self._folder.write_work(work)
             return
-        spawn(self._folder, prepared.environment, self._database_url, self._state_key)
+        self._folder.write_work(work)
+        if self._hand_over():
+            spawn(self._folder, prepared.environment, self._database_url, self._state_key)
+        else:
+            self._folder.forget_work()
+
+    def _hand_over(self) -> bool:
+        """Say that from now on an engine may run; false when somebody asked to stop before."""
+        with self._fenced.session() as session:
+            row = session.get_one(store.Run, self._claim.run_id)
+            if row.cancel_requested_at is not None:
+                return False
+            row.handed_over_at, row.folder = self._now(), str(self._folder.path)
+            row.worker_id = self._claim.worker_id
+        return True
+
+    def _given_up(self, run: RunView) -> None:
+        """Another machine had it, which a person said is gone. Whatever may still write there is shut out by the fence."""
+        self._log.say(Step.APPLY, text("The machine that had this run is gone: what its engine did was not seen."))
+        if self._states.release_of_run(run.environment_id, run.id):
+            self._log.say(Step.APPLY, text("The lock that its engine held on the state is released."))
 
     def _follow(self) -> None:
         """Store what the engine says until nobody can say more. An engine without its supervisor is waited for too."""
@@ -266,6 +291,18 @@ class _Carrying:
         finally:
             lock.release()
 
+    def _collect(self) -> None:
+        """Where the state lies in the team's bucket: release what a dead engine left locked there, keep a version here."""
+        work, end = self._folder.read_work(), self._folder.read_end()
+        if not work.remote or end is None:
+            return
+        self._known = False
+        remote = open_remote(work.remote)
+        if release_left(remote, end, self._view().started_at):
+            self._log.say(end.step, text("The engine is gone and left the state's lock behind: released."))
+        keep_copy(self._states, remote, work.environment_id, work.run_id, self._check)
+        self._known = True
+
     def _check(self, session: Session) -> None:
         check(session, self._claim)
 
@@ -286,7 +323,7 @@ class _Carrying:
 
     def _ask(self, run: RunView, engine_end: EngineEnd | None) -> bool:
         """Whether state and world were asked what an unfinished run left; not needed where nothing was begun."""
-        if engine_end is None or did_its_work(run.kind, engine_end) or self._counts().begun == 0:
+        if engine_end is None or did_its_work(run.kind, engine_end) or self._counts().begun == 0 or not self._known:
             return False
         try:
             return self._job.look(run, self._log)

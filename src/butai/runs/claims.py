@@ -49,15 +49,21 @@ def take(session: Session, hand: queue.Hand, *, cap: int, now: datetime) -> list
     """Claim the runs that this worker starts now: as many as it has free slots, and as the caps allow."""
     one_at_a_time(session)
     chosen = queue.next_for(hand, queued(session), going(session), cap)
-    return [_claim(session, each, hand.worker, now) for each in chosen]
+    return [_claim(session, each, hand.worker) for each in chosen if _begun(session, each.run, now)]
 
 
-def _claim(session: Session, chosen: queue.Queued, worker_id: str, now: datetime) -> Claim:
+def _begun(session: Session, run_id: int, now: datetime) -> bool:
+    """Make a queued run a running one; false when it was cancelled or superseded since it was looked at."""
+    began = {"status": RunStatus.RUNNING, "started_at": func.coalesce(Run.started_at, now)}
+    query = update(Run).where(Run.id == run_id, Run.status == RunStatus.QUEUED)
+    query = query.values(**began, attempts=Run.attempts + 1)
+    return session.scalar(query.returning(Run.id)) is not None
+
+
+def _claim(session: Session, chosen: queue.Queued, worker_id: str) -> Claim:
     row = session.get(RunClaim, chosen.environment) or RunClaim(environment_id=chosen.environment, fence=0)
     row.fence, row.run_id, row.worker_id = row.fence + 1, chosen.run, worker_id
     session.add(row)
-    began = {"status": RunStatus.RUNNING, "started_at": func.coalesce(Run.started_at, now)}
-    session.execute(update(Run).where(Run.id == chosen.run).values(**began, attempts=Run.attempts + 1))
     return Claim(chosen.run, chosen.environment, worker_id, row.fence)
 
 
@@ -99,10 +105,17 @@ def going(session: Session) -> list[queue.Going]:
     ]
 
 
-def of_worker(session: Session, worker_id: str) -> list[Claim]:
-    """The claims that a worker holds: after its restart these are the runs to go on with."""
-    rows = session.scalars(select(RunClaim).where(RunClaim.worker_id == worker_id, RunClaim.run_id.is_not(None)))
-    return [Claim(row.run_id or 0, row.environment_id, worker_id, row.fence) for row in rows]
+def held(session: Session) -> list[Claim]:
+    """Every claim under which something goes on."""
+    rows = session.scalars(select(RunClaim).where(RunClaim.run_id.is_not(None)).order_by(RunClaim.environment_id))
+    return [Claim(row.run_id or 0, row.environment_id, row.worker_id or "", row.fence) for row in rows]
+
+
+def still_held(session: Session, claim: Claim) -> bool:
+    """Whether the claim is as it was read; if so its holder writes nothing until this transaction ends."""
+    query = select(RunClaim).where(RunClaim.environment_id == claim.environment_id).with_for_update()
+    row = session.scalars(query.execution_options(populate_existing=True)).one()
+    return (row.run_id, row.fence, row.worker_id) == (claim.run_id, claim.fence, claim.worker_id)
 
 
 def hand_to(session: Session, claim: Claim, worker_id: str, *, fence: bool) -> Claim:
@@ -113,10 +126,10 @@ def hand_to(session: Session, claim: Claim, worker_id: str, *, fence: bool) -> C
 
 
 def requeue(session: Session, claim: Claim) -> None:
-    """Nothing was begun under this claim: its run waits again, and the old holder is shut out."""
+    """Nothing was changed under this claim: its run waits again, and the old holder is shut out."""
     free(session, claim, fence=True)
     run = session.get_one(Run, claim.run_id)
-    run.status = RunStatus.QUEUED
+    run.status, run.handed_over_at, run.folder = RunStatus.QUEUED, None, ""
 
 
 def free(session: Session, claim: Claim, *, fence: bool = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 from butai.db import AWAY, Database
 from butai.runs import claims, workers
 from butai.runs.carry import Carrier
+from butai.runs.chores import Chores
 from butai.runs.claims import Claim
-from butai.runs.model import RunStatus
-from butai.runs.queue import Hand
+from butai.runs.model import READ_ONLY
+from butai.runs.queue import Hand, carries
 from butai.runs.store import Run, RunClaim, Worker
 
 LOOK_EVERY_S = 0.1
@@ -44,8 +45,16 @@ class Terms:
 class Executor:
     """Runs carried out durably. What a crash left is found again at the next start, here or by another worker."""
 
-    def __init__(self, database: Database, carrier: Carrier, terms: Terms, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        carrier: Carrier,
+        terms: Terms,
+        now: Callable[[], datetime],
+        chores: Sequence[Callable[[], None]] = (),
+    ) -> None:
         self._database, self._carrier, self._terms, self._now = database, carrier, terms, now
+        self._chores = Chores(chores)
         self._going: dict[int, threading.Thread] = {}
         self._wake = threading.Event()  # a run has ended: its slot is free
         self._silence = workers.Silence()
@@ -75,14 +84,12 @@ class Executor:
                 time.sleep(1.0)
 
     def _start(self) -> None:
-        """Say that this worker is here, and go on with what its last life left."""
+        """Say that this worker is here. What its last life left is found by the first look round."""
         terms = self._terms
         with self._database.session() as session:
-            workers.register(session, terms.worker_id, slots=terms.slots, labels=terms.labels, now=self._now())
-            mine = claims.of_worker(session, terms.worker_id)
-            self._found(session, mine)
-        for claim in mine:
-            self._carry(claim)
+            told = {"slots": terms.slots, "cap": terms.cap}
+            workers.register(session, terms.worker_id, **told, labels=terms.labels, now=self._now())
+            self._found(session)
 
     def _tick(self) -> None:
         self._beat()
@@ -91,6 +98,7 @@ class Executor:
         if time.monotonic() - self._tended_at >= TEND_EVERY_S:
             self._tended_at = time.monotonic()
             self._tend()
+            self._chores.do_when_due()
 
     def _take(self) -> None:
         with self._database.reading() as session:
@@ -110,8 +118,11 @@ class Executor:
     def _carry_out(self, claim: Claim) -> None:
         try:
             self._carrier.carry(claim)
+        except Exception:
+            log.exception("a fault; the next look round goes on with it", run=claim.run_id)
         finally:
-            self._going.pop(claim.run_id, None)
+            if self._going.get(claim.run_id) is threading.current_thread():
+                del self._going[claim.run_id]
             self._wake.set()
 
     def _beat(self) -> None:
@@ -120,49 +131,62 @@ class Executor:
         self._beaten_at = time.monotonic()
         with self._database.session() as session:
             known = workers.beat(session, self._terms.worker_id, self._now())
+            self._found(session)
         if not known:
-            log.warning("this worker was declared dead and is alive: it starts anew, without its old runs")
+            log.warning("this worker was declared dead and is alive: it starts anew")
             self._start()
 
+    def _found(self, session: Session) -> None:
+        """Whoever thought that the runs of this worker were lost: it is here."""
+        mine = select(RunClaim.run_id).where(RunClaim.worker_id == self._terms.worker_id)
+        session.execute(update(Run).where(Run.id.in_(mine), Run.lost_at.is_not(None)).values(lost_at=None))
+
     def _tend(self) -> None:
-        """Look after the runs of workers that are gone."""
+        """Look after runs that nobody carries: those of workers that are gone, and this one's own that lost their thread."""
+        # Before the claims are read: one that is given back meanwhile was carried.
+        carried = set(self._going)
+        with self._database.reading() as session:
+            if all(each.run_id in carried for each in claims.held(session)):
+                return
         with self._database.session() as session:
             claims.one_at_a_time(session)
             rows = {row.id: row for row in workers.everyone(session)}
             silent = self._silence.after({key: row.beat for key, row in rows.items()}, time.monotonic())
-            held = session.scalars(select(RunClaim).where(RunClaim.run_id.is_not(None))).all()
             taken = []
-            for each in held:
-                worker = rows.get(each.worker_id or "")
-                if worker is not None and worker.id != self._terms.worker_id:
-                    claim = Claim(each.run_id or 0, each.environment_id, worker.id, each.fence)
-                    taken += self._tend_one(session, worker, claim, silent[worker.id])
+            for claim in claims.held(session):
+                if claim.worker_id == self._terms.worker_id:
+                    taken += self._own(session, claim) if claim.run_id not in carried else []
+                elif claim.worker_id in rows:
+                    taken += self._tend_one(session, rows[claim.worker_id], claim, silent[claim.worker_id])
         for claim in taken:
             self._carry(claim)
 
+    def _own(self, session: Session, claim: Claim) -> list[Claim]:
+        """A claim of this worker that no thread carries: from its last life, or of a thread that met a fault."""
+        log.info("gone on with", run=claim.run_id)
+        session.get_one(Run, claim.run_id).attempts += 1
+        return [claim]
+
     def _tend_one(self, session: Session, worker: Worker, claim: Claim, silent_s: float) -> list[Claim]:
         """What becomes of one run of another worker; the claim, if this one takes it over."""
-        run, me = session.get_one(Run, claim.run_id), self._terms.worker_id
-        if worker.declared_dead_at is not None:
-            log.warning("taken over: its machine is gone, a person said", run=run.id, worker=worker.id)
-            return [claims.hand_to(session, claim, me, fence=True)]
-        if workers.process_is_gone(worker):
-            # Seen from here: nobody else writes for this run, except a supervisor that is followed like one's own.
-            log.warning("taken over: its worker is gone", run=run.id, worker=worker.id)
-            return [claims.hand_to(session, claim, me, fence=False)]
-        if silent_s < workers.SILENT_AFTER_S:
+        gone, declared = workers.process_is_gone(worker), worker.declared_dead_at is not None
+        if not (gone or declared or silent_s >= workers.SILENT_AFTER_S) or not claims.still_held(session, claim):
             return []
-        if run.handed_over_at is None and run.end is None:
-            log.warning("queued again: its worker is silent and had begun nothing", run=run.id, worker=worker.id)
+        run = session.get_one(Run, claim.run_id, populate_existing=True)
+        known = {"run": run.id, "worker": worker.id}
+        if run.end is None and (run.handed_over_at is None or run.kind in READ_ONLY):
+            # A plan changes nothing and holds no lock: it may be made again elsewhere while the old one still goes on.
+            log.warning("queued again: its worker is gone or silent, and had begun nothing", **known)
             claims.requeue(session, claim)
+        elif gone or declared or (run.end is not None and carries(self._terms.labels, run.labels)):
+            # Seen dead from here, nobody but a supervisor writes for this run, and that one is followed like one's own.
+            # Otherwise whoever may still write is shut out.
+            log.warning("taken over: its worker is gone", **known)
+            return [claims.hand_to(session, claim, self._terms.worker_id, fence=not gone)]
         elif run.lost_at is None:
-            log.warning("lost: its worker is silent", run=run.id, worker=worker.id)
+            log.warning("lost: its worker is silent", **known)
             run.lost_at = self._now()
         return []
-
-    def _found(self, session: Session, mine: list[Claim]) -> None:
-        ids = [claim.run_id for claim in mine]
-        session.execute(update(Run).where(Run.id.in_(ids), Run.status != RunStatus.QUEUED).values(lost_at=None))
 
     def _leave(self) -> None:
         with self._database.session() as session:

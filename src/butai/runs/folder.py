@@ -15,7 +15,7 @@ Files survive the death of any of the three, pipes do not. Each file has one wri
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ class Work:
 
     `fence`: the number of the claim under which all this happens; a state is written under it or not at all.
 
+    `remote`: where the state lies and as whom it is reached, when the engine writes it to the team's own bucket.
+
     `init_lock`: a file to lock while `init` runs, where providers are fetched into a cache that engines cannot share.
     """
 
@@ -50,6 +52,7 @@ class Work:
     commands: list[Command]
     init_lock: str = ""
     fence: int = 0
+    remote: dict[str, Any] = field(default_factory=dict)
 
     @property
     def steps(self) -> set[Step]:
@@ -84,6 +87,10 @@ class RunFolder:
     def write_work(self, work: Work) -> None:
         """Say what is to be done. Secrets do not belong here: they travel in the supervisor's environment."""
         write_json(self.path / "work.json", asdict(work))
+
+    def forget_work(self) -> None:
+        """Nobody was started for it, and nobody shall be."""
+        (self.path / "work.json").unlink()
 
     def read_work(self) -> Work:
         """What is to be done."""
@@ -146,7 +153,7 @@ class RunFolder:
     def states_left_behind(self) -> list[Path]:
         """State documents that an engine could not write anywhere else."""
         root = Path(self.read_work().root) if self.was_begun else self.path
-        return [path for path in (self.path / STATE_LEFT_BEHIND, root / STATE_LEFT_BEHIND) if path.exists()]
+        return [path / STATE_LEFT_BEHIND for path in {self.path: 1, root: 1} if (path / STATE_LEFT_BEHIND).exists()]
 
     def supervised(self) -> bool:
         """Whether a supervisor lives."""

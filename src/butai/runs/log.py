@@ -39,13 +39,15 @@ class RunLog:
     def engine(self, step: Step, events: Sequence[EngineEvent], progress: Progress) -> None:
         """Store lines of the engine, and the figures that they add up to."""
         with self.fenced.session() as session:
-            for event in events:
+            first = store.next_seq(session, self.run_id)
+            for seq, event in enumerate(events, start=first):
                 self._add(
                     session,
                     step,
                     event.seq,
                     step,
                     event.kind,
+                    seq=seq,
                     at=event.at,
                     address=event.address,
                     action=event.action,
@@ -66,13 +68,14 @@ class RunLog:
         step: Step,
         kind: str,
         *,
+        seq: int | None = None,
         at: datetime | None = None,
         **fields: Any,
     ) -> None:
         session.add(
             store.RunEvent(
                 run_id=self.run_id,
-                seq=store.next_seq(session, self.run_id),
+                seq=seq or store.next_seq(session, self.run_id),
                 source=source,
                 line=line,
                 at=at or self._now(),
@@ -81,7 +84,8 @@ class RunLog:
                 **fields,
             )
         )
-        session.flush()
+        if seq is None:
+            session.flush()
 
 
 def _texts(words: Mapping[str, Any]) -> dict[str, Any]:

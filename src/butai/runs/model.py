@@ -17,6 +17,7 @@ class RunKind(StrEnum):
     ADOPT = "adopt"
     DELETE_ORPHAN = "delete-orphan"
     ROLL_BACK = "roll-back"
+    IMPORT_STATE = "import-state"
 
 
 MAIN = frozenset({RunKind.CREATE, RunKind.UPDATE, RunKind.DESTROY})

@@ -14,7 +14,12 @@ def take_over_state(states: States, folder: RunFolder, environment_id: int, run_
 
     Raises what a database raises that is away: then nothing has changed, and it can be tried again.
     """
+    in_bucket = folder.was_begun and bool(folder.read_work().remote)
     for left in folder.states_left_behind():
+        if in_bucket:
+            # It belongs into the team's bucket, which did not take it: a person looks, and goes on.
+            keep(left, folder.path)
+            return False
         try:
             states.write(environment_id, run_id, left.read_bytes(), lock_id="", guard=guard)
         except (ButaiError, OSError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
@@ -15,8 +15,11 @@ from butai.db import Database
 from butai.errors import NotFoundError, RefusedError
 from butai.runs import claims, store, workers
 from butai.runs.flight import InFlight, flying
+from butai.runs.holders import Sight, WorksOn, sight_of, works_on
 from butai.runs.model import NextAction, RunEnd, RunKind, RunStatus, next_action
-from butai.runs.queue import Place, Priority, places, superseded
+from butai.runs.queue import Priority, WaitsFor, places, superseded
+from butai.runs.stillness import Room, Stillness, room_for_checks, stillness
+from butai.runs.waiting import words_of
 from butai.text import Text, restored, text
 
 # A string that may be a text: validation would make a plain string of it.
@@ -41,6 +44,7 @@ class RunView(BaseModel):
     kill_requested: bool
     lost: bool
     superseded_by: int | None
+    log_removed_at: datetime | None
     priority: Priority
     planned: int
     done: int
@@ -70,6 +74,25 @@ class EventView(BaseModel):
     action: str
     message: Shown
     detail: dict[str, Any]
+
+
+class PlaceView(BaseModel):
+    """Where a queued run stands and what it waits for. `waits_for_run`: which run, where it is one."""
+
+    run: int
+    position: int
+    waits_for: WaitsFor
+    waits_for_run: int | None
+    words: Shown
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The queue at one moment: places of queued runs, who holds each run that goes on, and which workers are alive."""
+
+    places: Mapping[int, PlaceView] = field(default_factory=dict)
+    holders: Mapping[int, str] = field(default_factory=dict)
+    alive: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -149,9 +172,45 @@ class Runs:
         with self._database.reading() as session:
             return [view(run) for run in store.of_environment(session, environment_id)]
 
+    def some(self, run_ids: Iterable[int]) -> dict[int, RunView]:
+        """These runs by their number."""
+        with self._database.reading() as session:
+            rows = session.scalars(select(store.Run).where(store.Run.id.in_(set(run_ids))))
+            return {row.id: view(row) for row in rows}
+
+    def works_on(self, environment_id: int) -> WorksOn | None:
+        """The run that has this environment now, and its worker."""
+        with self._database.reading() as session:
+            return works_on(session, environment_id)
+
+    def sight_of(self, run_id: int) -> Sight:
+        """What can be seen from this machine of a run's processes."""
+        with self._database.reading() as session:
+            return sight_of(session, run_id, self._now())
+
     def unfinished(self, session: Session, environment_id: int | None = None) -> list[RunView]:
         """Queued and running runs, oldest first."""
         return [view(run) for run in store.unfinished(session, environment_id)]
+
+    def held_or_waiting(self, session: Session) -> list[RunView]:
+        """Runs that wait or that a worker still holds, oldest first."""
+        return [view(run) for run in store.held_or_waiting(session)]
+
+    def count_unfinished(self, session: Session) -> int:
+        """How many runs wait or go on."""
+        return store.count_unfinished(session)
+
+    def decide_alone(self, session: Session) -> None:
+        """Until this transaction ends nobody else decides what is queued by itself or started."""
+        claims.one_at_a_time(session)
+
+    def stillness(self, session: Session, environment_ids: list[int]) -> dict[int, Stillness]:
+        """How long environments have stood still, and whether a check may look at them."""
+        return stillness(session, environment_ids)
+
+    def room_for_checks(self, session: Session) -> Room:
+        """What the living workers leave room for."""
+        return room_for_checks(session, self._now())
 
     def newest_of(self, session: Session, environment_ids: list[int]) -> dict[int, RunView]:
         """The newest run of each environment."""
@@ -162,6 +221,15 @@ class Runs:
         with self._database.reading() as session:
             _get(session, run_id)
             return [event_view(event) for event in store.events(session, run_id, after=after, limit=limit)]
+
+    def last_seq(self, run_id: int) -> int:
+        """The sequence number of the log's last line; 0 while it has none."""
+        with self._database.reading() as session:
+            return store.next_seq(session, run_id) - 1
+
+    def told(self, session: Session, run_id: int, kinds: Sequence[str]) -> list[EventView]:
+        """Lines of a run's log of these kinds, in order."""
+        return [event_view(event) for event in store.of_kinds(session, run_id, kinds)]
 
     def changes_of(self, environment_id: int) -> list[tuple[int, EventView]]:
         """What the logs of all runs of an environment tell of creations and deletions, in order, each with its run."""
@@ -218,15 +286,18 @@ class Runs:
             following = session.scalar(later.order_by(store.Run.id).limit(1))
             return text("run {run} waits", run=following) if following else ""
 
-    def queue(self, cap: int) -> list[Place]:
-        """Every queued run with its position and what it waits for."""
-        with self._database.reading() as session:
-            hands = workers.living(session, self._now())
-            return places(claims.queued(session), claims.going(session), hands, cap)
-
-    def has_worker(self, session: Session) -> bool:
-        """Whether any worker was heard of lately."""
-        return bool(workers.living(session, self._now()))
+    def standing(self, session: Session) -> Standing:
+        """The queue as it stands: what each queued run waits for, and whether any worker is alive."""
+        now = self._now()
+        queued, going = claims.queued(session), claims.going(session)
+        hands, cap = workers.living(session, now), workers.cap_of(session, now)
+        by_run = {each.run: each for each in queued}
+        found = places(queued, going, hands, cap)
+        return Standing(
+            {each.run: PlaceView(**vars(each), words=words_of(each, by_run[each.run], cap)) for each in found},
+            {each.run: each.worker for each in going},
+            {each.worker for each in hands},
+        )
 
 
 def view(run: store.Run) -> RunView:
@@ -248,6 +319,7 @@ def view(run: store.Run) -> RunView:
         kill_requested=run.kill_requested_at is not None,
         lost=run.lost_at is not None,
         superseded_by=run.superseded_by,
+        log_removed_at=run.log_removed_at,
         priority=Priority(run.priority),
         planned=run.planned,
         done=run.done,

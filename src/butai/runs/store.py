@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, and_, func, or_, select
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, UniqueConstraint, and_, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from butai.db import Base, UtcDateTime
@@ -17,9 +18,9 @@ class Run(Base):
 
     `params` is what was asked for (never a secret); `error` the one JSON shape of errors. `labels` (what its worker must
     carry) and `at_once` (its blueprint's cap) are those of the moment in which it was asked for. `handed_over_at`: from
-    then on an engine may run for it, in `folder` on the worker's machine. `lost_at`: since then nobody can say how it
-    stands; it goes on when its worker returns. `waiting_text`, `error["texts"]` and `detail["texts"]` of events: what
-    their words are translated from.
+    then on an engine may run for it, in `folder` on the machine of `worker_id`. `lost_at`: since then nobody can say how
+    it stands; it goes on when its worker returns. `log_removed_at`: its events were removed by retention. `waiting_text`,
+    `error["texts"]` and `detail["texts"]` of events: what their words are translated from.
     """
 
     __tablename__ = "runs"
@@ -46,7 +47,9 @@ class Run(Base):
     at_once: Mapped[int] = mapped_column(default=0)
     attempts: Mapped[int] = mapped_column(default=0)
     folder: Mapped[str] = mapped_column(default="")
+    worker_id: Mapped[str] = mapped_column(String(40), default="")
     superseded_by: Mapped[int | None]
+    log_removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     planned: Mapped[int] = mapped_column(default=0)
     done: Mapped[int] = mapped_column(default=0)
     failed: Mapped[int] = mapped_column(default=0)
@@ -79,7 +82,7 @@ class RunClaim(Base):
 class Worker(Base):
     """A worker, once it has started. `beat` rises while it lives; `machine`, `pid` and `pid_started` say where to look.
 
-    `declared_dead_at`: a person said that its machine is gone for good.
+    `cap` is how many runs at once in all it was told. `declared_dead_at`: a person said that its machine is gone for good.
     """
 
     __tablename__ = "workers"
@@ -97,6 +100,8 @@ class Worker(Base):
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     stopped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     declared_dead_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    declared_dead_by: Mapped[str] = mapped_column(String(100), default="")
+    cap: Mapped[int] = mapped_column(default=0)
 
 
 class RunEvent(Base):
@@ -129,15 +134,25 @@ def changes(session: Session, environment_id: int) -> list[RunEvent]:
 
     Begun, done and failed ones; the engine's errors; and what was learnt later of those that were only begun.
     """
-    change = and_(RunEvent.kind.in_(("started", "done", "failed")), RunEvent.action.in_(("create", "delete")))
     query = select(RunEvent).join(Run, Run.id == RunEvent.run_id).where(Run.environment_id == environment_id)
-    query = query.where(or_(change, RunEvent.kind.in_(("diagnostic", "adopted", "found", "gone"))))
-    return list(session.scalars(query.order_by(RunEvent.run_id, RunEvent.seq)))
+    return list(session.scalars(query.where(tells_of_a_change()).order_by(RunEvent.run_id, RunEvent.seq)))
+
+
+def tells_of_a_change() -> ColumnElement[bool]:
+    """Whether a line belongs to the account of what was made and deleted."""
+    change = and_(RunEvent.kind.in_(("started", "done", "failed")), RunEvent.action.in_(("create", "delete")))
+    return or_(change, RunEvent.kind.in_(("diagnostic", "adopted", "found", "gone")))
 
 
 def own_changes(session: Session, run_id: int) -> list[RunEvent]:
     """What a run's log tells of its changes, in order."""
     kinds = ("started", "progress", "done", "failed")
+    query = select(RunEvent).where(RunEvent.run_id == run_id, RunEvent.kind.in_(kinds))
+    return list(session.scalars(query.order_by(RunEvent.seq)))
+
+
+def of_kinds(session: Session, run_id: int, kinds: Sequence[str]) -> list[RunEvent]:
+    """Events of a run of these kinds, in order."""
     query = select(RunEvent).where(RunEvent.run_id == run_id, RunEvent.kind.in_(kinds))
     return list(session.scalars(query.order_by(RunEvent.seq)))
 
@@ -165,6 +180,19 @@ def unfinished(session: Session, environment_id: int | None = None) -> list[Run]
     if environment_id is not None:
         query = query.where(Run.environment_id == environment_id)
     return list(session.scalars(query))
+
+
+def held_or_waiting(session: Session) -> list[Run]:
+    """Runs that wait or that a worker still holds, oldest first: also one whose engine ended, while it is waited for."""
+    held = select(RunClaim.run_id).where(RunClaim.run_id.is_not(None))
+    query = select(Run).where(or_(Run.status == RunStatus.QUEUED, Run.id.in_(held)))
+    return list(session.scalars(query.order_by(Run.id)))
+
+
+def count_unfinished(session: Session) -> int:
+    """How many runs wait or go on."""
+    query = select(func.count()).where(Run.status.in_((RunStatus.QUEUED, RunStatus.RUNNING)))
+    return session.scalar(query) or 0
 
 
 def newest_of(session: Session, environment_ids: list[int]) -> dict[int, Run]:

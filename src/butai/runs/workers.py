@@ -11,17 +11,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import psutil
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from butai import __version__
 from butai.datafolder import write_private
+from butai.errors import NotFoundError, RefusedError, did_you_mean
 from butai.runs.queue import Hand
 from butai.runs.store import Worker
+from butai.text import text
 
 BEAT_EVERY_S = 3.0
 # Seven beats: a garbage collection or a slow disk is no death.
 SILENT_AFTER_S = 20.0
+# Who listens is to look every two seconds; who did not for so long has heard nothing meanwhile.
+DEAF_AFTER_S = 8.0
 
 
 def identity(data: Path) -> str:
@@ -41,9 +45,12 @@ def this_machine() -> str:
         return f"{platform.node()}/{int(psutil.boot_time())}"
 
 
-def register(session: Session, worker_id: str, *, slots: int, labels: Mapping[str, str], now: datetime) -> None:
+def register(
+    session: Session, worker_id: str, *, slots: int, labels: Mapping[str, str], now: datetime, cap: int = 0
+) -> None:
     """Say that this process is the worker now."""
     row = session.get(Worker, worker_id) or Worker(id=worker_id, beat=0)
+    row.cap, row.declared_dead_by = cap, ""
     row.host, row.machine, row.pid = platform.node(), this_machine(), os.getpid()
     row.pid_started, row.slots, row.labels = psutil.Process().create_time(), slots, dict(labels)
     row.version, row.started_at, row.seen_at = __version__, now, now
@@ -65,9 +72,39 @@ def everyone(session: Session) -> list[Worker]:
 
 def living(session: Session, now: datetime) -> list[Hand]:
     """Workers that were heard of lately, for what a page says (nothing is decided by clocks of two machines)."""
-    since = now - timedelta(seconds=SILENT_AFTER_S)
-    rows = select(Worker).where(Worker.stopped_at.is_(None), Worker.seen_at > since)
-    return [Hand(row.id, row.labels, row.slots) for row in session.scalars(rows)]
+    return [Hand(row.id, row.labels, row.slots) for row in session.scalars(select(Worker).where(*_alive(now)))]
+
+
+def _alive(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return Worker.stopped_at.is_(None), Worker.seen_at > now - timedelta(seconds=SILENT_AFTER_S)
+
+
+def cap_of(session: Session, now: datetime) -> int:
+    """Runs at once in all, as the living workers were told; 0 for no limit."""
+    told = session.scalars(select(Worker.cap).where(*_alive(now))).all()
+    return max(told, default=0) if all(told) else 0
+
+
+def declare_dead(session: Session, worker_id: str, *, by: str, now: datetime) -> Worker:
+    """A person says that a worker's machine is gone for good: others end its runs. Refused while it is heard of."""
+    row = session.get(Worker, worker_id)
+    if row is None:
+        known = session.scalars(select(Worker.id))
+        raise NotFoundError(
+            text("There is no worker `{id}`.", id=worker_id),
+            next=did_you_mean(worker_id, known) or text("`butai workers` lists them."),
+            code="unknown-worker",
+        )
+    heard = now - row.seen_at
+    if row.stopped_at is None and heard < timedelta(seconds=SILENT_AFTER_S):
+        raise RefusedError(
+            text("Worker `{id}` is alive.", id=worker_id),
+            why=text("It was heard of {seconds} seconds ago.", seconds=max(0, int(heard.total_seconds()))),
+            next=text("Stop it on {host} with SIGTERM; its engines then go on by themselves.", host=row.host),
+            code="worker-alive",
+        )
+    row.declared_dead_at, row.declared_dead_by = row.declared_dead_at or now, row.declared_dead_by or by
+    return row
 
 
 def process_is_gone(row: Worker) -> bool | None:
@@ -86,9 +123,14 @@ class Silence:
     """How long each worker has been silent while this process could listen. Clocks of other machines play no part."""
 
     heard: dict[str, tuple[int, float]] = field(default_factory=dict)
+    listened_at: float = float("inf")
 
     def after(self, beats: Mapping[str, int], at: float) -> dict[str, float]:
         """Take note of every worker's beat at a (monotonic) moment; seconds of silence of each."""
+        if at - self.listened_at > DEAF_AFTER_S:
+            # This process, or the database under everybody, stood still: others may be about to be heard.
+            self.forget()
+        self.listened_at = at
         for worker, number in beats.items():
             if worker not in self.heard or self.heard[worker][0] != number:
                 self.heard[worker] = (number, at)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -11,10 +14,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from butai.db import Database
-from butai.errors import RefusedError, WrongUseError
+from butai.errors import ButaiError, NotFoundError, RefusedError, WrongUseError
 from butai.states import store
-from butai.states.model import Lock, lock_as_json, parse_head, why_not_write
+from butai.states.model import Head, Lock, lock_as_json, parse_head, why_not_write
 from butai.states.seal import Seal, make_key, read_key
+from butai.terraform.state import summary
 from butai.text import text
 
 Guard = Callable[[Session], None]
@@ -41,6 +45,19 @@ class LockedError(RefusedError):
             next=text("Wait for run {run}, or look at it: `butai env logs --run {run}`.", run=holder.run_id),
         )
         self.holder = holder
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a state without its content. `number` counts an environment's versions from 1."""
+
+    number: int
+    run_id: int
+    serial: int
+    lineage: str
+    saved_at: datetime
+    size: int
+    resources: int
 
 
 class States:
@@ -84,6 +101,8 @@ class States:
                     serial=new.serial,
                     lineage=new.lineage,
                     saved_at=self._now(),
+                    size=len(content),
+                    resources=_count(content),
                     body=self._seal.close(content, owner=environment_id),
                 )
             )
@@ -128,6 +147,85 @@ class States:
         """How many versions are kept."""
         with self._database.session() as session:
             return store.count_versions(session, environment_id)
+
+    def history(self, environment_id: int) -> list[Version]:
+        """Every version, the newest first."""
+        with self._database.session() as session:
+            rows = store.all_versions(session, environment_id)
+            for row in rows:
+                if row.size is None or row.resources is None:
+                    content = self._seal.open(row.body, owner=environment_id)
+                    row.size, row.resources = len(content), _count(content)
+            return [_version(number, row) for number, row in enumerate(rows, 1)][::-1]
+
+    def document(self, environment_id: int, number: int) -> bytes:
+        """The content of version `number`."""
+        with self._database.session() as session:
+            rows = store.all_versions(session, environment_id)
+            if not 1 <= number <= len(rows):
+                raise NotFoundError(
+                    text("This state has no version {number}.", number=number),
+                    next=text("Versions are 1 to {last}.", last=len(rows)) if rows else text("It has none yet."),
+                    where="version",
+                    code="unknown-version",
+                )
+            return self._seal.open(rows[number - 1].body, owner=environment_id)
+
+    def newest_head(self, environment_id: int) -> Head | None:
+        """Serial and lineage of the newest version."""
+        with self._database.session() as session:
+            return store.head_of(store.newest(session, environment_id))
+
+    def others_with(self, environment_id: int, lineage: str) -> list[int]:
+        """Environments besides this one whose newest version has this lineage and manages something."""
+        with self._database.session() as session:
+            others = store.owners_of(session, lineage) - {environment_id}
+            newest = {other: store.newest(session, other) for other in sorted(others)}
+            return [other for other, row in newest.items() if row and row.lineage == lineage and row.resources != 0]
+
+    @contextmanager
+    def held(self, environment_id: int, lock: Lock, guard: Guard) -> Iterator[None]:
+        """Hold the lock while something is written without an engine. What this run left locked in a death is its own."""
+        self.release_of_run(environment_id, lock.run_id)
+        self.lock(environment_id, lock, guard=guard)
+        try:
+            yield
+        finally:
+            self.unlock(environment_id, lock.lock_id)
+
+    def keep_upload(self, session: Session, environment_id: int, content: bytes) -> str:
+        """Keep a document until the run that imports it has looked at it; its name."""
+        upload = store.StateUpload(
+            id=secrets.token_hex(16),
+            environment_id=environment_id,
+            given_at=self._now(),
+            body=self._seal.close(content, owner=environment_id),
+        )
+        store.put_upload(session, upload)
+        return upload.id
+
+    def upload(self, environment_id: int, name: str) -> bytes | None:
+        """A document that was given; none when it is not wanted any more."""
+        with self._database.session() as session:
+            row = session.get(store.StateUpload, name)
+            return self._seal.open(row.body, owner=environment_id) if row else None
+
+    def forget_upload(self, session: Session, name: str) -> None:
+        """What was given was looked at."""
+        store.drop_upload(session, name)
+
+
+def _count(content: bytes) -> int | None:
+    """How many resources a document manages; none where it is of a kind that an engine wrote and Butai cannot read."""
+    try:
+        return len(summary(content).resources)
+    except ButaiError:
+        return None
+
+
+def _version(number: int, row: store.StateVersion) -> Version:
+    size, resources = row.size or 0, row.resources or 0
+    return Version(number, row.run_id, row.serial, row.lineage, row.saved_at, size, resources)
 
 
 def conflict_body(error: LockedError) -> dict[str, str]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, String, delete, func, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, defer, mapped_column
 
 from butai.db import Base, UtcDateTime
 from butai.states.model import Head, Lock
 
 
 class StateVersion(Base):
-    """One version of one environment's state. Versions are never changed and never deleted."""
+    """One version of one environment's state. Versions are never changed and never deleted.
+
+    `size` (bytes of the document) and `resources` (how many it manages): none in versions of before these were kept.
+    """
 
     __tablename__ = "state_versions"
     __table_args__ = (Index("ix_state_versions_newest", "environment_id", "id"),)
@@ -23,6 +26,19 @@ class StateVersion(Base):
     serial: Mapped[int]
     lineage: Mapped[str] = mapped_column(String(64))
     saved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    size: Mapped[int | None]
+    resources: Mapped[int | None]
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class StateUpload(Base):
+    """A document that a person gave to become a state, until the run that imports it has looked at it. Sealed as versions."""
+
+    __tablename__ = "state_uploads"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    environment_id: Mapped[int] = mapped_column(ForeignKey("environments.id"))
+    given_at: Mapped[datetime] = mapped_column(UtcDateTime)
     body: Mapped[bytes] = mapped_column(LargeBinary)
 
 
@@ -89,3 +105,26 @@ def count_versions(session: Session, environment_id: int) -> int:
     """How many versions are kept."""
     query = select(func.count()).select_from(StateVersion).where(StateVersion.environment_id == environment_id)
     return session.scalar(query) or 0
+
+
+def all_versions(session: Session, environment_id: int) -> list[StateVersion]:
+    """Every version of a state without its body, oldest first: the n-th of them is version n."""
+    query = select(StateVersion).where(StateVersion.environment_id == environment_id).order_by(StateVersion.id)
+    return list(session.scalars(query.options(defer(StateVersion.body))))
+
+
+def owners_of(session: Session, lineage: str) -> set[int]:
+    """Environments that have a version of this lineage."""
+    query = select(StateVersion.environment_id).where(StateVersion.lineage == lineage).distinct()
+    return set(session.scalars(query))
+
+
+def put_upload(session: Session, upload: StateUpload) -> None:
+    """Keep what was given; what was given for the same environment before is not wanted any more."""
+    session.execute(delete(StateUpload).where(StateUpload.environment_id == upload.environment_id))
+    session.add(upload)
+
+
+def drop_upload(session: Session, name: str) -> None:
+    """It is not on its way in any more."""
+    session.execute(delete(StateUpload).where(StateUpload.id == name))

@@ -20,10 +20,13 @@ def init(engine: Engine) -> list[str]:
     return [str(engine.path), "init", "-input=false", "-no-color", *(["-json"] if has_json else [])]
 
 
-def plan(engine: Engine, var_files: Sequence[Path] = (), *, out: Path | None = None) -> list[str]:
-    """What an apply would do, as JSON lines. Exit code 2: there are changes; 0: there are none."""
-    kept = [f"-out={out}"] if out else []
-    return [str(engine.path), "plan", "-json", "-input=false", "-detailed-exitcode", *kept, *_var_files(var_files)]
+def plan(engine: Engine, var_files: Sequence[Path] = (), *, out: Path | None = None, lock: bool = True) -> list[str]:
+    """What an apply would do, as JSON lines. Exit code 2: there are changes; 0: there are none.
+
+    Without `lock` it looks at the state beside whoever holds it: for plans that nobody applies.
+    """
+    more = [*([f"-out={out}"] if out else []), *([] if lock else ["-lock=false"])]
+    return [str(engine.path), "plan", "-json", "-input=false", "-detailed-exitcode", *more, *_var_files(var_files)]
 
 
 def plan_refresh_only(engine: Engine, var_files: Sequence[Path] = ()) -> list[str]:

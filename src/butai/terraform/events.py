@@ -53,10 +53,10 @@ class EngineEvent:
 
     `kind`: version, planned, change_summary, started, progress, done, failed, diagnostic, outputs, drift, refresh,
     provision, note, adopted, found, gone, or log (everything else, also lines that are not JSON). `action`: create,
-    update, delete, read, replace and so on; of a change_summary its operation (plan, apply, destroy). `elapsed_s`: whole
-    seconds since it started. `id_key` and `id_value` name the object for an import. `add`, `change`, `remove`: of a
-    change_summary. `begun_in`: the run that began to make it; `words`: what its message is translated from; both only
-    in lines of Butai's own.
+    update, delete, read, replace and so on; of a change_summary its operation (plan, apply, destroy); of outputs that a
+    plan would change, update. `elapsed_s`: whole seconds since it started. `id_key` and `id_value` name the object for an
+    import. `add`, `change`, `remove`: of a change_summary. `begun_in`: the run that began to make it; `words`: what its
+    message is translated from; both only in lines of Butai's own.
     """
 
     seq: int
@@ -105,7 +105,7 @@ def parse(seq: int, line: str) -> EngineEvent:
         at=_time(raw.get("@timestamp")),
         address=_text(hook, "addr") or _text(diagnostic, "address"),
         resource_type=_text(hook, "resource_type"),
-        action=_text(facts, "action") or _text(changes, "operation"),
+        action=_text(facts, "action") or _text(changes, "operation") or _outputs_action(raw),
         elapsed_s=_whole(facts, "elapsed_seconds"),
         id_key=_text(facts, "id_key"),
         id_value=_text(facts, "id_value"),
@@ -120,6 +120,12 @@ def parse(seq: int, line: str) -> EngineEvent:
         begun_in=_whole(facts, "begun_in"),
         words=_part(raw, "words") or None,
     )
+
+
+def _outputs_action(raw: dict[str, Any]) -> str:
+    named = _part(raw, "outputs")
+    changed = any(_text(_part(named, name), "action") not in ("", "noop") for name in named)
+    return "update" if changed else ""
 
 
 def _not_json(line: str) -> str:

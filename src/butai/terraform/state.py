@@ -30,6 +30,15 @@ class StateResource:
 
 
 @dataclass(frozen=True)
+class StateObject:
+    """Everything that a state holds of one object. The attributes (secrets too) are not in its repr."""
+
+    address: str
+    tainted: bool
+    attributes: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
 class StateOutput:
     """An output. Its value is not in its repr; `shown` is what may be printed."""
 
@@ -81,21 +90,42 @@ def summary(document: bytes) -> StateSummary:
         raise UnreadableStateError(text("The state cannot be read."), why=why) from None
 
 
+def objects(document: bytes) -> dict[str, StateObject]:
+    """The managed objects by address, with their attributes; a deposed one beside the one that took its place."""
+    summary(document)
+    found = (
+        _object(address, instance) for address, _, instance in _instances(json.loads(document).get("resources") or [])
+    )
+    return {each.address: each for each in found}
+
+
 def is_empty(document: bytes) -> bool:
     """Whether this state manages nothing. No bytes at all (a state never written) is empty as well."""
     return not document.strip() or summary(document).is_empty
 
 
 def _resources(raw: list[dict[str, Any]]) -> Iterator[StateResource]:
+    for address, kind, instance in _instances(raw):
+        attributes = instance.get("attributes") or {}
+        yield StateResource(address, kind, str(attributes.get("id") or ""), instance.get("status") == "tainted")
+
+
+def _instances(raw: list[dict[str, Any]]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Address, type and content of every managed instance."""
     for resource in raw:
         if resource.get("mode") != "managed":
             continue
         module = f"{resource['module']}." if resource.get("module") else ""
         for instance in resource["instances"]:
             address = f"{module}{resource['type']}.{resource['name']}{_key(instance.get('index_key'))}"
-            attributes = instance.get("attributes") or {}
-            tainted = instance.get("status") == "tainted"
-            yield StateResource(address, str(resource["type"]), str(attributes.get("id") or ""), tainted)
+            yield address, str(resource["type"]), instance
+
+
+def _object(address: str, instance: dict[str, Any]) -> StateObject:
+    deposed = instance.get("deposed")
+    attributes = instance.get("attributes") or instance.get("attributes_flat") or {}
+    whole = f"{address} (deposed {deposed})" if deposed else address
+    return StateObject(whole, instance.get("status") == "tainted", attributes)
 
 
 def _key(key: Any) -> str:

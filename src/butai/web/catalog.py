@@ -9,6 +9,7 @@ from pathlib import Path
 
 from babel.messages.extract import extract
 
+from butai.board.model import WORDS as WORKER_WORDS
 from butai.environments.log_view import TITLES
 from butai.environments.model import WORDS
 from butai.web.render import TEMPLATES
@@ -18,6 +19,7 @@ SOURCE = Path(__file__).parents[1]
 # What only the command line shows stays English.
 TERMINAL = frozenset(
     {"cli.py", "commands.py", "init.py", "doctor.py", "client.py", "terminal.py", "serve.py", "worker.py"}
+    | {"following.py", "state_commands.py", "drift_commands.py", "update_all.py"}
     | {"demo", "localcloud", "migrations"}
 )
 OURS = re.compile(r"^from butai\.text import .*\btext\b", re.M)
@@ -26,7 +28,13 @@ OPTIONS = {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"}
 
 def message_ids(rooms: tuple[Room, ...]) -> set[str]:
     """The message ids that a catalog must have."""
-    chosen = {*WORDS, *TITLES.values(), *(room.title for room in rooms), *(room.group for room in rooms)}
+    chosen = {
+        *WORDS,
+        *WORKER_WORDS.values(),
+        *TITLES.values(),
+        *(room.title for room in rooms),
+        *(room.group for room in rooms),
+    }
     folders = [TEMPLATES, *(room.templates for room in rooms if room.templates)]
     return chosen | {found for folder in folders for found in _of_templates(folder)} | set(_of_code(SOURCE))
 

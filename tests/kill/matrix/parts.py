@@ -38,7 +38,7 @@ class Hand(Worker):
         file = self.settings.data / "worker.id"
         return file.read_text().strip() if file.exists() else ""
 
-    def start(self) -> None:
+    def start(self, *flags: str) -> None:
         """Start it, unless it lives."""
         if self.living():
             return
@@ -52,7 +52,7 @@ class Hand(Worker):
             **self._env,
         }
         with self.log.open("ab") as log:
-            argv = [sys.executable, "-m", "butai", "worker"]
+            argv = [sys.executable, "-m", "butai", "worker", *flags]
             self.process = subprocess.Popen(argv, env=env, stdout=log, stderr=log, start_new_session=True)
 
     def use(self, env: dict[str, str]) -> None:

@@ -163,6 +163,18 @@ def replaced(old: str, new: str) -> str:
         (replaced("web_count:", "environment:"), "The variable `environment` is filled twice. First in line 5."),
         (replaced("env:NAME", "hunter2"), "never the secret itself"),
         (replaced("{timeout_s: 120}", "[]"), "27:8: `ready` must be"),
+        (
+            TEXT + "state: {s3: {bucket: X, key_prefix: a, use_lockfile: true}}\n",
+            "28:22: `bucket` must be the name of a",
+        ),
+        (TEXT + "state: {s3: {bucket: abc, key_prefix: a/}}\n", "28:39: `key_prefix` must be a key's beginning"),
+        (TEXT + "state: {s3: {bucket: abc, key_prefix: '${x}'}}\n", "28:39: `key_prefix` must be a key's beginning"),
+        (TEXT + "state: {s3: {bucket: abc, key_prefix: a}}\n", "28:13: `s3` needs exactly one of `use_lockfile: true`"),
+        (
+            TEXT + "state: {s3: {bucket: abc, key_prefix: a, use_lockfile: true, dynamodb_table: locks}}\n",
+            "a state must be locked",
+        ),
+        (TEXT + "state: {s4: {}}\n", "28:9: `s4` is no key in `state`. Known: s3."),
         (replaced("leases:\n", "leases: 5\nx:\n"), "20:9: `leases` must be a valid dictionary"),
     ],
 )

@@ -107,9 +107,10 @@ def test_it_is_quick_in_big_trees(tmp_path: Path) -> None:
     for number in range(6_000):
         (tmp_path / "opt" / f"{number:05}").mkdir(parents=True)
     unpacked(tmp_path / "opt/00000")
-    begun = time.monotonic()
+    # Its own work alone: a busy machine makes anything slow.
+    begun = time.process_time()
     look(tmp_path)
-    assert time.monotonic() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 def test_the_configuration(tmp_path: Path) -> None:

@@ -79,7 +79,8 @@ export class EnvironmentPage {
 
   renew(old, fresh) {
     const focused = old.contains(document.activeElement) ? document.activeElement : null;
-    if (touched(old) || focused?.matches("input, select")) return;
+    // Half a click on what is taken away would be lost.
+    if (touched(old) || focused?.matches("input, select") || old.matches(":active")) return;
     if (!fresh) { old.remove(); return; }
     const taken = document.adoptNode(fresh);
     old.replaceWith(taken);

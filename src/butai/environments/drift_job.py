@@ -1,0 +1,61 @@
+"""A drift check, carried out: a plan that takes no lock and writes no state, and what it found kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from butai.environments import store
+from butai.environments.drift import Difference, Told, differences
+from butai.environments.prepare import Preparation
+from butai.runs.carry import Prepared
+from butai.runs.folder import Command, RunFolder
+from butai.runs.log import RunLog
+from butai.runs.model import RunEnd, Step
+from butai.runs.service import Runs, RunView
+from butai.terraform import commands
+
+# The list stands in every answer about the environment; all of it is in the run.
+KEPT = 100
+TELLING = ("drift", "planned", "outputs")
+
+
+@dataclass(frozen=True)
+class DriftJob:
+    """Plans with what the environment has. With `preview` in its params it plans another wish, and keeps nothing here."""
+
+    preparation: Preparation
+    runs: Runs
+    now: Callable[[], datetime]
+
+    def prepare(self, run: RunView, folder: RunFolder, log: RunLog) -> Prepared:
+        """The folder made ready, and a plan without the state's lock."""
+        return self.preparation.prepare(
+            run, folder, log, lambda engine, values: [Command(Step.PLAN, commands.plan(engine, [values], lock=False))]
+        )
+
+    def look(self, run: RunView, log: RunLog) -> bool:  # noqa: ARG002
+        """A plan leaves nothing behind."""
+        return True
+
+    def ended(self, session: Session, run: RunView, end: RunEnd, folder: RunFolder) -> None:  # noqa: ARG002
+        """Keep what was found, as the environment's drift."""
+        if end is RunEnd.SUCCEEDED and not run.params.get("preview"):
+            found = [asdict(each) for each in found_by(self.runs, session, run.id)]
+            row = session.get_one(store.Environment, run.environment_id)
+            row.drift = {"run": run.id, "at": self.now().isoformat(), "count": len(found), "items": found[:KEPT]}
+
+    def after(self, run: RunView, end: RunEnd, log: RunLog) -> None:
+        """Nothing follows."""
+
+    def gave_up(self, run: RunView, reason: str, log: RunLog) -> None:
+        """Nothing follows, so nothing can be given up."""
+
+
+def found_by(runs: Runs, session: Session, run_id: int) -> list[Difference]:
+    """What the plan of a run found, out of its log."""
+    told = runs.told(session, run_id, TELLING)
+    return differences(Told(each.kind, each.address, each.action) for each in told)

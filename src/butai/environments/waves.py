@@ -1,0 +1,45 @@
+"""Updating all environments: which can be, in which waves, and what their plans add up to. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+FIRST = 1
+_VERBS = {"create": "create", "update": "change", "replace": "replace", "delete": "destroy"}
+
+
+def waves(these: Sequence[T], at_once: int) -> list[Sequence[T]]:
+    """One first, to see that it is right; then so many at a time."""
+    rest = these[FIRST:]
+    return [each for each in (these[:FIRST], *(rest[at:][:at_once] for at in range(0, len(rest), at_once))) if each]
+
+
+def left_because(environment: Mapping[str, Any]) -> str:
+    """Why an environment cannot be updated now; empty when it can."""
+    run, word = environment["last_run"], environment["state"]["word"].lower()
+    if run["settled_at"] is None:
+        return f"run {run['id']} is not over ({word})"
+    if environment["state"]["next_action"] in ("check-and-go-on", "destroy-again") or run["kind"] == "destroy":
+        return f"it has to be looked at first ({word})"
+    if run["kind"] == "create" and run["end"] in _NOTHING_MADE:
+        return f"there is nothing yet ({word})"
+    return ""
+
+
+_NOTHING_MADE = ("failed-before-any-change", "cancelled-before-any-change", "superseded")
+
+
+def summed(differences: Iterable[Mapping[str, Any]]) -> str:
+    """What a plan would do, in numbers: `2 to create, 1 to replace`."""
+    counts = Counter(each["action"] for each in differences if each["address"] != "outputs")
+    parts = [f"{counts[action]} to {verb}" for action, verb in _VERBS.items() if counts[action]]
+    other = sum(count for action, count in counts.items() if action and action not in _VERBS)
+    return ", ".join([*parts, *([f"{other} other"] if other else [])]) or "no resource changes"
+
+
+def dangerous(differences: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Addresses that a plan would destroy, or make anew."""
+    return [each["address"] for each in differences if each["action"] in ("delete", "replace")]
