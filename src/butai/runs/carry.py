@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -34,7 +31,7 @@ from butai.runs.reader import Reader
 from butai.runs.remote import keep_copy, open_remote, release_left
 from butai.runs.rescue import take_over_state
 from butai.runs.service import RunView, view
-from butai.runs.supervisor import DATABASE, STATE_KEY
+from butai.runs.spawn import spawn
 from butai.states.service import States
 from butai.text import text
 
@@ -343,24 +340,3 @@ class _Carrying:
 
 
 FAULT = text("Something went wrong inside Butai; the worker's log says what.")
-
-
-def spawn(folder: RunFolder, environment: Mapping[str, str], database_url: str, state_key: Path) -> None:
-    """Start a supervisor that outlives this process. Its words go to a file beside the engine's."""
-    own = {DATABASE: database_url, STATE_KEY: str(state_key)}
-    with (folder.path / "supervisor.err").open("ab") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "butai.runs.supervisor", str(folder.path)],
-            env={**environment, **own},
-            cwd=folder.path,
-            stdin=subprocess.DEVNULL,
-            stdout=errors,
-            stderr=errors,
-            start_new_session=True,
-        )
-    _reap_later(process)
-
-
-def _reap_later(process: subprocess.Popen[bytes]) -> None:
-    """Collect the supervisor's exit status, so that a long-lived worker keeps no zombies."""
-    threading.Thread(target=process.wait, daemon=True).start()
