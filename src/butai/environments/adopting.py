@@ -26,7 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from butai.aws.lookup import exists
 from butai.aws.named import Found, can_find, find, import_id
 from butai.datafolder import write_json
-from butai.environments.ledger import Creation
+from butai.environments.ledger import Creation, is_state_only
 from butai.terraform import commands
 from butai.terraform.engine import Engine
 from butai.terraform.events import plain
@@ -102,7 +102,10 @@ class Adopting:
         return STOPPED if self._stop.is_set() else 0
 
     def _named(self, made: Creation) -> None:
-        if exists(self._session(), made.type, made.id) is False:
+        if is_state_only(made.type):
+            # An import would give it back without what it was made from.
+            self._say("gone", made, text("{address} stood in a state only: it is made again.", address=made.address))
+        elif exists(self._session(), made.type, made.id) is False:
             self._say("gone", made, text("{address} ({id}) is gone.", address=made.address, id=made.id))
         else:
             self._adopt(made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -53,6 +54,14 @@ class Known:
     address: str
     type: str
     id: str
+
+
+_STATE_ONLY = re.compile(r"terraform_data|null_resource|(random|time|tls)_\w+")
+
+
+def is_state_only(type_: str) -> bool:
+    """Whether things of this type are nowhere but in a state: one that no state knows is not there at all."""
+    return _STATE_ONLY.fullmatch(type_) is not None
 
 
 _Key = tuple[str, str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from butai.environments.ledger import Change, Creation, Known, compare, unresolved
+from butai.environments.ledger import Change, Creation, Known, compare, is_state_only, unresolved
 
 
 def made(address: str, id_: str = "i-1") -> list[Change]:
@@ -125,3 +125,8 @@ def test_nothing_is_lost_between_state_and_orphans(open_: list[Creation], state:
     assert len(told.adopted) + len(told.missing) + len(named_and_known) == len(open_)
     assert all(each.id in ids for each in told.adopted)
     assert all(each.id not in ids for each in told.missing)
+
+
+def test_what_is_nowhere_but_in_a_state() -> None:
+    assert all(is_state_only(each) for each in ("terraform_data", "null_resource", "random_id", "tls_private_key"))
+    assert not any(is_state_only(each) for each in ("aws_s3_bucket", "terraform_remote_state", "random", "aws_time_x"))
