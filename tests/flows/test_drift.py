@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -124,7 +123,7 @@ def test_a_check_neither_takes_nor_minds_the_states_lock(butai: Butai, worker: W
 
 
 def test_a_persons_update_ends_a_check_that_runs(butai: Butai, worker: Worker, made: EnvironmentView) -> None:
-    check = butai.environments.check("qa-1", by="mika", preview=UpdateRequest(variables={"many": "8000"})).run
+    check = butai.environments.check("qa-1", by="mika", preview=UpdateRequest(variables={"many": "5000"})).run
     output = butai.data.run(check.id) / "plan.jsonl"
     wait_for(output.exists, seconds=30, why=worker.log.read_text()[-2000:])
     assert butai.runs.get(check.id).status is RunStatus.RUNNING
@@ -134,7 +133,10 @@ def test_a_persons_update_ends_a_check_that_runs(butai: Butai, worker: Worker, m
     assert ended(butai, check.id, worker).end is RunEnd.CANCELLED_BEFORE_CHANGE
     done = ended(butai, update.id, worker)
     assert done.end is RunEnd.SUCCEEDED and done.started_at is not None
-    assert done.started_at - done.requested_at < timedelta(seconds=5)
+    # How long the engine itself takes to stop is the machine's affair; what comes before and after it is Butai's.
+    asked, stopped = ((output.parent / name).stat().st_mtime for name in ("cancel", "end.json"))
+    assert asked - done.requested_at.timestamp() < 3
+    assert done.started_at.timestamp() - stopped < 5
     shown = butai.environments.get("qa-1")
     assert shown.drift is None and shown.services[0].branch == "blue"
 
