@@ -68,7 +68,8 @@ class MendJob:
         return True
 
     def ended(self, session: Session, run: RunView, end: RunEnd, folder: RunFolder) -> None:
-        """How the environment is says its last create, update or destroy."""
+        """How the environment is says its last create, update or destroy; what a check found before this is not so any more."""
+        session.get_one(store.Environment, run.environment_id).drift = None
 
     def after(self, run: RunView, end: RunEnd, log: RunLog) -> None:
         """Note what became of it."""

@@ -96,6 +96,7 @@ class StateJob:
         if end is not RunEnd.SUCCEEDED or document is None:
             return
         row = session.get_one(store.Environment, run.environment_id)
+        row.drift = None
         row.outputs = [
             {"name": each.name, "sensitive": each.sensitive, "value": each.shown} for each in summary(document).outputs
         ]
