@@ -67,8 +67,8 @@ class MendJob:
         self.orphans.settle(run.environment_id, log)
         return True
 
-    def ended(self, session: Session, run: RunView, end: RunEnd, folder: RunFolder) -> None:
-        """How the environment is says its last create, update or destroy; what a check found before this is not so any more."""
+    def ended(self, session: Session, run: RunView, end: RunEnd, folder: RunFolder) -> None:  # noqa: ARG002
+        """How the environment is says its last create, update or destroy; what a check found before is not so any more."""
         session.get_one(store.Environment, run.environment_id).drift = None
 
     def after(self, run: RunView, end: RunEnd, log: RunLog) -> None:
