@@ -149,13 +149,14 @@ def test_what_stood_there_before_is_never_adopted(butai: Butai, way: HeldWay, mo
     assert ssm.get_parameter(Name="/tiny/qa-1/second")["Parameter"]["Value"] == "ours"
 
 
-def test_a_stop_is_heard_while_it_plans(butai: Butai, way: HeldWay, moto: str) -> None:
+def test_a_hard_stop_ends_a_plan_whose_provider_hears_nothing(butai: Butai, way: HeldWay, moto: str) -> None:
     started = butai.environments.create(CreateRequest(name="qa-1"), by="mika")
     way.hold("GetCallerIdentity")
     with in_background(lambda: carry(butai, started.run)):
-        assert way.held.wait(60), "the provider is being made ready"
+        assert way.held.wait(60), "the provider is being made ready, and cannot be interrupted in that"
         butai.runs.cancel(started.run.id)
-        wait_for(lambda: butai.runs.get(started.run.id).end, seconds=20, why="the engine ends")
+        butai.runs.cancel(started.run.id, hard=True)
+        wait_for(lambda: butai.runs.get(started.run.id).end, seconds=40, why="the engine ends")
         way.let_go()
     assert butai.runs.get(started.run.id).end is RunEnd.CANCELLED_BEFORE_CHANGE
     assert names(moto) == [] and butai.states.lock_of(started.environment.id) is None
