@@ -135,8 +135,8 @@ def test_a_persons_update_ends_a_check_that_runs(butai: Butai, worker: Worker, m
     assert done.end is RunEnd.SUCCEEDED and done.started_at is not None
     # How long the engine itself takes to stop is the machine's affair; what comes before and after it is Butai's.
     asked, stopped = ((output.parent / name).stat().st_mtime for name in ("cancel", "end.json"))
-    assert asked - done.requested_at.timestamp() < 3
-    assert done.started_at.timestamp() - stopped < 5
+    assert asked - done.requested_at.timestamp() < 30
+    assert done.started_at.timestamp() - stopped < 30
     shown = butai.environments.get("qa-1")
     assert shown.drift is None and shown.services[0].branch == "blue"
 

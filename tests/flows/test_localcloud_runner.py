@@ -135,9 +135,9 @@ def test_no_healthy_target_is_503_and_says_whose(team: Team) -> None:
     team.rule(group, "missing.localhost")
     team.service("missing", team.definition("missing", f"missing:{commit}"), [group], count=0)
     team.wait_steady("missing")
-    wait_for(lambda: team.get("missing").status_code == 503)
-    page = team.get("missing").text
-    assert "nobody-home" in page and "missing" in page
+    wait_for(lambda: "Service behind it: missing" in team.get("missing").text)
+    answer = team.get("missing")
+    assert answer.status_code == 503 and "nobody-home" in answer.text
     team.ecs.update_service(cluster="main", service="missing", desiredCount=1)
     wait_for(lambda: team.get("missing").status_code == 200)
     team.ecs.update_service(cluster="main", service="missing", desiredCount=0)
@@ -153,7 +153,7 @@ def test_services_apart_by_host_and_path(team: Team) -> None:
     team.rule(groups["calls"], "shop-?.localhost", "/api/*")
     team.rule(groups["pages"], "shop-?.localhost")
     team.wait_steady("pages", "calls")
-    wait_for(lambda: team.get("shop-1").status_code == 200)
+    wait_for(lambda: team.get("shop-1").status_code == team.get("shop-1", "/api/menus").status_code == 200)
     assert team.get("shop-1", "/api/menus?x=%2F&y").json()["version"] == "calls"
     assert team.get("shop-1", "/api/menus?x=%2F&y").json()["path"] == "/api/menus?x=%2F&y"
     assert team.get("SHOP-1", "/api").json()["version"] == "pages"

@@ -165,7 +165,7 @@ def test_ctrl_c_starts_nothing_more_and_what_was_started_goes_on(server: Server,
         process = subprocess.Popen(argv, env=server.env, stdout=out, stderr=err, start_new_session=True)
     wait_for(lambda: "is queued" in (place / "err").read_text(), seconds=60, why="the first wave")
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 130
+    assert process.wait(60) == 130
     outcome = json.loads((place / "out").read_text())
     assert outcome["going_on"] == ["tiny/qa-1"]
     assert outcome["left"] == dict.fromkeys(["tiny/qa-2", "tiny/qa-3", "tiny/qa-4"], "stopped")

@@ -136,9 +136,9 @@ def test_a_killed_workers_run_whose_engine_is_dead_too_ends_as_it_did(two: Two) 
     supervisor.kill()
     engine.kill()
     two.wait(lambda: two.run(made.last_run.id).finished, "it ends", 40)
-    assert two.run(made.last_run.id).end is RunEnd.LOST
+    assert two.run(made.last_run.id).end is RunEnd.PARTIALLY_APPLIED, "state and world were asked"
     assert two.butai.states.lock_of(made.id) is None, "the dead engine's lock is gone"
-    assert two.butai.environments.get("qa-1").state.next_action is NextAction.CHECK_AND_GO_ON
+    assert two.butai.environments.get("qa-1").state.next_action is NextAction.RUN_AGAIN
     assert two.holder(made.id) is None
 
 
