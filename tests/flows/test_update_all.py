@@ -20,6 +20,12 @@ from support.tiny_team import Server, TinyTeam, Worker
 
 NAMES = ["qa-1", "qa-2", "qa-3", "qa-4"]
 
+# A shell's background jobs, and what they start, are born deaf to Ctrl-C.
+HEARING = (
+    "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "runpy.run_module('butai', run_name='__main__')"
+)
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -160,7 +166,7 @@ def test_it_stops_when_one_fails(server: Server, team: TinyTeam) -> None:
 
 def test_ctrl_c_starts_nothing_more_and_what_was_started_goes_on(server: Server, team: TinyTeam, place: Path) -> None:
     newest = extend(team, "slow_one", '  provisioner "local-exec" {\n    command = "sleep 6"\n  }')
-    argv = [sys.executable, "-m", "butai", "env", "update", "--all", "--to", "main", "--yes", "--json"]
+    argv = [sys.executable, "-c", HEARING, "env", "update", "--all", "--to", "main", "--yes", "--json"]
     with (place / "out").open("wb") as out, (place / "err").open("wb") as err:
         process = subprocess.Popen(argv, env=server.env, stdout=out, stderr=err, start_new_session=True)
     wait_for(lambda: "is queued" in (place / "err").read_text(), seconds=60, why="the first wave")

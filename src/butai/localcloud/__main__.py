@@ -8,9 +8,9 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from boto3 import Session
 
@@ -26,6 +26,7 @@ from butai.localcloud.server import ApiServer, Door, Gaps
 from butai.localcloud.snapshot import Snapshot
 from butai.localcloud.state import CloudState
 
+LOOK_EVERY_S = 0.2
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with running(options) as (endpoint, gaps):
             print(json.dumps({"endpoint": endpoint, "pid": os.getpid()}), flush=True)
-            stopping.get()
+            _wait_for(stopping)
     except ButaiError as error:
         print(f"local cloud: {error}", file=sys.stderr)
         return error.exit
@@ -50,6 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"local cloud: {gaps.count} requests could not be answered, see {gaps.path}", file=sys.stderr)
         return Exit.FAILED
     return Exit.DONE
+
+
+def _wait_for(stopping: SimpleQueue[int]) -> None:
+    """Wait for the word to stop. Now and then it is looked up: a signal that comes just before a wait does not end it."""
+    while stopping.empty():
+        with suppress(Empty):
+            stopping.get(timeout=LOOK_EVERY_S)
+            return
 
 
 @contextmanager

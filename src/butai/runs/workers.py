@@ -22,8 +22,8 @@ from butai.runs.store import Worker
 from butai.text import text
 
 BEAT_EVERY_S = 3.0
-# Seven beats: a garbage collection or a slow disk is no death.
-SILENT_AFTER_S = 20.0
+# Five beats: a garbage collection or a slow disk is no death.
+SILENT_AFTER_S = 15.0
 # Who listens is to look every two seconds; who did not for so long has heard nothing meanwhile.
 DEAF_AFTER_S = 8.0
 
