@@ -163,6 +163,8 @@ def test_a_silent_worker_elsewhere_makes_its_run_lost_within_30_s_and_coming_bac
     run = made.last_run.id
     two.second.start()
     assert two.first.process is not None
+    # SQLite's one lock would be frozen with a writer; a worker elsewhere, which this one plays, has PostgreSQL.
+    time.sleep(3)
     two.first.process.send_signal(signal.SIGSTOP)
     two.moved_to_another_machine(two.first_id)
     took = two.wait(lambda: two.run(run).lost, "it is said to be lost", 60)
@@ -218,6 +220,8 @@ def test_a_machine_that_is_gone_for_good_is_declared_dead_and_what_it_still_does
 
     # The worker falls silent on a machine whose files nobody else sees; its supervisor and its engine live on there.
     assert two.first.process is not None
+    # SQLite's one lock would be frozen with a writer; a worker elsewhere, which this one plays, has PostgreSQL.
+    time.sleep(3)
     two.first.process.send_signal(signal.SIGSTOP)
     two.moved_to_another_machine(two.first_id)
     with two.butai.database.session() as session:

@@ -9,15 +9,16 @@ from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, TypeDecorator, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from butai.errors import WrongUseError
 from butai.text import text
 
 BUSY_TIMEOUT_MS = 15_000
-# What a statement raises when the database is away, full or shut: worth trying again. Everything else is a fault.
-AWAY = (OperationalError, InterfaceError)
+FROZEN_MS = 10_000
+# What a statement raises when the database is away, full or shut, or has ended the transaction: worth trying again. Everything else is a fault.
+AWAY = (OperationalError, InterfaceError, InternalError)
 
 # Named constraints, so that a migration can change them on both databases.
 NAMING = {
@@ -87,7 +88,10 @@ def _engine(url: str) -> Engine:
     kind = make_url(url).get_backend_name()
     if kind == "postgresql":
         # psycopg 3 is the driver that is installed; a bare postgresql:// would look for another one.
-        return create_engine(make_url(url).set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        # A worker that freezes in the middle of a transaction must not hold its locks against everybody else.
+        limits = {"options": f"-c idle_in_transaction_session_timeout={FROZEN_MS}"}
+        url_of_driver = make_url(url).set(drivername="postgresql+psycopg")
+        return create_engine(url_of_driver, pool_pre_ping=True, connect_args=limits)
     if kind != "sqlite":
         raise WrongUseError(
             text("`{kind}` is not a database that Butai can use.", kind=kind),
