@@ -17,7 +17,8 @@ from butai.text import text
 
 BUSY_TIMEOUT_MS = 15_000
 FROZEN_MS = 10_000
-# What a statement raises when the database is away, full or shut, or has ended the transaction: worth trying again. Everything else is a fault.
+# What a statement raises when the database is away, full or shut, or has ended the transaction: worth trying again.
+# Everything else is a fault.
 AWAY = (OperationalError, InterfaceError, InternalError)
 
 # Named constraints, so that a migration can change them on both databases.
