@@ -16,7 +16,7 @@ demo: $(VENV)/.run ## Set everything up, then run the demo: a local cloud, a tea
 
 test: $(VENV)/.dev check ## Set everything up, then run all checks and tests
 	$(BIN)/python -m tools.test_setup
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered $(TEST_FLAGS) \
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered $(TEST_FLAGS) \
 	  || { echo "What failed is run once more, one test at a time: many wait for real processes, and a machine may be busy."; \
 	       $(BIN)/python -m pytest --last-failed --last-failed-no-failures none --cov --cov-append --cov-report= ; }
 	$(BIN)/python -m tools.model_coverage

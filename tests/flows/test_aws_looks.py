@@ -30,7 +30,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     # moto's things live in the process, not in the server.
-    httpx.post(f"http://{host}:{port}/moto-api/reset", trust_env=False).raise_for_status()
+    httpx.post(f"http://{host}:{port}/moto-api/reset", trust_env=False, timeout=60).raise_for_status()
     yield session_for(ACCESS)
     server.stop()
 

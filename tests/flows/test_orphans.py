@@ -63,7 +63,7 @@ def moto() -> Iterator[str]:
 
 @pytest.fixture
 def way(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldWay]:
-    httpx.post(f"{moto}/moto-api/reset", trust_env=False).raise_for_status()
+    httpx.post(f"{moto}/moto-api/reset", trust_env=False, timeout=60).raise_for_status()
     way = HeldWay(moto)
     for name, value in {
         "AWS_ENDPOINT_URL": way.url,

@@ -56,7 +56,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     )
     yield client
     # It keeps what it has in this process.
-    httpx.post(f"http://{host}:{port}/moto-api/reset").raise_for_status()
+    httpx.post(f"http://{host}:{port}/moto-api/reset", timeout=60).raise_for_status()
     server.stop()
 
 
