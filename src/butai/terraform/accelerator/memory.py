@@ -1,0 +1,83 @@
+"""Answers that are always the same: asked for once, kept in memory, and on disk where nothing in them is secret."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict, defaultdict
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from butai.datafolder import write_private
+from butai.terraform.accelerator.protocol import SCHEMA, names, trimmed
+from butai.terraform.accelerator.wire import WireError
+
+Ask = Callable[[], Awaitable[bytes]]
+_TRIMMED_AT_MOST = 64
+
+
+class Memory:
+    """What providers said before. `folder`: where it is kept between starts of the host."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._known: dict[str, bytes] = {}
+        self._names: dict[str, frozenset[str]] = {}
+        self._trimmed: OrderedDict[tuple[str, frozenset[str]], bytes] = OrderedDict()
+        self._flights: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def description(self, binary: str, method: str, request: bytes, ask: Ask) -> tuple[str, bytes]:
+        """What a provider says of itself, and the name under which it is known here. `binary`: the program's digest."""
+        key = _key(binary, method, request)
+        async with self._flights[key]:
+            if key not in self._known:
+                self._known[key] = self._read(key) or await self._learn(key, method, ask)
+        return key, self._known[key]
+
+    async def _learn(self, key: str, method: str, ask: Ask) -> bytes:
+        answer = await ask()
+        if method in SCHEMA:
+            write_private(self._folder / key, answer)
+        return answer
+
+    async def checked(self, who: str, method: str, request: bytes, ask: Ask) -> bytes:
+        """What a provider says of a configuration. `who`: the program and all that it sees of its environment.
+
+        A configuration may hold secrets. So all that is on disk is the digest of one that was found right and given back
+        as it came.
+        """
+        key = _key(who, method, request)
+        async with self._flights[key]:
+            if key not in self._known:
+                unchanged = (self._folder / key).exists()
+                self._known[key] = request if unchanged else await ask()
+                if not unchanged and self._known[key] == request:
+                    write_private(self._folder / key, b"")
+        return self._known[key]
+
+    def trimmed(self, key: str, keep: frozenset[str]) -> bytes:
+        """A description with only what is named in `keep`."""
+        whole = self._known[key]
+        if key not in self._names:
+            try:
+                self._names[key] = names(whole)
+            except (WireError, UnicodeDecodeError):
+                return whole
+        used = self._names[key] & keep
+        if (key, used) not in self._trimmed:
+            self._trimmed[key, used] = trimmed(whole, used)
+        self._trimmed.move_to_end((key, used))
+        while len(self._trimmed) > _TRIMMED_AT_MOST:
+            self._trimmed.popitem(last=False)
+        return self._trimmed[key, used]
+
+    def _read(self, key: str) -> bytes:
+        try:
+            return (self._folder / key).read_bytes()
+        except OSError:
+            return b""
+
+
+def _key(who: str, method: str, request: bytes) -> str:
+    return hashlib.sha256(b"\0".join([who.encode(), method.encode(), request])).hexdigest()

@@ -1,0 +1,134 @@
+"""Which provider process a call goes to: one per binary, environment, folder and configuration, started when needed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from butai.terraform.accelerator.protocol import APPLY, configuration, has_errors
+from butai.terraform.accelerator.provider import Binary, Provider, ProviderError, start
+
+# Calls at once to one account: what AWS answers at once is limited more than what mostly waits for it.
+ASKING_AT_ONCE, APPLYING_AT_ONCE = 40, 120
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a provider process is, before it is configured. `cwd`: the folder in which it looks for relative files."""
+
+    binary: Binary
+    environment: tuple[tuple[str, str], ...]
+    cwd: str
+
+    @property
+    def account(self) -> str:
+        """As whom it speaks to the cloud, as a digest: credentials, profile and endpoint."""
+        as_whom = [pair for pair in self.environment if pair[0].startswith("AWS_") and "REGION" not in pair[0]]
+        return digest(as_whom)
+
+
+def identity(binary: Binary, environment: Mapping[str, str], cwd: str) -> Identity:
+    """From an engine's environment: what the provider may see of it."""
+    seen = {name: value for name, value in environment.items() if not name.startswith(("TF_", "BUTAI_"))}
+    return Identity(binary, tuple(sorted(seen.items())), cwd)
+
+
+def digest(value: object) -> str:
+    """A short name for something that may be secret."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass
+class Limits:
+    """Calls at once to one account."""
+
+    asking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ASKING_AT_ONCE))
+    applying: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(APPLYING_AT_ONCE))
+
+    def of(self, method: str) -> asyncio.Semaphore:
+        """The limit for a call."""
+        return self.applying if method == APPLY else self.asking
+
+
+class Pool:
+    """The provider processes of one host. `folder`: private, short enough for sockets."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._members: dict[Identity, list[Provider]] = defaultdict(list)
+        self._leaving: list[Provider] = []
+        self._locks: dict[Identity, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._limits: dict[str, Limits] = defaultdict(Limits)
+        self._numbers = count(1)
+
+    def limits(self, who: Identity) -> Limits:
+        """The limits of the account that this process speaks to."""
+        return self._limits[who.account]
+
+    async def any(self, who: Identity) -> Provider:
+        """A process of this identity, whether it is configured or not; started if there is none. Raises ProviderError."""
+        async with self._locks[who]:
+            living = self._living(who)
+            return living[0] if living else await self._start(who)
+
+    async def configured(self, who: Identity, method: str, request: bytes) -> Provider:
+        """The process that was configured with exactly this; configured now, if there is none.
+
+        One whose configuration failed is not kept: `answer` of what is returned says what was wrong.
+        """
+        wanted = configuration(request)
+        async with self._locks[who]:
+            living = self._living(who)
+            for each in living:
+                if each.configured == wanted:
+                    return each
+            fresh = next((each for each in living if each.configured is None), None) or await self._start(who)
+            # Nobody else may take it meanwhile, and what goes on in it is answered all the same.
+            fresh.configured, fresh.answer = wanted, await fresh.call(method, request)
+            if has_errors(fresh.answer):
+                self._members[who].remove(fresh)
+                self._leaving.append(fresh)
+            return fresh
+
+    def _living(self, who: Identity) -> list[Provider]:
+        self._members[who] = [each for each in self._members[who] if each.alive]
+        return self._members[who]
+
+    async def _start(self, who: Identity) -> Provider:
+        folder = self._folder / f"p{next(self._numbers)}"
+        begun = await start(who.binary, dict(who.environment), host_pid=os.getpid(), folder=folder, cwd=who.cwd)
+        self._members[who].append(begun)
+        return begun
+
+    @property
+    def members(self) -> list[Provider]:
+        """All living processes."""
+        known = [*(each for group in self._members.values() for each in group), *self._leaving]
+        return [each for each in known if each.alive]
+
+    async def end_idle(self, idle_s: float) -> None:
+        """End what nobody has asked anything for so long, and what nobody is sent to any more."""
+        for group in [*self._members.values(), self._leaving]:
+            for each in list(group):
+                each.trim_log()
+                unused_s = time.monotonic() - each.used_at
+                if not each.in_flight and (unused_s >= idle_s or group is self._leaving):
+                    group.remove(each)
+                    await each.end()
+
+    async def end(self) -> None:
+        """End all."""
+        await asyncio.gather(*(each.end() for each in self.members), return_exceptions=True)
+        self._members.clear()
+        self._leaving.clear()
+
+
+__all__ = ["Identity", "Limits", "Pool", "ProviderError", "digest", "identity"]

@@ -1,0 +1,169 @@
+"""What a proxy has to know of the plugin protocol, versions 5 and 6: names of calls, and three messages' fields.
+
+Source: docs/plugin-protocol/tfplugin5.proto and tfplugin6.proto of Terraform. Everything else passes through unread.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import msgpack
+
+from butai.terraform.accelerator.wire import LENGTH, WireError, fields, last, values
+
+SERVICES = {5: "tfplugin5.Provider", 6: "tfplugin6.Provider"}
+
+SCHEMA = frozenset({"GetSchema", "GetProviderSchema"})
+# They say what the provider is, whoever asks.
+STATIC = SCHEMA | {"GetMetadata", "GetFunctions", "GetResourceIdentitySchemas"}
+CHECK_CONFIGURATION = frozenset({"PrepareProviderConfig", "ValidateProviderConfig"})
+CONFIGURE = frozenset({"Configure", "ConfigureProvider"})
+STOP = frozenset({"Stop", "StopProvider"})
+APPLY = "ApplyResourceChange"
+# They change nothing, so they may be asked again.
+REPEATABLE = frozenset(
+    {
+        "ValidateResourceTypeConfig",
+        "ValidateResourceConfig",
+        "ValidateDataSourceConfig",
+        "ValidateDataResourceConfig",
+        "ValidateEphemeralResourceConfig",
+        "UpgradeResourceState",
+        "UpgradeResourceIdentity",
+        "ReadResource",
+        "PlanResourceChange",
+        "ReadDataSource",
+        "ImportResourceState",
+        "MoveResourceState",
+        "CallFunction",
+    }
+)
+
+# Fields of GetProviderSchema.Response that are maps from a name to a description; the same in both versions.
+_MAPS = frozenset({2, 3, 7, 8, 9, 10, 11})
+_MAP_KEY = 1
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_CAPABILITIES = 3
+_DIAGNOSTICS_OF_CONFIGURE, _SEVERITY, _ERROR = 1, 1, 1
+_LONGEST_PATH = 1024
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call's name, taken apart."""
+
+    service: str
+    method: str
+
+    @property
+    def to_provider(self) -> bool:
+        """Whether it is one of the plugin protocol, not of the frame around it."""
+        return self.service in SERVICES.values()
+
+
+def parse_call(path: str) -> Call:
+    """`/tfplugin5.Provider/ReadResource` as service and method."""
+    service, _, method = path.removeprefix("/").partition("/")
+    return Call(service, method)
+
+
+def words(texts: Iterable[str]) -> frozenset[str]:
+    """Everything in these texts that could be a resource type's or a function's name."""
+    return frozenset(word for each in texts for word in _WORD.findall(each))
+
+
+def trimmed(schema: bytes, keep: frozenset[str]) -> bytes:
+    """The answer with only those entries of its maps whose names are kept; as it is where it cannot be read."""
+    try:
+        parts = [
+            schema[each.start : each.end]
+            for each in fields(schema)
+            if each.number not in _MAPS or each.kind != LENGTH or _key(schema[each.value : each.end]) in keep
+        ]
+    except (WireError, UnicodeDecodeError):
+        return schema
+    return b"".join(parts)
+
+
+def names(schema: bytes) -> frozenset[str]:
+    """All resource types, data sources and functions that an answer describes. Raises WireError."""
+    found = [each for each in fields(schema) if each.number in _MAPS and each.kind == LENGTH]
+    return frozenset(_key(schema[each.value : each.end]) for each in found)
+
+
+def _key(entry: bytes) -> str:
+    return last(entry, _MAP_KEY).decode()
+
+
+def configuration(request: bytes) -> bytes:
+    """What a Configure sets, without what the engine says it can do itself: that differs between planning and applying."""
+    try:
+        return b"".join(request[each.start : each.end] for each in fields(request) if each.number != _CAPABILITIES)
+    except WireError:
+        return request
+
+
+def has_errors(configured: bytes) -> bool:
+    """Whether the answer to Configure holds an error (a warning is none). What cannot be read counts as one."""
+    try:
+        found = values(configured, _DIAGNOSTICS_OF_CONFIGURE)
+        return any(_severity(each) == _ERROR for each in found)
+    except WireError:
+        return True
+
+
+def _severity(diagnostic: bytes) -> int:
+    found = [diagnostic[each.value] for each in fields(diagnostic) if each.number == _SEVERITY]
+    return found[-1] if found else 0
+
+
+def is_creation(request: bytes) -> bool:
+    """Whether an ApplyResourceChange makes something: nothing was there before. What cannot be read counts as one."""
+    try:
+        # prior_state = 2, a DynamicValue whose msgpack = 1 is nil.
+        return last(last(request, 2), 1) in {b"", b"\xc0"}
+    except WireError:
+        return True
+
+
+def relative_paths(request: bytes) -> set[str]:
+    """Texts in a call that could be the name of a file, relative to the folder in which the engine runs."""
+    found: set[str] = set()
+    for each in _parts(request):
+        _collect(_unpacked(each), found)
+    return {text for text in found if text and not text.startswith("/") and len(text) <= _LONGEST_PATH}
+
+
+def _parts(request: bytes) -> list[bytes]:
+    """What the DynamicValues of a call hold as msgpack; other fields give something that is none, or nothing."""
+    try:
+        given = [request[each.value : each.end] for each in fields(request) if each.kind == LENGTH]
+    except WireError:
+        return []
+    found = []
+    for each in given:
+        with suppress(WireError):
+            found.append(last(each, 1))
+    return found
+
+
+def _unpacked(value: bytes) -> Any:
+    try:
+        return msgpack.unpackb(value, strict_map_key=False, unicode_errors="surrogateescape")
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _collect(value: Any, found: set[str]) -> None:
+    if isinstance(value, str):
+        found.add(value)
+    elif isinstance(value, list):
+        for each in value:
+            _collect(each, found)
+    elif isinstance(value, dict):
+        for each in value.values():
+            _collect(each, found)
