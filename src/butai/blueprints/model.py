@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
@@ -161,6 +162,24 @@ class LeaseSpec(_Part):
         return {name: pool if pool is not None else ListPool(values=self.list_ or [])}
 
 
+class EngineTerms(_Part):
+    """Which engine, and how much of its work may be done by a provider that several runs share."""
+
+    name: Literal["terraform", "tofu"] | None = Field(default=None, description="The engine to use.")
+    acceleration: Literal["plans", "applies", "off"] = Field(
+        default="plans",
+        description=(
+            "plans: plans, drift checks and everything on an emulated cloud go the fast way; applies: changes on real"
+            " accounts too, once `butai engine check` has found both ways equal; off: nothing does."
+        ),
+    )
+
+
+def _engine_terms(value: Any) -> Any:
+    """The engine's name alone is short for the section."""
+    return {"name": value} if isinstance(value, str) else value
+
+
 class Ready(_Part):
     """When a new environment counts as up."""
 
@@ -218,7 +237,9 @@ class Blueprint(_Part):
 
     version: Literal[1] = Field(description="Version of this format.")
     name: Name | None = Field(default=None, description="The blueprint's name; else that of its repository.")
-    engine: Literal["terraform", "tofu"] | None = Field(default=None, description="The engine to use.")
+    engine: Annotated[
+        EngineTerms, BeforeValidator(_engine_terms, json_schema_input_type=Literal["terraform", "tofu"] | EngineTerms)
+    ] = Field(default_factory=EngineTerms, description="The engine to use: its name, or a section.")
     region: Annotated[str, _text(REGION)] = Field(description="AWS region.")
     profile: Annotated[str, _text(r"^[^\s\x00-\x1f]+$")] | None = Field(default=None, description="AWS profile to use.")
     role: Annotated[str, _text(ROLE)] | None = Field(default=None, description="AWS role to take on; not with profile.")

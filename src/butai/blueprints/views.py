@@ -48,7 +48,7 @@ def view(row: BlueprintRow) -> BlueprintView:
         root=row.root,
         commit=row.commit,
         region=blueprint.region,
-        engine=blueprint.engine,
+        engine=blueprint.engine.name,
         name_max_length=blueprint.name_max_length,
         services=blueprint.services,
         urls=blueprint.urls,

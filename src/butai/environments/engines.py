@@ -50,7 +50,7 @@ class Engines:
 
     def choose(self, at: AtCommit, *, flag: str | None = None) -> Engine:
         """The engine for a new environment. Refused when a provider that the root names cannot be had."""
-        engine = self.find(flag=flag, blueprint=at.blueprint.engine, lock_file=at.lock_file)
+        engine = self.find(flag=flag, blueprint=at.blueprint.engine.name, lock_file=at.lock_file)
         check(at.root.requirements(engine.registry_host), self.mirrors, registry_reachable(self._environ))
         return engine
 
