@@ -28,6 +28,8 @@ from butai.runs.service import Runs
 from butai.settings import Settings
 from butai.states.service import States
 from butai.tables import load_tables
+from butai.terraform.packages import PackageHashes
+from butai.terraform.prepared import PreparedFolders
 
 
 def now() -> datetime:
@@ -56,7 +58,9 @@ class Butai:
 
     def carrier(self) -> Carrier:
         """What a worker carries runs out with."""
-        preparation = Preparation(self.database, self.blueprints, self.engines, os.environ, self.states)
+        preparation = Preparation(
+            self.database, self.blueprints, self.engines, os.environ, self.states, self.prepared_folders()
+        )
         main = EnvironmentJob(self.database, self.blueprints, preparation, self.states, self.runs, now)
         jobs: dict[str, Job] = dict.fromkeys(MAIN, main)
         mends = MendJob(self.blueprints, preparation, Orphans(self.database, self.runs, self.states))
@@ -66,6 +70,12 @@ class Butai:
         )
         jobs[RunKind.DRIFT_CHECK] = DriftJob(preparation, self.runs, now)
         return Carrier(self.database, self.data, self.states, jobs, now)
+
+    def prepared_folders(self) -> PreparedFolders | None:
+        """What earlier runs' `init` made on this machine; none where the settings say that every run does its own."""
+        if not self.settings.keep_prepared_days:
+            return None
+        return PreparedFolders(self.data.prepared, PackageHashes(self.settings.cache / "packages.json"))
 
     def drift_schedule(self) -> DriftSchedule:
         """What a worker queues drift checks with that nobody asked for."""

@@ -96,6 +96,11 @@ class DataFolder:
         """The folder of one run: the exported tree, the engine's output, its witnesses."""
         return self._made("runs") / str(run_id)
 
+    @property
+    def prepared(self) -> Path:
+        """What `init` made, kept for later runs."""
+        return self._made("prepared")
+
     def lock(self, name: str) -> FolderLock:
         """A lock of this folder, taken; refused when another process holds it."""
         lock = FolderLock(self.path / f"{name}.lock")

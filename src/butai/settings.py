@@ -52,6 +52,14 @@ class Settings(BaseSettings):
         ge=0,
         description="Days that the exported tree of an ended run is kept on its worker; 0: until the next daily tidying.",
     )
+    keep_prepared_days: int = Field(
+        default=7,
+        ge=0,
+        description="Days that what an `init` made is kept for later runs after its last use; 0: every run does its own.",
+    )
+    keep_prepared_mib: int = Field(
+        default=4096, ge=0, description="Mebibytes that these prepared folders may take on disk, at each daily tidying."
+    )
     drift_every: str = Field(
         default="24h",
         pattern=EVERY,

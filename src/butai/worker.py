@@ -29,7 +29,12 @@ def run(settings: Settings) -> None:
         signal.signal(name, lambda *_: stop.set())
     terms = Terms(workers.identity(butai.data.path), settings.concurrency, settings.max_runs, settings.labels)
     log.info("worker ready", data=str(butai.data.path), worker=terms.worker_id, concurrency=terms.slots)
-    retention = Retention(settings.keep_events_days, settings.keep_run_folders)
+    retention = Retention(
+        settings.keep_events_days,
+        settings.keep_run_folders,
+        settings.keep_prepared_days,
+        settings.keep_prepared_mib,
+    )
     Tidy(butai.database, butai.data, retention, now).in_background()
     chores = [butai.drift_schedule().submit_due]
     Executor(butai.database, butai.carrier(), terms, now, chores).run_until(stop)

@@ -64,11 +64,14 @@ class Engines:
     def environment(self, at: AtCommit, engine: Engine, folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
         """The engine's environment variables, with a CLI configuration of its own in `folder`."""
         config = folder / "engine.tfrc"
-        required = at.root.requirements(engine.registry_host)
-        write_private(config, cli_config(self.mirrors, required).encode())
+        write_private(config, self.cli_config(at, engine).encode())
         return engine_environment(
             self._environ, extra=extra, cli_config=config, plugin_cache=self.plugin_cache(at, engine)
         )
+
+    def cli_config(self, at: AtCommit, engine: Engine) -> str:
+        """The text of the engine's CLI configuration."""
+        return cli_config(self.mirrors, at.root.requirements(engine.registry_host))
 
     def plugin_cache(self, at: AtCommit, engine: Engine) -> Path | None:
         """A folder for providers from a registry, where there are any: they are large, and every run would fetch them."""

@@ -54,8 +54,10 @@ class MendJob:
                 return [Command(Step.APPLY, taking)]
             return [Command(Step.ADOPT, taking), Command(Step.APPLY, commands.destroy(engine, [values]))]
 
-        prepared = self.preparation.prepare(run, folder, log, then)
-        if run.kind is RunKind.DELETE_ORPHAN:
+        # An orphan is deleted with a backend of its own, which no other run's folder has.
+        alone = run.kind is RunKind.DELETE_ORPHAN
+        prepared = self.preparation.prepare(run, folder, log, then, accelerated=not alone)
+        if alone:
             _use_own_state(Path(prepared.work.root), folder)
             # Which one is deleted is noted first: the state may have another thing under the same address.
             words = text("To be deleted: {address} ({id}).", address=mends["address"], id=mends["id"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from butai.aws.session import Access, engine_variables
 from butai.blueprints.service import AtCommit, Blueprints
@@ -14,6 +15,7 @@ from butai.environments import store
 from butai.environments.engines import Engines
 from butai.environments.place import backend_block, refuse_foreign, remote_of
 from butai.environments.plan import from_params
+from butai.environments.reuse import Root, first_commands
 from butai.environments.secrets import read_secrets
 from butai.runs.carry import Prepared
 from butai.runs.folder import Command, RunFolder, Work
@@ -22,31 +24,42 @@ from butai.runs.model import READ_ONLY, Step
 from butai.runs.remote import open_remote
 from butai.runs.service import RunView
 from butai.states.service import States
-from butai.terraform import commands
 from butai.terraform.engine import Engine
+from butai.terraform.packages import LOCK_FILE
+from butai.terraform.prepared import PreparedFolders
 from butai.text import text
 
 # The last override file in the order of names: it wins over any that the team has.
 BACKEND_FILE = "zzzz_butai_override.tf"
-LOCK_FILE = ".terraform.lock.hcl"
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """Makes folders ready, for every kind of run alike."""
+    """Makes folders ready, for every kind of run alike.
+
+    `prepared`: what earlier runs' `init` made; none: every run does its own.
+    """
 
     database: Database
     blueprints: Blueprints
     engines: Engines
     environ: Mapping[str, str]
     states: States | None = None
+    prepared: PreparedFolders | None = None
 
     def prepare(
-        self, run: RunView, folder: RunFolder, log: RunLog, then: Callable[[Engine, Path], list[Command]]
+        self,
+        run: RunView,
+        folder: RunFolder,
+        log: RunLog,
+        then: Callable[[Engine, Path], list[Command]],
+        *,
+        accelerated: bool = True,
     ) -> Prepared:
         """Export the commit, add what is the run's own; nothing of the team's is changed.
 
-        `then` gives the commands after `init`, from the engine and the file with the variables.
+        `then` gives the commands after `init`, from the engine and the file with the variables. Unless `accelerated`,
+        `init` is always done, and what it makes is not kept.
         """
         with self.database.reading() as session:
             row = session.get_one(store.Environment, run.environment_id)
@@ -59,8 +72,8 @@ class Preparation:
                 session.get_one(store.Environment, row.id).engine_version = engine.version
         log.say(Step.EXPORT, text("Export {blueprint} at {commit}", blueprint=row.blueprint, commit=wanted.commit[:7]))
         self.blueprints.export(row.blueprint, wanted.commit, folder.tree)
-        root = folder.tree / at.root_path
-        write_private(root / BACKEND_FILE, backend_block(row.state_place).encode())
+        root, backend = folder.tree / at.root_path, backend_block(row.state_place)
+        write_private(root / BACKEND_FILE, backend.encode())
         if row.lock_file and not (root / LOCK_FILE).exists():
             write_private(root / LOCK_FILE, row.lock_file.encode())
         values = folder.path / "values.tfvars.json"
@@ -70,15 +83,31 @@ class Preparation:
         remote = remote_of(row.state_place, access)
         if remote and self.states and not self.states.versions(row.id):
             refuse_foreign(open_remote(remote))
+        made = Root(
+            folder=folder,
+            path=root,
+            engine=engine,
+            backend=backend,
+            config=self.engines.cli_config(at, engine),
+            mirrors=self.engines.mirrors,
+            state=lambda: self._state(row.id, remote),
+        )
+        first = first_commands(self.prepared if accelerated else None, made, log)
         work = Work(
             run_id=run.id,
             environment_id=row.id,
             root=str(root),
-            commands=[Command(Step.INIT, commands.init(engine)), *then(engine, values)],
+            commands=[*first, *then(engine, values)],
             init_lock=_init_lock(self.engines.plugin_cache(at, engine)),
             remote=remote,
         )
         return Prepared(work, self.engines.environment(at, engine, folder.path, extra))
+
+    def _state(self, environment_id: int, remote: Mapping[str, Any]) -> bytes | None:
+        """The state's document as it is now: in the team's bucket, or here."""
+        if remote:
+            return open_remote(remote).read()
+        return self.states.read(environment_id) if self.states else None
 
 
 def access_of(at: AtCommit) -> Access:

@@ -279,7 +279,7 @@ class _Carrying:
         try:
             if not lock.take_soon() or folder.read_end() is not None:
                 return
-            step = Step.APPLY if folder.output(Step.APPLY).exists() else Step.INIT
+            step = folder.step_reached
             released = self._states.release_of_run(claim.environment_id, claim.run_id)
             saved = take_over_state(self._states, folder, claim.environment_id, claim.run_id, self._check)
             folder.write_end(EngineEnd(step, None, saved, folder.cancel_asked, released))

@@ -99,6 +99,12 @@ class RunFolder:
         return Work(commands=commands, **raw)
 
     @property
+    def step_reached(self) -> Step:
+        """The step of the last command that was started; the first step while none was."""
+        steps = [command.step for command in self.read_work().commands]
+        return next((step for step in reversed(steps) if self.output(step).exists()), steps[0])
+
+    @property
     def was_begun(self) -> bool:
         """Whether a supervisor was ever asked to work here."""
         return (self.path / "work.json").exists()

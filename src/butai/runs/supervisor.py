@@ -25,7 +25,7 @@ from butai.datafolder import FolderLock
 from butai.db import AWAY, Database
 from butai.runs.claims import Claim, check
 from butai.runs.folder import Command, RunFolder, Work
-from butai.runs.model import EngineEnd
+from butai.runs.model import EngineEnd, Step
 from butai.runs.rescue import keep, take_over_state
 from butai.states.endpoint import StateEndpoint
 from butai.states.service import Guard, States
@@ -164,7 +164,7 @@ def _run_commands(folder: RunFolder, work: Work, environment: dict[str, str], wi
 @contextlib.contextmanager
 def _lock_for(work: Work, command: Command, wish: _Wish) -> Iterator[bool]:
     """Engines that fetch providers into one cache at once damage it: those wait for each other here. False: not any more."""
-    if command.step != work.commands[0].step or not work.init_lock:
+    if command.step is not Step.INIT or not work.init_lock:
         yield True
         return
     lock = FolderLock(Path(work.init_lock))

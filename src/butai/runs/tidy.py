@@ -20,6 +20,7 @@ from butai.datafolder import DataFolder
 from butai.db import AWAY, Database
 from butai.runs.folder import STATE_LEFT_BEHIND, RunFolder
 from butai.runs.store import Run, RunClaim, RunEvent, Worker, tells_of_a_change
+from butai.terraform.prepared import PreparedFolders
 
 FIRST_AFTER_S = 60.0
 EVERY_S = 24 * 3600.0
@@ -31,10 +32,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Retention:
-    """For how many days an ended run's log is kept (0: for ever), and its exported tree."""
+    """For how many days an ended run's log is kept (0: for ever), and its exported tree.
+
+    And for how many days an unused prepared folder, and how many mebibytes all of them may take.
+    """
 
     events_days: int
     folders_days: int
+    prepared_days: int = 7
+    prepared_mib: int = 4096
 
 
 class Tidy:
@@ -66,7 +72,9 @@ class Tidy:
         trees = sum(
             self._tidy_folder(path.name) for path in self._data.run(0).parent.iterdir() if path.name.isdecimal()
         )
-        log.info("tidied", logs=removed, folders=trees)
+        prepared = PreparedFolders(self._data.prepared)
+        gone = prepared.collect(days=self._terms.prepared_days, most_mib=self._terms.prepared_mib)
+        log.info("tidied", logs=removed, folders=trees, prepared=gone)
 
     def _before(self, days: int) -> datetime:
         return self._now() - timedelta(days=days)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ from butai.errors import ButaiError
 from butai.text import text
 
 MASK = "(sensitive)"
+# `provider["registry.terraform.io/hashicorp/aws"].virginia`, with a module's path before it.
+_PROVIDER = re.compile(r'provider\["([^"]+)"\]')
 
 
 class UnreadableStateError(ButaiError):
@@ -97,6 +100,19 @@ def objects(document: bytes) -> dict[str, StateObject]:
         _object(address, instance) for address, _, instance in _instances(json.loads(document).get("resources") or [])
     )
     return {each.address: each for each in found}
+
+
+def providers(document: bytes) -> frozenset[str]:
+    """Complete sources of the providers that have something in a state; without those built into the engine.
+
+    No bytes at all have none. Raises UnreadableStateError.
+    """
+    if not document.strip():
+        return frozenset()
+    summary(document)
+    named = (str(each.get("provider", "")) for each in json.loads(document).get("resources") or [])
+    found = {match[1] for each in named if (match := _PROVIDER.search(each))}
+    return frozenset(each for each in found if not each.startswith("terraform.io/builtin/"))
 
 
 def is_empty(document: bytes) -> bool:
