@@ -12,6 +12,7 @@ from butai.board.service import Board
 from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.db.migrate import migrate
+from butai.environments.acceleration import Acceleration
 from butai.environments.drift_job import DriftJob
 from butai.environments.drift_schedule import DriftSchedule
 from butai.environments.engines import Engines
@@ -59,7 +60,13 @@ class Butai:
     def carrier(self) -> Carrier:
         """What a worker carries runs out with."""
         preparation = Preparation(
-            self.database, self.blueprints, self.engines, os.environ, self.states, self.prepared_folders()
+            self.database,
+            self.blueprints,
+            self.engines,
+            os.environ,
+            self.states,
+            self.prepared_folders(),
+            self.acceleration(),
         )
         main = EnvironmentJob(self.database, self.blueprints, preparation, self.states, self.runs, now)
         jobs: dict[str, Job] = dict.fromkeys(MAIN, main)
@@ -76,6 +83,11 @@ class Butai:
         if not self.settings.keep_prepared_days:
             return None
         return PreparedFolders(self.data.prepared, PackageHashes(self.settings.cache / "packages.json"))
+
+    def acceleration(self) -> Acceleration:
+        """The providers that runs of this machine share."""
+        hashes = PackageHashes(self.settings.cache / "packages.json")
+        return Acceleration(self.data, hashes, lambda: self.engines.mirrors, allowed=self.settings.acceleration)
 
     def drift_schedule(self) -> DriftSchedule:
         """What a worker queues drift checks with that nobody asked for."""

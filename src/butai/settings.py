@@ -70,6 +70,10 @@ class Settings(BaseSettings):
         default=RELEASES_URL,
         description="Where the pinned OpenTofu release is fetched when the machine has no engine.",
     )
+    acceleration: bool = Field(
+        default=True,
+        description="Whether runs may share provider processes on this worker, as far as `butai.yaml` lets them.",
+    )
     timezone: str = Field(default="UTC", description="Zone in which the portal and the command line show times.")
 
     @property

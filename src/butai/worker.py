@@ -38,6 +38,7 @@ def run(settings: Settings) -> None:
     Tidy(butai.database, butai.data, retention, now).in_background()
     chores = [butai.drift_schedule().submit_due]
     Executor(butai.database, butai.carrier(), terms, now, chores).run_until(stop)
+    butai.acceleration().host.end_when_unused()
     lock.release()
     log.info("worker stops; engines go on under their supervisors")
     # Threads that follow a run would keep the process alive; what they follow is in files and is found again.

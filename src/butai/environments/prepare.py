@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ from butai.blueprints.service import AtCommit, Blueprints
 from butai.datafolder import write_json, write_private
 from butai.db import Database
 from butai.environments import store
+from butai.environments.acceleration import Acceleration, Prospect, versions_of
 from butai.environments.engines import Engines
 from butai.environments.place import backend_block, refuse_foreign, remote_of
 from butai.environments.plan import from_params
 from butai.environments.reuse import Root, first_commands
 from butai.environments.secrets import read_secrets
+from butai.environments.way import Way
 from butai.runs.carry import Prepared
 from butai.runs.folder import Command, RunFolder, Work
 from butai.runs.log import RunLog
@@ -25,7 +27,7 @@ from butai.runs.remote import open_remote
 from butai.runs.service import RunView
 from butai.states.service import States
 from butai.terraform.engine import Engine
-from butai.terraform.packages import LOCK_FILE
+from butai.terraform.packages import LOCK_FILE, ProviderBinary
 from butai.terraform.prepared import PreparedFolders
 from butai.text import text
 
@@ -37,7 +39,8 @@ BACKEND_FILE = "zzzz_butai_override.tf"
 class Preparation:
     """Makes folders ready, for every kind of run alike.
 
-    `prepared`: what earlier runs' `init` made; none: every run does its own.
+    `acceleration`: the fast way of this machine; none: every run has a provider of its own. `prepared`: what earlier
+    runs' `init` made; none: every run does its own.
     """
 
     database: Database
@@ -46,6 +49,7 @@ class Preparation:
     environ: Mapping[str, str]
     states: States | None = None
     prepared: PreparedFolders | None = None
+    acceleration: Acceleration | None = None
 
     def prepare(
         self,
@@ -101,7 +105,41 @@ class Preparation:
             init_lock=_init_lock(self.engines.plugin_cache(at, engine)),
             remote=remote,
         )
-        return Prepared(work, self.engines.environment(at, engine, folder.path, extra))
+        environment = self.engines.environment(at, engine, folder.path, extra)
+        way, sockets = self._way(run, row, at, made, environment, accelerated=accelerated)
+        log.goes(accelerated=way.accelerated, why=way.why)
+        return Prepared(work, {**environment, **sockets})
+
+    def _way(
+        self,
+        run: RunView,
+        row: store.Environment,
+        at: AtCommit,
+        made: Root,
+        environment: Mapping[str, str],
+        *,
+        accelerated: bool,
+    ) -> tuple[Way, dict[str, str]]:
+        """Which way the run goes, and what its supervisor is told for it."""
+        if self.acceleration is None or not accelerated:
+            return Way(False, text("the worker's setting turns the fast way off")), {}
+        prospect = Prospect(
+            run=str(run.id),
+            at=at,
+            engine=made.engine,
+            folder=made.folder,
+            root=made.path,
+            environment=environment,
+            only_looks=run.kind in READ_ONLY,
+            state=made.state,
+            checked=lambda binaries: self._checked(row.blueprint, made.engine, binaries),
+        )
+        return self.acceleration.way(prospect)
+
+    def _checked(self, blueprint: str, engine: Engine, binaries: Iterable[ProviderBinary]) -> bool:
+        with self.database.reading() as session:
+            check = session.get(store.EngineCheck, (blueprint, versions_of(engine, binaries)))
+            return check is not None and check.equal
 
     def _state(self, environment_id: int, remote: Mapping[str, Any]) -> bytes | None:
         """The state's document as it is now: in the team's bucket, or here."""

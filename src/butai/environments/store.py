@@ -6,11 +6,23 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, String, Text, func, select, text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from butai.db import Base, UtcDateTime
 from butai.text import stored
+
+
+class EngineCheck(Base):
+    """Whether a plan was the same on both ways, for a blueprint and these versions (a digest of engine and providers)."""
+
+    __tablename__ = "engine_checks"
+
+    blueprint: Mapped[str] = mapped_column(String(63), primary_key=True)
+    versions: Mapped[str] = mapped_column(String(64), primary_key=True)
+    equal: Mapped[bool]
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"))
 
 
 class Environment(Base):

@@ -24,6 +24,9 @@ import psutil
 from butai.datafolder import FolderLock, write_json
 from butai.runs.model import EngineEnd, Step
 
+REATTACH = "BUTAI_REATTACH"
+"""Variable in which a supervisor is told the sockets of providers that its engine shares with others."""
+
 STATE_LEFT_BEHIND = "errored.tfstate"
 
 

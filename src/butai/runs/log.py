@@ -31,6 +31,12 @@ class RunLog:
             detail |= _texts({"message": message, **detail})
             self._add(session, WORKER, line, step, kind, message=plain(message), detail=detail)
 
+    def goes(self, *, accelerated: bool, why: str) -> None:
+        """Which way the run goes: with providers that others use too, or with its own."""
+        with self.fenced.session() as session:
+            told = {"accelerated": accelerated, "why": str(why), "text": stored(why)}
+            session.get_one(store.Run, self.run_id).way = told
+
     def last_line(self, step: Step) -> int:
         """The last line of the engine's output of this step that is stored."""
         with self.fenced.session() as session:

@@ -20,6 +20,7 @@ class Run(Base):
     carry) and `at_once` (its blueprint's cap) are those of the moment in which it was asked for. `handed_over_at`: from
     then on an engine may run for it, in `folder` on the machine of `worker_id`. `lost_at`: since then nobody can say how
     it stands; it goes on when its worker returns. `log_removed_at`: its events were removed by retention. `waiting_text`,
+    `way`: whether it shares a provider with others, and why.
     `error["texts"]` and `detail["texts"]` of events: what their words are translated from.
     """
 
@@ -57,6 +58,7 @@ class Run(Base):
     waiting_for: Mapped[str] = mapped_column(default="")
     waiting_text: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    way: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     @property
     def counts(self) -> Counts:

@@ -24,7 +24,7 @@ from typing import Any
 from butai.datafolder import FolderLock
 from butai.db import AWAY, Database
 from butai.runs.claims import Claim, check
-from butai.runs.folder import Command, RunFolder, Work
+from butai.runs.folder import REATTACH, Command, RunFolder, Work
 from butai.runs.model import EngineEnd, Step
 from butai.runs.rescue import keep, take_over_state
 from butai.states.endpoint import StateEndpoint
@@ -184,7 +184,7 @@ def _run_command(
         process = subprocess.Popen(
             command.argv,
             cwd=work.root,
-            env=environment,
+            env={**environment, **_shared_providers(command.step)},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=errors,
@@ -195,6 +195,12 @@ def _run_command(
         time.sleep(LOOK_EVERY_S)
     cancelled = _wait(process, wish)
     return EngineEnd(command.step, process.returncode, cancelled=cancelled)
+
+
+def _shared_providers(step: Step) -> dict[str, str]:
+    """The sockets, but not for `init`: it would leave providers that have one out of the lock file."""
+    told = os.environ.get(REATTACH)
+    return {"TF_REATTACH_PROVIDERS": told} if told and step is not Step.INIT else {}
 
 
 def _written(write: Callable[[], None]) -> bool:

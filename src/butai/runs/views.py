@@ -18,6 +18,13 @@ from butai.text import Text, restored
 Shown = Annotated[str, WrapValidator(lambda given, check: given if isinstance(given, Text) else check(given))]
 
 
+class WayView(BaseModel):
+    """Whether a run shares a provider's process with others, and why or why not."""
+
+    accelerated: bool
+    why: Shown
+
+
 class RunView(BaseModel):
     """A run as people and programs see it. Times are UTC."""
 
@@ -43,6 +50,7 @@ class RunView(BaseModel):
     failed: int
     waiting_for: Shown
     error: dict[str, Any] | None
+    way: WayView | None
     params: dict[str, Any]
     # How it is carried out; no business of the API.
     attempts: int = Field(exclude=True)
@@ -113,6 +121,7 @@ def view(run: store.Run) -> RunView:
         failed=run.failed,
         waiting_for=restored(run.waiting_for, run.waiting_text),
         error=_readable(run.error),
+        way=_way(run.way),
         params=run.params,
         attempts=run.attempts,
         folder=run.folder,
@@ -132,6 +141,10 @@ def event_view(event: store.RunEvent) -> EventView:
         message=restored(event.message, event.detail.get("texts", {}).get("message")),
         detail=_readable(event.detail) or {},
     )
+
+
+def _way(kept: dict[str, Any] | None) -> WayView | None:
+    return WayView(accelerated=kept["accelerated"], why=restored(kept["why"], kept["text"])) if kept else None
 
 
 def _readable(kept: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -115,6 +115,14 @@ def providers(document: bytes) -> frozenset[str]:
     return frozenset(each for each in found if not each.startswith("terraform.io/builtin/"))
 
 
+def resource_types(document: bytes) -> frozenset[str]:
+    """Types of everything that a state holds, data sources too; none in no bytes at all. Raises UnreadableStateError."""
+    if not document.strip():
+        return frozenset()
+    summary(document)
+    return frozenset(str(each.get("type", "")) for each in json.loads(document).get("resources") or [])
+
+
 def is_empty(document: bytes) -> bool:
     """Whether this state manages nothing. No bytes at all (a state never written) is empty as well."""
     return not document.strip() or summary(document).is_empty

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from butai.datafolder import FolderLock
-from butai.terraform.accelerator.provider import Binary
+from butai.terraform.accelerator import crashes
+from butai.terraform.packages import ProviderBinary
 
 START_S = 15.0
 ANSWER_S = 75.0
@@ -35,7 +36,7 @@ class HostClient:
     def let_in(
         self,
         run: str,
-        binary: Binary,
+        binary: ProviderBinary,
         environment: Mapping[str, str],
         *,
         root: Path,
@@ -52,7 +53,7 @@ class HostClient:
         told = {
             "do": "let-in",
             "run": run,
-            "binary": asdict(binary),
+            "binary": {**asdict(binary), "path": str(binary.path)},
             "environment": dict(environment),
             "root": str(root),
             "names": None if names is None else sorted(names),
@@ -67,6 +68,13 @@ class HostClient:
             "Test": True,
             "Addr": {"Network": "unix", "String": answer["address"]},
         }
+
+    def crashed_lately(self) -> bool:
+        """Whether a host or a provider ended by itself before one of the last few runs; each run asks this once."""
+        if not self._lives() and (self._folder / "host.json").exists():
+            (self._folder / "host.json").unlink()
+            crashes.note(self._folder)
+        return crashes.lately(self._folder)
 
     def status(self) -> dict[str, Any] | None:
         """What the host keeps; none where there is no host."""

@@ -24,11 +24,13 @@ from pathlib import Path
 from typing import Any
 
 from butai.datafolder import FolderLock, write_json
+from butai.terraform.accelerator import crashes
 from butai.terraform.accelerator.front import Front
 from butai.terraform.accelerator.memory import Memory
 from butai.terraform.accelerator.pool import Pool, identity
-from butai.terraform.accelerator.provider import Binary, ProviderError
+from butai.terraform.accelerator.provider import ProviderError
 from butai.terraform.accelerator.proxy import Guest
+from butai.terraform.packages import ProviderBinary
 
 LOOK_EVERY_S = 0.5
 # A run that was let in has this long until its supervisor holds its lock.
@@ -67,7 +69,7 @@ class Host:
     """The visits of runs, and what they share. `sockets`: a private folder with a short name."""
 
     def __init__(self, folder: Path, sockets: Path) -> None:
-        self._sockets = sockets
+        self._folder, self._sockets = folder, sockets
         self._pool = Pool(sockets)
         self._memory = Memory(folder / "descriptions")
         self._visits: dict[str, _Visit] = {}
@@ -103,7 +105,10 @@ class Host:
             if visit.over():
                 del self._visits[run]
                 await visit.front.close()
+        before = self._pool.crashes
         await self._pool.end_idle(IDLE_PROVIDER_S)
+        if self._pool.crashes != before:
+            crashes.note(self._folder)
 
     async def _hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -125,7 +130,7 @@ class Host:
 
     async def _let_in(self, asked: dict[str, Any]) -> dict[str, Any]:
         """A socket for a run, for one provider; it is started now, so that a broken one is known before the run begins."""
-        who = identity(Binary(**asked["binary"]), asked["environment"], str(self._sockets))
+        who = identity(_binary(asked["binary"]), asked["environment"], str(self._sockets))
         self._keepers.add(Path(asked["keeper"]))
         protocol = (await self._pool.any(who)).protocol
         names = frozenset(asked["names"]) if asked["names"] is not None else None
@@ -158,6 +163,17 @@ class Host:
         return {"ending": self._ending}
 
 
+def _binary(told: dict[str, str]) -> ProviderBinary:
+    return ProviderBinary(told["source"], told["version"], Path(told["path"]), told["digest"])
+
+
+def _remove_what_a_killed_one_left(folder: Path) -> None:
+    if (folder / "host.json").exists():
+        crashes.note(folder)
+        with contextlib.suppress(ValueError, LookupError):
+            shutil.rmtree(json.loads((folder / "host.json").read_text())["sockets"], ignore_errors=True)
+
+
 def main(folder: Path) -> int:
     """Serve; a second host for a folder does nothing."""
     os.umask(0o077)
@@ -167,10 +183,11 @@ def main(folder: Path) -> int:
         return 0
     sockets = Path(tempfile.mkdtemp(prefix="butai-"))
     try:
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(json.loads((folder / "host.json").read_text())["sockets"], ignore_errors=True)
+        _remove_what_a_killed_one_left(folder)
         write_json(folder / "host.json", {"sockets": str(sockets), "pid": os.getpid()})
         asyncio.run(Host(folder, sockets).serve())
+        # Where this file is and no host is, one was killed.
+        (folder / "host.json").unlink()
     finally:
         shutil.rmtree(sockets, ignore_errors=True)
     return 0

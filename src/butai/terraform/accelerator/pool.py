@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import Mapping
@@ -14,7 +15,8 @@ from itertools import count
 from pathlib import Path
 
 from butai.terraform.accelerator.protocol import APPLY, configuration, has_errors
-from butai.terraform.accelerator.provider import Binary, Provider, ProviderError, start
+from butai.terraform.accelerator.provider import Provider, ProviderError, start
+from butai.terraform.packages import ProviderBinary
 
 # Calls at once to one account: what AWS answers at once is limited more than what mostly waits for it.
 ASKING_AT_ONCE, APPLYING_AT_ONCE = 40, 120
@@ -24,7 +26,7 @@ ASKING_AT_ONCE, APPLYING_AT_ONCE = 40, 120
 class Identity:
     """What a provider process is, before it is configured. `cwd`: the folder in which it looks for relative files."""
 
-    binary: Binary
+    binary: ProviderBinary
     environment: tuple[tuple[str, str], ...]
     cwd: str
 
@@ -35,7 +37,7 @@ class Identity:
         return digest(as_whom)
 
 
-def identity(binary: Binary, environment: Mapping[str, str], cwd: str) -> Identity:
+def identity(binary: ProviderBinary, environment: Mapping[str, str], cwd: str) -> Identity:
     """From an engine's environment: what the provider may see of it."""
     seen = {name: value for name, value in environment.items() if not name.startswith(("TF_", "BUTAI_"))}
     return Identity(binary, tuple(sorted(seen.items())), cwd)
@@ -59,11 +61,12 @@ class Limits:
 
 
 class Pool:
-    """The provider processes of one host. `folder`: private, short enough for sockets."""
+    """The provider processes of one host. `folder`: private, short enough for sockets. `crashes`: how many died."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._members: dict[Identity, list[Provider]] = defaultdict(list)
+        self.crashes = 0
         self._leaving: list[Provider] = []
         self._locks: dict[Identity, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._limits: dict[str, Limits] = defaultdict(Limits)
@@ -99,7 +102,11 @@ class Pool:
             return fresh
 
     def _living(self, who: Identity) -> list[Provider]:
-        self._members[who] = [each for each in self._members[who] if each.alive]
+        """Those that run. One that ended by itself is counted, and what it left is removed."""
+        for each in [each for each in self._members[who] if not each.alive]:
+            self._members[who].remove(each)
+            self.crashes += 1
+            shutil.rmtree(each.folder, ignore_errors=True)
         return self._members[who]
 
     async def _start(self, who: Identity) -> Provider:
@@ -116,7 +123,7 @@ class Pool:
 
     async def end_idle(self, idle_s: float) -> None:
         """End what nobody has asked anything for so long, and what nobody is sent to any more."""
-        for group in [*self._members.values(), self._leaving]:
+        for group in [*map(self._living, list(self._members)), self._leaving]:
             for each in list(group):
                 each.trim_log()
                 unused_s = time.monotonic() - each.used_at

@@ -18,6 +18,7 @@ from pathlib import Path
 import grpc.aio
 
 from butai.terraform.accelerator.protocol import APPLY, REPEATABLE, SERVICES
+from butai.terraform.packages import ProviderBinary
 
 START_S = 60.0
 LOOK_EVERY_S = 0.02
@@ -47,16 +48,6 @@ class ProviderError(Exception):
 
 
 @dataclass(frozen=True)
-class Binary:
-    """A provider's program: its complete source, version, path, and the digest under which it was verified."""
-
-    source: str
-    version: str
-    path: str
-    digest: str
-
-
-@dataclass(frozen=True)
 class InFlight:
     """A call that a provider has not answered. `asker`: the connection that it came from."""
 
@@ -73,7 +64,7 @@ class InFlight:
 class Provider:
     """A living provider process. `configured`: the request that it was configured with, none before."""
 
-    binary: Binary
+    binary: ProviderBinary
     process: asyncio.subprocess.Process
     channel: grpc.aio.Channel
     protocol: int
@@ -138,12 +129,14 @@ class Provider:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-async def start(binary: Binary, environment: Mapping[str, str], *, host_pid: int, folder: Path, cwd: str) -> Provider:
+async def start(
+    binary: ProviderBinary, environment: Mapping[str, str], *, host_pid: int, folder: Path, cwd: str
+) -> Provider:
     """Start a provider in its debug mode. `folder`: for its socket and its words, made here. Raises ProviderError."""
     folder.mkdir(mode=0o700)
     with (folder / "stdout").open("ab") as out, (folder / "stderr").open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-S", "-c", _LAUNCHER, str(host_pid), binary.path, "-debug",
+            sys.executable, "-I", "-S", "-c", _LAUNCHER, str(host_pid), str(binary.path), "-debug",
             env={**environment, **_quiet(binary), "TMPDIR": str(folder)},
             cwd=cwd,
             stdin=asyncio.subprocess.DEVNULL,
@@ -162,13 +155,13 @@ async def start(binary: Binary, environment: Mapping[str, str], *, host_pid: int
     return Provider(binary, process, channel, protocol, folder)
 
 
-def _quiet(binary: Binary) -> dict[str, str]:
+def _quiet(binary: ProviderBinary) -> dict[str, str]:
     """In this mode a provider tells everything it does, requests with their contents too, unless it is told not to."""
     own = f"TF_LOG_PROVIDER_{binary.source.rpartition('/')[2].upper().replace('-', '_')}"
     return dict.fromkeys([*_LOGS, own], "OFF")
 
 
-async def _attached(binary: Binary, process: asyncio.subprocess.Process, out: Path) -> tuple[str, int]:
+async def _attached(binary: ProviderBinary, process: asyncio.subprocess.Process, out: Path) -> tuple[str, int]:
     """The provider's socket and its protocol's version, as soon as it says them."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and process.returncode is None:
@@ -181,7 +174,7 @@ async def _attached(binary: Binary, process: asyncio.subprocess.Process, out: Pa
     )
 
 
-def _address(binary: Binary, told: dict[str, dict[str, object]]) -> tuple[str, int]:
+def _address(binary: ProviderBinary, told: dict[str, dict[str, object]]) -> tuple[str, int]:
     value = next(iter(told.values()))
     where, version = value["Addr"], value.get("ProtocolVersion")
     if not isinstance(where, dict) or where.get("Network") != "unix" or version not in SERVICES:
