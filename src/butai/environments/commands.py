@@ -210,6 +210,9 @@ def _lines(environment: Any) -> list[str]:
         f"engine     {environment['engine']}",
         f"owner      {environment['owner']}" + (f", {environment['purpose']}" if environment["purpose"] else ""),
     ]
+    way = environment["last_run"]["way"]
+    if way:
+        lines.append(f"provider   {'shared' if way['accelerated'] else 'of its own'}: {way['why']}")
     behind, drift = state_of_code(environment)
     lines += [f"behind     {behind}"] * bool(behind) + [f"drift      {drift}"] * bool(drift)
     lines += [f"url        {label}: {url}" for label, url in environment["urls"].items()]
