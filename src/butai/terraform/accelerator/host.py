@@ -35,7 +35,6 @@ from butai.terraform.packages import ProviderBinary
 LOOK_EVERY_S = 0.5
 # A run that was let in has this long until its supervisor holds its lock.
 ARRIVAL_S = 60.0
-IDLE_PROVIDER_S = 900.0
 IDLE_HOST_S = 5.0
 LINE_AT_MOST = 64 * 1024 * 1024
 
@@ -106,7 +105,7 @@ class Host:
                 del self._visits[run]
                 await visit.front.close()
         before = self._pool.crashes
-        await self._pool.end_idle(IDLE_PROVIDER_S)
+        await self._pool.end_idle()
         if self._pool.crashes != before:
             crashes.note(self._folder)
 

@@ -85,7 +85,7 @@ class Connection:
 
     async def _describe(self, method: str, request: bytes) -> bytes:
         async def ask() -> bytes:
-            return await (await self.pool.any(self.guest.identity)).call(method, request)
+            return await (await self.pool.any(self._describing)).call(method, request)
 
         key, whole = await self.memory.description(self.guest.identity.binary.digest, method, request, ask)
         keep = self.guest.names
@@ -93,7 +93,7 @@ class Connection:
 
     async def _check(self, method: str, request: bytes) -> bytes:
         async def ask() -> bytes:
-            return await (await self.pool.any(self.guest.identity)).call(method, request)
+            return await (await self.pool.any(self._describing)).call(method, request)
 
         who = self.guest.identity
         if self._files(request):
@@ -136,6 +136,10 @@ class Connection:
         if self.configuration is None:
             return await self.pool.any(who)
         return await self.pool.configured(who, *self.configuration)
+
+    @property
+    def _describing(self) -> Identity:
+        return replace(self.guest.identity, describes=True)
 
     @property
     def _own_identity(self) -> Identity:
