@@ -63,7 +63,8 @@ def first_commands(store: PreparedFolders | None, root: Root, log: RunLog) -> li
     if use.why_not:
         log.say(Step.INIT, text("The prepared folder is not used, init is done: {reason}.", reason=use.why_not))
     Task(store.place, root.path, made_of).write(root.folder.path)
-    return [*plain, Command(Step.INIT, [sys.executable, "-m", "butai.environments.keeping", str(root.folder.path)])]
+    keeping = [sys.executable, "-m", "butai.environments.keeping", str(root.folder.path)]
+    return [*plain, Command(Step.INIT, keeping, may_fail=True)]
 
 
 def _use(store: PreparedFolders, key: str, root: Root) -> Use:
