@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -126,6 +127,22 @@ def test_bytes_are_copied_where_nothing_cheaper_works(made: Made, monkeypatch: p
     made.unpacked()
     made.store.keep(KEY, ALSO, made.root)
     assert made.store.use(KEY, made.fresh()).used and contents(made.folder / "fresh") == contents(made.root)
+
+
+def test_where_the_file_system_can_blocks_are_shared_instead(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the kernel does there is played here: this machine's file system may not know it."""
+    asked: list[int] = []
+
+    def clone(copy: int, request: int, original: int) -> None:
+        asked.append(request)
+        os.write(copy, os.read(original, 1 << 20))
+
+    monkeypatch.setattr(fcntl, "ioctl", clone)
+    made.unpacked()
+    made.store.keep(KEY, ALSO, made.root)
+    assert made.store.use(KEY, made.fresh()).used and contents(made.folder / "fresh") == contents(made.root)
+    binary = made.folder / "fresh" / made.installed.relative_to(made.root) / "terraform-provider-toy_v1.0.0"
+    assert os.access(binary, os.X_OK) and binary.stat().st_nlink == 1 and set(asked) == {0x40049409}
 
 
 @pytest.mark.parametrize(
