@@ -127,8 +127,7 @@ class PreparedFolders:
             yield None
             return
         try:
-            fcntl.flock(handle, fcntl.LOCK_SH)
-            yield entry if _is_same(handle, entry) else None
+            yield entry if _locked(handle, fcntl.LOCK_SH) and _is_same(handle, entry) else None
         finally:
             os.close(handle)
 
@@ -156,8 +155,7 @@ class PreparedFolders:
         with contextlib.suppress(OSError):
             handle = os.open(entry, os.O_RDONLY | os.O_DIRECTORY)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if not _is_same(handle, entry):
+                if not (_locked(handle, fcntl.LOCK_EX | fcntl.LOCK_NB) and _is_same(handle, entry)):
                     return False
                 gone = Path(tempfile.mkdtemp(dir=self.place, prefix=GONE))
                 entry.rename(gone / entry.name)
@@ -227,7 +225,16 @@ def _digests(entry: Path) -> dict[str, str]:
 
 def _lock_of(entry: Path) -> str:
     path = entry / "lock.hcl"
-    return path.read_text() if path.exists() else ""
+    return path.read_text(errors="replace") if path.exists() else ""
+
+
+def _locked(handle: int, how: int) -> bool:
+    """Lock what was opened; false where somebody has it, or where the file system knows no locks: then it is not used."""
+    try:
+        fcntl.flock(handle, how)
+    except OSError:
+        return False
+    return True
 
 
 def _is_same(handle: int, path: Path) -> bool:
