@@ -16,6 +16,7 @@ LONGEST_FIRST = (
     "test_worker_deaths",
     "test_orphans",
     "test_matrix",
+    "test_prepared_folders",
     "test_update_all",
     "test_drift",
     "test_matrix",

@@ -49,7 +49,7 @@ def keep(task: Task) -> Text | None:
     """Keep it. What to say of it: nothing where another run had kept the same meanwhile. Raises OSError."""
     started = time.monotonic()
     lock = task.root / LOCK_FILE
-    after = lock.read_text() if lock.exists() else ""
+    after = lock.read_text(errors="replace") if lock.exists() else ""
     reason = reason_after(task.root, task.made_of.lock, after, task.made_of.mirrored)
     if reason:
         return text("Every run of this root does its own init: {reason}.", reason=reason)

@@ -74,33 +74,19 @@ class Preparation:
             # A plan leaves the state as it is. Else, from here on an older engine may not read the state any more.
             if run.kind not in READ_ONLY:
                 session.get_one(store.Environment, row.id).engine_version = engine.version
-        log.say(Step.EXPORT, text("Export {blueprint} at {commit}", blueprint=row.blueprint, commit=wanted.commit[:7]))
-        self.blueprints.export(row.blueprint, wanted.commit, folder.tree)
-        root, backend = folder.tree / at.root_path, backend_block(row.state_place)
-        write_private(root / BACKEND_FILE, backend.encode())
-        if row.lock_file and not (root / LOCK_FILE).exists():
-            write_private(root / LOCK_FILE, row.lock_file.encode())
+        access = access_of(at)
+        remote = remote_of(row.state_place, access)
+        root = self._export(row, at, engine, folder, log, wanted.commit, remote)
         values = folder.path / "values.tfvars.json"
         write_json(values, run.params["values"])
-        access = access_of(at)
         extra = {**engine_variables(access), **read_secrets(at.blueprint.secrets, access, self.environ)}
-        remote = remote_of(row.state_place, access)
         if remote and self.states and not self.states.versions(row.id):
             refuse_foreign(open_remote(remote))
-        made = Root(
-            folder=folder,
-            path=root,
-            engine=engine,
-            backend=backend,
-            config=self.engines.cli_config(at, engine),
-            mirrors=self.engines.mirrors,
-            state=lambda: self._state(row.id, remote),
-        )
-        first = first_commands(self.prepared if accelerated else None, made, log)
+        first = first_commands(self.prepared if accelerated else None, root, log)
         work = Work(
             run_id=run.id,
             environment_id=row.id,
-            root=str(root),
+            root=str(root.path),
             commands=[*first, *then(engine, values)],
             init_lock=_init_lock(self.engines.plugin_cache(at, engine)),
             remote=remote,
@@ -140,6 +126,26 @@ class Preparation:
         with self.database.reading() as session:
             check = session.get(store.EngineCheck, (blueprint, versions_of(engine, binaries)))
             return check is not None and check.equal
+
+    def _export(
+        self,
+        row: store.Environment,
+        at: AtCommit,
+        engine: Engine,
+        folder: RunFolder,
+        log: RunLog,
+        commit: str,
+        remote: Mapping[str, Any],
+    ) -> Root:
+        """The commit's tree with the backend and the environment's lock file."""
+        log.say(Step.EXPORT, text("Export {blueprint} at {commit}", blueprint=row.blueprint, commit=commit[:7]))
+        self.blueprints.export(row.blueprint, commit, folder.tree)
+        root, backend = folder.tree / at.root_path, backend_block(row.state_place)
+        write_private(root / BACKEND_FILE, backend.encode())
+        if row.lock_file and not (root / LOCK_FILE).exists():
+            write_private(root / LOCK_FILE, row.lock_file.encode())
+        config = self.engines.cli_config(at, engine)
+        return Root(folder, root, engine, backend, config, self.engines.mirrors, lambda: self._state(row.id, remote))
 
     def _state(self, environment_id: int, remote: Mapping[str, Any]) -> bytes | None:
         """The state's document as it is now: in the team's bucket, or here."""

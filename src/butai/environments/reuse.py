@@ -63,7 +63,8 @@ def first_commands(store: PreparedFolders | None, root: Root, log: RunLog) -> li
     if use.why_not:
         log.say(Step.INIT, text("The prepared folder is not used, init is done: {reason}.", reason=use.why_not))
     Task(store.place, root.path, made_of).write(root.folder.path)
-    return [*plain, Command(Step.INIT, [sys.executable, "-m", "butai.environments.keeping", str(root.folder.path)])]
+    keeping = [sys.executable, "-m", "butai.environments.keeping", str(root.folder.path)]
+    return [*plain, Command(Step.INIT, keeping, may_fail=True)]
 
 
 def _use(store: PreparedFolders, key: str, root: Root) -> Use:
@@ -73,7 +74,10 @@ def _use(store: PreparedFolders, key: str, root: Root) -> Use:
         needed = providers(root.state() or b"")
     except ButaiError as error:
         return Use(used=False, why_not=text("the state cannot be looked at ({problem})", problem=error.what))
-    return store.use(key, root.path, needed)
+    try:
+        return store.use(key, root.path, needed)
+    except OSError as error:
+        return Use(used=False, why_not=text("it cannot be read ({problem})", problem=error.strerror or str(error)))
 
 
 def _ingredients(root: Root) -> Ingredients:
@@ -81,7 +85,7 @@ def _ingredients(root: Root) -> Ingredients:
     return Ingredients(
         tree=tree_digest(root.folder.tree),
         root=root.path.relative_to(root.folder.tree).as_posix(),
-        lock=lock.read_text() if lock.exists() else "",
+        lock=lock.read_text(errors="replace") if lock.exists() else "",
         backend=root.backend,
         engine=f"{root.engine.name} {root.engine.version}",
         platform=this_platform(),

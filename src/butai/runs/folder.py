@@ -32,10 +32,14 @@ STATE_LEFT_BEHIND = "errored.tfstate"
 
 @dataclass(frozen=True)
 class Command:
-    """One command of the engine: the step it belongs to and its argument list."""
+    """One command of the engine: the step it belongs to and its argument list.
+
+    `may_fail`: the commands after it are run however it ends.
+    """
 
     step: Step
     argv: list[str]
+    may_fail: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ class RunFolder:
     def read_work(self) -> Work:
         """What is to be done."""
         raw = json.loads((self.path / "work.json").read_text())
-        commands = [Command(Step(each["step"]), each["argv"]) for each in raw.pop("commands")]
+        commands = [Command(**{**each, "step": Step(each["step"])}) for each in raw.pop("commands")]
         return Work(commands=commands, **raw)
 
     @property

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,10 +74,15 @@ class PackageHashes:
 
     def __init__(self, remembered: Path | None = None) -> None:
         """`remembered`: the file to keep them in, whose folder is made; none: each is read every time."""
-        self._remembered = remembered
+        self._remembered, self._one_at_a_time = remembered, threading.Lock()
 
     def of(self, folder: Path) -> str:
         """The hash of a package. Raises OSError where it cannot be read."""
+        # Several runs that begin at once: one reads the provider, the others wait for what it finds.
+        with self._one_at_a_time:
+            return self._of(folder)
+
+    def _of(self, folder: Path) -> str:
         real = folder.resolve(strict=True)
         marks = [_mark(name, path) for name, path in _files(real)]
         known = self._read().get(str(real), {})

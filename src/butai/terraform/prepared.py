@@ -33,6 +33,7 @@ from butai.text import Text, text
 NEW, GONE = ".new-", ".gone-"
 DAY_S = 24 * 3600.0
 MIB = 1 << 20
+_OWN = ("entry.json", "used")
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class PreparedFolders:
                 copy_file(root / LOCK_FILE, new / "lock.hcl")
             write_json(new / "entry.json", _digests(new))
             (new / "used").touch()
+            self._forget(key)
             # Two at once: a folder with something in it is never replaced.
             new.rename(self.place / key)
         except OSError:
@@ -125,8 +127,7 @@ class PreparedFolders:
             yield None
             return
         try:
-            fcntl.flock(handle, fcntl.LOCK_SH)
-            yield entry if _is_same(handle, entry) else None
+            yield entry if _locked(handle, fcntl.LOCK_SH) and _is_same(handle, entry) else None
         finally:
             os.close(handle)
 
@@ -154,8 +155,7 @@ class PreparedFolders:
         with contextlib.suppress(OSError):
             handle = os.open(entry, os.O_RDONLY | os.O_DIRECTORY)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if not _is_same(handle, entry):
+                if not (_locked(handle, fcntl.LOCK_EX | fcntl.LOCK_NB) and _is_same(handle, entry)):
                     return False
                 gone = Path(tempfile.mkdtemp(dir=self.place, prefix=GONE))
                 entry.rename(gone / entry.name)
@@ -166,11 +166,15 @@ class PreparedFolders:
         return False
 
     def _name_too(self, also: str, key: str) -> None:
-        link = self.place / also
+        self._forget(also)
         with contextlib.suppress(FileExistsError):
-            if link.is_symlink() and not link.exists():
-                link.unlink(missing_ok=True)
-            link.symlink_to(key)
+            (self.place / also).symlink_to(key)
+
+    def _forget(self, name: str) -> None:
+        """A link to a folder that is gone."""
+        link = self.place / name
+        if link.is_symlink() and not link.exists():
+            link.unlink(missing_ok=True)
 
     def _entries(self) -> list[Path]:
         return [
@@ -180,9 +184,8 @@ class PreparedFolders:
     def _sweep(self) -> None:
         """What a death in the middle of something left, and names of what is gone."""
         for each in self.place.iterdir():
-            if each.is_symlink() and not each.exists():
-                each.unlink(missing_ok=True)
-            elif each.name.startswith(GONE) or (each.name.startswith(NEW) and _age_s(each) > DAY_S):
+            self._forget(each.name)
+            if each.name.startswith(GONE) or (each.name.startswith(NEW) and _age_s(each) > DAY_S):
                 shutil.rmtree(each, ignore_errors=True)
 
 
@@ -211,19 +214,27 @@ def _digests(entry: Path) -> dict[str, str]:
     """SHA-256 of the files, and where the links lead; without what is in packages, which have hashes of their own."""
     found = {}
     for place, folders, files in os.walk(entry):
-        for name in [*folders, *files]:
-            path = Path(place) / name
-            shown = path.relative_to(entry)
+        for path in (Path(place) / name for name in [*folders, *files]):
+            shown = str(path.relative_to(entry))
             if path.is_symlink():
-                found[str(shown)] = f"-> {path.readlink()}"
-            elif path.is_file() and shown.name not in {"entry.json", "used"} and "providers" not in shown.parts[:2]:
-                found[str(shown)] = hashlib.sha256(path.read_bytes()).hexdigest()
+                found[shown] = f"-> {path.readlink()}"
+            elif path.is_file() and shown not in _OWN and not shown.startswith("terraform/providers/"):
+                found[shown] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 
 
 def _lock_of(entry: Path) -> str:
     path = entry / "lock.hcl"
-    return path.read_text() if path.exists() else ""
+    return path.read_text(errors="replace") if path.exists() else ""
+
+
+def _locked(handle: int, how: int) -> bool:
+    """Lock what was opened; false where somebody has it, or where the file system knows no locks: then it is not used."""
+    try:
+        fcntl.flock(handle, how)
+    except OSError:
+        return False
+    return True
 
 
 def _is_same(handle: int, path: Path) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from butai.errors import NotFoundError
 from butai.terraform.hcl import read_root
@@ -136,7 +136,7 @@ def is_pinned(source: Any, version: Any = None) -> bool:
     if _REGISTRY.fullmatch(source) and not source.startswith(_GIT_HOSTS):
         return isinstance(version, str) and bool(_EXACT.fullmatch(version))
     if source.startswith(("git::", "git@", *_GIT_HOSTS)):
-        ref = parse_qs(urlsplit(source).query).get("ref", [""])[-1]
+        ref = parse_qs(source.partition("?")[2]).get("ref", [""])[-1]
         # Somebody can move a tag; nobody moves one that is called like a release.
         return bool(_COMMIT.fullmatch(ref) or _RELEASE.fullmatch(ref))
     return False

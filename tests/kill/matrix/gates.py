@@ -51,9 +51,11 @@ class Gates:
         self._all = {name: Gate(folder / name) for name in self.NAMES}
         self.bin = folder / "bin"
         self.bin.mkdir()
-        # The real engine under its own name and process id; it only waits at the gate before its `init`.
+        # The real engine under its own name and process id; it only waits at the gate before its first command.
         wrapper = self.bin / engine.name
-        wrapper.write_text(f'#!/bin/sh\n[ "$1" = init ] && read -r _ < {folder / "init"}\nexec {engine} "$@"\n')
+        wrapper.write_text(
+            f'#!/bin/sh\ncase "$1" in init|apply) read -r _ < {folder / "init"};; esac\nexec {engine} "$@"\n'
+        )
         wrapper.chmod(0o755)
 
     def __getitem__(self, name: str) -> Gate:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -123,3 +125,13 @@ def test_workers_of_long_ago_are_forgotten_unless_they_hold_a_run(database: Data
     tidy(database, data)
     with database.reading() as session:
         assert [each.id for each in workers.everyone(session)] == ["young"]
+
+
+def test_prepared_folders_that_nobody_used_go(database: Database, data: DataFolder) -> None:
+    for name in ("old", "young"):
+        (data.prepared / name).mkdir()
+        (data.prepared / name / "used").touch()
+    eight_days_ago = time.time() - 8 * 24 * 3600
+    os.utime(data.prepared / "old" / "used", (eight_days_ago, eight_days_ago))
+    tidy(database, data)
+    assert [each.name for each in data.prepared.iterdir()] == ["young"]
