@@ -6,7 +6,7 @@ Source: docs/plugin-protocol/tfplugin5.proto and tfplugin6.proto of Terraform. E
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -132,9 +132,7 @@ def is_creation(request: bytes) -> bool:
 
 def relative_paths(request: bytes) -> set[str]:
     """Texts in a call that could be the name of a file, relative to the folder in which the engine runs."""
-    found: set[str] = set()
-    for each in _parts(request):
-        _collect(_unpacked(each), found)
+    found = {text for each in _parts(request) for text in _texts(_unpacked(each))}
     return {text for text in found if text and not text.startswith("/") and len(text) <= _LONGEST_PATH}
 
 
@@ -158,12 +156,14 @@ def _unpacked(value: bytes) -> Any:
         return None
 
 
-def _collect(value: Any, found: set[str]) -> None:
-    if isinstance(value, str):
-        found.add(value)
-    elif isinstance(value, list):
-        for each in value:
-            _collect(each, found)
-    elif isinstance(value, dict):
-        for each in value.values():
-            _collect(each, found)
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a value. Not by recursion: a value may be nested deeper than Python's stack."""
+    left = [value]
+    while left:
+        each = left.pop()
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, list):
+            left += each
+        elif isinstance(each, dict):
+            left += each.values()
