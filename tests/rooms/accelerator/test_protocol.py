@@ -100,6 +100,7 @@ def test_planning_and_applying_configure_alike() -> None:
         (encoded(2, b"\x08\x01"), False),
         (b"\xff", True),
         (encoded(1, b"\xff"), True),
+        (encoded(1, encoded(1, b"")), False),
     ],
 )
 def test_errors_of_a_configure(answer: bytes, wrong: bool) -> None:

@@ -80,7 +80,7 @@ class Pool:
         """A process of this identity, whether it is configured or not; started if there is none. Raises ProviderError."""
         async with self._locks[who]:
             living = self._living(who)
-            return living[0] if living else await self._start(who)
+            return _used(living[0] if living else await self._start(who))
 
     async def configured(self, who: Identity, method: str, request: bytes) -> Provider:
         """The process that was configured with exactly this; configured now, if there is none.
@@ -92,14 +92,27 @@ class Pool:
             living = self._living(who)
             for each in living:
                 if each.configured == wanted:
-                    return each
+                    return _used(each)
             fresh = next((each for each in living if each.configured is None), None) or await self._start(who)
-            # Nobody else may take it meanwhile, and what goes on in it is answered all the same.
-            fresh.configured, fresh.answer = wanted, await fresh.call(method, request)
-            if has_errors(fresh.answer):
-                self._members[who].remove(fresh)
-                self._leaving.append(fresh)
-            return fresh
+            try:
+                fresh.answer = await _used(fresh).call(method, request)
+                fresh.configured = wanted
+                return fresh
+            finally:
+                # One whose answer was not seen may become what was asked for at any time: it is nobody's from then on.
+                if fresh.configured is None or has_errors(fresh.answer):
+                    self._part_with(who, fresh)
+
+    def _part_with(self, who: Identity, provider: Provider) -> None:
+        if provider in self._members[who]:
+            self._members[who].remove(provider)
+            self._leaving.append(provider)
+
+    def forget(self, cwd: str) -> None:
+        """Nobody runs in this folder any more: processes that were started for it end."""
+        for who in [each for each in self._members if each.cwd == cwd]:
+            self._leaving += self._members.pop(who)
+            self._locks.pop(who, None)
 
     def _living(self, who: Identity) -> list[Provider]:
         """Those that run. One that ended by itself is counted, and what it left is removed."""
@@ -129,6 +142,7 @@ class Pool:
                 unused_s = time.monotonic() - each.used_at
                 if not each.in_flight and (unused_s >= idle_s or group is self._leaving):
                     group.remove(each)
+                    self.crashes += not each.alive
                     await each.end()
 
     async def end(self) -> None:
@@ -136,6 +150,12 @@ class Pool:
         await asyncio.gather(*(each.end() for each in self.members), return_exceptions=True)
         self._members.clear()
         self._leaving.clear()
+
+
+def _used(provider: Provider) -> Provider:
+    """It is about to be asked something, so it is not idle."""
+    provider.used_at = time.monotonic()
+    return provider
 
 
 __all__ = ["Identity", "Limits", "Pool", "ProviderError", "digest", "identity"]

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgpack
 
-from butai.terraform.accelerator.wire import LENGTH, WireError, fields, last, values
+from butai.terraform.accelerator.wire import LENGTH, VARINT, WireError, fields, last, values
 
 SERVICES = {5: "tfplugin5.Provider", 6: "tfplugin6.Provider"}
 
@@ -43,12 +43,17 @@ REPEATABLE = frozenset(
     }
 )
 
+# What an engine asks a provider that is not configured, too.
+_UNCONFIGURED = re.compile(r"Get|Prepare|Validate|Upgrade|CallFunction$|MoveResourceState$")
+
 # Fields of GetProviderSchema.Response that are maps from a name to a description; the same in both versions.
 _MAPS = frozenset({2, 3, 7, 8, 9, 10, 11})
 _MAP_KEY = 1
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _CAPABILITIES = 3
-_DIAGNOSTICS_OF_CONFIGURE, _SEVERITY, _ERROR = 1, 1, 1
+# Where an answer holds its diagnostics.
+OF_CONFIGURE, OF_SCHEMA, OF_OTHERS = 1, 4, 2
+_SEVERITY, _ERROR = 1, 1
 _LONGEST_PATH = 1024
 
 
@@ -69,6 +74,11 @@ def parse_call(path: str) -> Call:
     """`/tfplugin5.Provider/ReadResource` as service and method."""
     service, _, method = path.removeprefix("/").partition("/")
     return Call(service, method)
+
+
+def needs_configuration(method: str) -> bool:
+    """Whether a provider can answer this only once it is configured; so of a call that is not known here."""
+    return not _UNCONFIGURED.match(method)
 
 
 def words(texts: Iterable[str]) -> frozenset[str]:
@@ -107,17 +117,21 @@ def configuration(request: bytes) -> bytes:
         return request
 
 
-def has_errors(configured: bytes) -> bool:
-    """Whether the answer to Configure holds an error (a warning is none). What cannot be read counts as one."""
+def diagnostics_of(method: str) -> int:
+    """The field in which the answer to this call holds its diagnostics."""
+    return OF_SCHEMA if method in SCHEMA else OF_OTHERS
+
+
+def has_errors(answer: bytes, number: int = OF_CONFIGURE) -> bool:
+    """Whether the diagnostics in this field hold an error (a warning is none). What cannot be read counts as one."""
     try:
-        found = values(configured, _DIAGNOSTICS_OF_CONFIGURE)
-        return any(_severity(each) == _ERROR for each in found)
+        return any(_severity(each) == _ERROR for each in values(answer, number))
     except WireError:
         return True
 
 
 def _severity(diagnostic: bytes) -> int:
-    found = [diagnostic[each.value] for each in fields(diagnostic) if each.number == _SEVERITY]
+    found = [diagnostic[each.value] for each in fields(diagnostic) if (each.number, each.kind) == (_SEVERITY, VARINT)]
     return found[-1] if found else 0
 
 
