@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ import pytest
 from butai.datafolder import FolderLock, write_json
 from butai.terraform.accelerator import crashes
 from butai.terraform.accelerator.client import HostClient, HostError
+from butai.terraform.accelerator.host import LOOK_EVERY_S
 from support.toy_stage import configure, environment, request, toy_binary
 
 SERVICE = "/tfplugin5.Provider/"
@@ -43,9 +43,8 @@ class Machine:
         self.worker = FolderLock(folder / "worker.lock")
         assert self.worker.try_take()
         self.held: dict[str, FolderLock] = {}
-        self.left = ExitStack()
 
-    def let_in(self, run: str, **more: Any) -> str:
+    def let_in(self, run: str) -> str:
         """A run's socket; its lock is held."""
         until = self.folder / f"{run}.lock"
         self.held[run] = FolderLock(until)
@@ -58,16 +57,22 @@ class Machine:
             names=None,
             until=until,
             keeper=self.worker.path,
-            **more,
         )
         assert (entry["Protocol"], entry["ProtocolVersion"], entry["Test"]) == ("grpc", 5, True)
         return str(entry["Addr"]["String"])
 
+    def leave(self, run: str) -> None:
+        """The run ends; the host has seen it meanwhile, else it would wait for its arrival."""
+        time.sleep(LOOK_EVERY_S + 0.2)
+        self.held[run].release()
+
     def ask(self, address: str, method: str, message: bytes) -> bytes:
         own = [("grpc.use_local_subchannel_pool", 1)]
         with grpc.insecure_channel(f"unix:{address}", options=own) as channel:
-            channel.unary_unary(f"{SERVICE}Configure")(configure("a"), timeout=20)
-            answer: bytes = channel.unary_unary(SERVICE + method)(message, timeout=20)
+            set_up: Any = channel.unary_unary(f"{SERVICE}Configure")
+            set_up(configure("a"), timeout=20)
+            called: Any = channel.unary_unary(SERVICE + method)
+            answer: bytes = called(message, timeout=20)
             return answer
 
     def status(self) -> dict[str, Any]:
@@ -84,22 +89,21 @@ class Machine:
             each.release()
         for process in self.processes():
             process.kill()
-        self.left.close()
 
-    def processes(self) -> list[psutil.Process]:
-        """Every process that was begun for this folder."""
-        found = []
-        for each in psutil.process_iter():
-            try:
-                if str(self.folder) in " ".join(each.cmdline()) or _toy_of(each) == str(self.folder):
-                    found.append(each)
-            except psutil.Error:
-                continue
-        return [each for each in found if each.pid != os.getpid()]
+    def processes(self, kind: str = "/") -> list[psutil.Process]:
+        """Every living process that was begun for this folder and has this in its command."""
+        return [each for each in psutil.process_iter() if each.pid != os.getpid() and kind in self._command(each)]
 
+    def _command(self, process: psutil.Process) -> str:
+        """Its command; something that nothing is in, if it is not of this folder."""
+        try:
+            command = " ".join(process.cmdline())
+            return command if str(self.folder) in command or self._is_toy(process) else "-"
+        except psutil.Error:
+            return "-"
 
-def _toy_of(process: psutil.Process) -> str:
-    return str(process.environ().get("TOY_FOLDER", ""))
+    def _is_toy(self, process: psutil.Process) -> bool:
+        return process.environ().get("TOY_FOLDER") == str(self.folder)
 
 
 @pytest.fixture
@@ -114,7 +118,7 @@ def test_a_run_gets_a_socket_which_is_there_as_long_as_the_run(machine: Machine)
     assert machine.ask(address, "ReadResource", request())
     status = machine.status()
     assert status["runs"] == ["run-1"] and [each["configured"] for each in status["providers"]] == [True]
-    machine.held["run-1"].release()
+    machine.leave("run-1")
     wait_until(lambda: not machine.status()["runs"])
     assert not Path(address).exists() and machine.status()["providers"], "the next run finds the provider warm"
 
@@ -124,9 +128,9 @@ def test_another_user_cannot_enter(machine: Machine) -> None:
     for each in (address.parent, machine.folder / "providers", *address.parent.glob("p*")):
         assert stat.S_IMODE(each.stat().st_mode) == 0o700
     if os.geteuid() == 0:
-        told = f"import socket; socket.socket(socket.AF_UNIX).connect({str(address)!r})"
+        told = f"socket.socket(socket.AF_UNIX).connect({str(address)!r})"
         tried = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", f"import os; os.setgid(65534); os.setuid(65534); {told}"],
+            [sys.executable, "-I", "-S", "-c", f"import os, socket; os.setgid(65534); os.setuid(65534); {told}"],
             capture_output=True,
             text=True,
             check=False,
@@ -153,7 +157,7 @@ def test_a_worker_that_goes_ends_it_at_once_or_with_its_last_run(machine: Machin
     machine.let_in("run-1")
     machine.host.end_when_unused()
     assert machine.status()["runs"] == ["run-1"]
-    machine.held["run-1"].release()
+    machine.leave("run-1")
     wait_until(lambda: not machine.status()["runs"])
     machine.host.end_when_unused()
     assert machine.host.status() is None and not machine.processes()
@@ -170,9 +174,7 @@ def test_many_clients_that_start_it_at_once_get_one(machine: Machine) -> None:
         each.join()
     assert len(set(addresses)) == 6 and len({Path(each).parent for each in addresses}) == 1
     assert sorted(machine.status()["runs"]) == [f"run-{each}" for each in range(6)]
-    wait_until(
-        lambda: len([each for each in machine.processes() if "accelerator.host" in " ".join(each.cmdline())]) == 1
-    )
+    wait_until(lambda: len(machine.processes("accelerator.host")) == 1)
     assert len(machine.status()["providers"]) == 1
 
 
