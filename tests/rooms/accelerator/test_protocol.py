@@ -13,6 +13,7 @@ from butai.terraform.accelerator.protocol import (
     configuration,
     has_errors,
     is_creation,
+    misses,
     names,
     parse_call,
     relative_paths,
@@ -167,6 +168,24 @@ def test_nothing_that_comes_along_breaks_the_search_for_paths(request: bytes) ->
 def test_words_are_all_that_could_be_a_name() -> None:
     text = 'resource "aws_vpc" "a" {\n  x = provider::aws::arn_parse(data.aws_region.r.name)\n}'
     assert {"aws_vpc", "arn_parse", "aws_region"} <= words([text])
+
+
+@pytest.mark.parametrize(
+    ("text", "missed"),
+    [
+        ('resource "aws_vpc" "aws_no_such" {}', False),
+        ('resource "aws_vcp" "x" {}', True),
+        ("resource aws_vcp x {}", True),
+        ('data "aws_vcp" "x" {}', True),
+        ('ephemeral "aws_vcp" "x" {}', True),
+        ("x = provider::aws::arn_pars(1)", True),
+        ("x = provider::aws::arn_parse(1)", False),
+        ('resource "random_id" "x" {}', False),
+        ('resource "" "x" {}', False),
+    ],
+)
+def test_a_name_that_is_missed_is_told_from_another_providers(text: str, missed: bool) -> None:
+    assert misses(frozenset({"aws_vpc", "arn_parse"}), words([text])) is missed
 
 
 def test_a_call_is_taken_apart() -> None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from butai.datafolder import write_private
-from butai.terraform.accelerator.protocol import SCHEMA, diagnostics_of, has_errors, names, trimmed
+from butai.terraform.accelerator.protocol import SCHEMA, diagnostics_of, has_errors, misses, names, trimmed
 from butai.terraform.accelerator.wire import WireError
 
 Ask = Callable[[], Awaitable[bytes]]
@@ -71,6 +71,8 @@ class Memory:
                 self._names[key] = names(whole)
             except (WireError, UnicodeDecodeError):
                 return whole
+        if misses(self._names[key], keep):
+            return whole
         used = self._names[key] & keep
         if (key, used) not in self._trimmed:
             self._trimmed[key, used] = trimmed(whole, used)

@@ -50,6 +50,8 @@ _UNCONFIGURED = re.compile(r"Get|Prepare|Validate|Upgrade|CallFunction$|MoveReso
 _MAPS = frozenset({2, 3, 7, 8, 9, 10, 11})
 _MAP_KEY = 1
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_NAMED = re.compile(r"\b(?:resource|data|ephemeral)\s+\"?([\w-]+)|\bprovider::[\w-]+::([\w-]+)")
+_SURELY = "="
 _CAPABILITIES = 3
 # Where an answer holds its diagnostics.
 OF_CONFIGURE, OF_SCHEMA, OF_OTHERS = 1, 4, 2
@@ -82,8 +84,19 @@ def needs_configuration(method: str) -> bool:
 
 
 def words(texts: Iterable[str]) -> frozenset[str]:
-    """Everything in these texts that could be a resource type's or a function's name."""
-    return frozenset(word for each in texts for word in _WORD.findall(each))
+    """Everything in these texts that could be a resource type's or a function's name; what surely is one marked, too."""
+    found: set[str] = set()
+    for each in texts:
+        found.update(_WORD.findall(each))
+        found.update(_SURELY + (kind or function) for kind, function in _NAMED.findall(each))
+    return frozenset(found)
+
+
+def misses(there: frozenset[str], asked: frozenset[str]) -> bool:
+    """Whether something surely is meant to be among these names and is not: an engine then proposes one of them all."""
+    beginnings = {each.partition("_")[0] for each in there}
+    surely = {each.removeprefix(_SURELY) for each in asked if each.startswith(_SURELY)}
+    return any(each.partition("_")[0] in beginnings for each in surely - there)
 
 
 def trimmed(schema: bytes, keep: frozenset[str]) -> bytes:
