@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,13 +10,15 @@ from typing import Any
 
 from butai.blueprints.service import AtCommit
 from butai.datafolder import DataFolder
+from butai.environments.reuse import Root
 from butai.environments.way import Circumstances, Way, decide, is_emulated, is_tested
 from butai.errors import ButaiError
-from butai.runs.folder import REATTACH, RunFolder
+from butai.runs.folder import REATTACH
+from butai.runs.model import READ_ONLY, RunKind
 from butai.terraform.accelerator.client import HostClient, HostError
 from butai.terraform.accelerator.protocol import words
-from butai.terraform.engine import Engine
-from butai.terraform.hcl import Root, module_files
+from butai.terraform.hcl import Root as Module
+from butai.terraform.hcl import module_files
 from butai.terraform.packages import LOCK_FILE, PackageHashes, ProviderBinary, find_binary
 from butai.terraform.providers import Mirrors, Requirement
 from butai.terraform.state import resource_types
@@ -26,16 +27,13 @@ from butai.text import text
 
 @dataclass(frozen=True)
 class Prospect:
-    """A run whose folder is ready but for its way. `state` gives the state's document, `checked` whether both ways agree."""
+    """A run whose folder is ready but for its way. `checked`: whether both ways were found equal with these programs."""
 
-    run: str
+    run: int
+    kind: RunKind
     at: AtCommit
-    engine: Engine
-    folder: RunFolder
-    root: Path
+    root: Root
     environment: Mapping[str, str]
-    only_looks: bool
-    state: Callable[[], bytes | None]
     checked: Callable[[Iterable[ProviderBinary]], bool]
 
 
@@ -51,16 +49,7 @@ class Acceleration:
     def way(self, run: Prospect) -> tuple[Way, dict[str, str]]:
         """The way of a run, and what its supervisor's environment gets for it."""
         binaries = self._binaries(run)
-        way = decide(
-            Circumstances(
-                terms=run.at.blueprint.engine.acceleration,
-                allowed=self._allowed,
-                only_looks=run.only_looks,
-                emulated=is_emulated(run.environment),
-                checked=run.checked([each for each in binaries.values() if each]),
-                crashed=self.host.crashed_lately(),
-            )
-        )
+        way = decide(self._circumstances(run, [each for each in binaries.values() if each]))
         if not way.accelerated:
             return way, {}
         shared = [each for each in binaries.values() if each and _is_proven(each, run)]
@@ -71,40 +60,46 @@ class Acceleration:
         except HostError as error:
             return Way(False, text("the provider host does not help ({problem})", problem=str(error))), {}
 
+    def _circumstances(self, run: Prospect, binaries: list[ProviderBinary]) -> Circumstances:
+        return Circumstances(
+            terms=run.at.blueprint.engine.acceleration,
+            allowed=self._allowed,
+            only_looks=run.kind in READ_ONLY,
+            compares=run.kind is RunKind.ENGINE_CHECK,
+            emulated=is_emulated(run.environment),
+            checked=run.checked(binaries),
+            crashed=self.host.crashed_lately(),
+        )
+
     def _binaries(self, run: Prospect) -> dict[str, ProviderBinary | None]:
         """The program of every provider that the root needs, by source; none where it cannot be told for certain."""
-        lock = run.root / LOCK_FILE
+        lock = run.root.path / LOCK_FILE
         locked = lock.read_text() if lock.exists() else ""
 
         def program(each: Requirement) -> ProviderBinary | None:
-            return find_binary(each, locked, self._mirrors(), self._hashes, run.root / ".terraform")
+            return find_binary(each, locked, self._mirrors(), self._hashes, run.root.path / ".terraform")
 
-        return {each.source: program(each) for each in run.at.root.requirements(run.engine.registry_host)}
+        return {each.source: program(each) for each in run.at.root.requirements(run.root.engine.registry_host)}
 
     def _let_in(self, run: Prospect, binaries: list[ProviderBinary]) -> dict[str, Any]:
         names = _names(run)
         return {
             each.source: self.host.let_in(
-                run.run,
+                str(run.run),
                 each,
                 run.environment,
-                root=run.root,
+                root=run.root.path,
                 names=names,
-                until=run.folder.lock_path,
+                until=run.root.folder.lock_path,
                 keeper=self._data.path / "worker.lock",
             )
             for each in binaries
         }
 
 
-def versions_of(engine: Engine, binaries: Iterable[ProviderBinary]) -> str:
-    """A digest of an engine and the programs of its providers, under which it is kept that both ways were equal."""
-    told = [str(engine), *sorted(f"{each.source} {each.version} {each.digest}" for each in binaries)]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()
-
-
 def _is_proven(binary: ProviderBinary, run: Prospect) -> bool:
-    return is_tested(binary.source, binary.version) or run.checked([binary])
+    compares = run.kind is RunKind.ENGINE_CHECK
+    return compares or is_tested(binary.source, binary.version) or run.checked([binary])
 
 
 def _doubt(binaries: Mapping[str, ProviderBinary | None]) -> Way:
@@ -123,18 +118,18 @@ def _doubt(binaries: Mapping[str, ProviderBinary | None]) -> Way:
 
 def _names(run: Prospect) -> frozenset[str] | None:
     """All that configuration and state name, so that the provider need not describe more; none where that is not known."""
-    tree, fetched = run.folder.tree, run.root / ".terraform" / "modules"
+    tree, fetched = run.root.folder.tree, run.root.path / ".terraform" / "modules"
     if _has_remote_modules(run.at.root) and not fetched.exists():
         return None
     try:
-        state = run.state()
+        state = run.root.state()
         known = resource_types(state) if state else set()
         return words(each.read_text(errors="replace") for each in _configuration(tree, fetched)) | known
     except (OSError, ButaiError):
         return None
 
 
-def _has_remote_modules(root: Root) -> bool:
+def _has_remote_modules(root: Module) -> bool:
     return any(call.folder is None for each in (root, *root.children) for call in each.modules.values())
 
 

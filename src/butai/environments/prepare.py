@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from butai.aws.session import Access, engine_variables
 from butai.blueprints.service import AtCommit, Blueprints
 from butai.datafolder import write_json, write_private
 from butai.db import Database
-from butai.environments import store
-from butai.environments.acceleration import Acceleration, Prospect, versions_of
+from butai.environments import engine_checks, store
+from butai.environments.acceleration import Acceleration, Prospect
 from butai.environments.engines import Engines
 from butai.environments.place import backend_block, refuse_foreign, remote_of
 from butai.environments.plan import from_params
@@ -27,7 +28,7 @@ from butai.runs.remote import open_remote
 from butai.runs.service import RunView
 from butai.states.service import States
 from butai.terraform.engine import Engine
-from butai.terraform.packages import LOCK_FILE, ProviderBinary
+from butai.terraform.packages import LOCK_FILE
 from butai.terraform.prepared import PreparedFolders
 from butai.text import text
 
@@ -92,40 +93,18 @@ class Preparation:
             remote=remote,
         )
         environment = self.engines.environment(at, engine, folder.path, extra)
-        way, sockets = self._way(run, row, at, made, environment, accelerated=accelerated)
+        way, sockets = self._way(run, at, root, environment, accelerated=accelerated)
         log.goes(accelerated=way.accelerated, why=way.why)
         return Prepared(work, {**environment, **sockets})
 
     def _way(
-        self,
-        run: RunView,
-        row: store.Environment,
-        at: AtCommit,
-        made: Root,
-        environment: Mapping[str, str],
-        *,
-        accelerated: bool,
+        self, run: RunView, at: AtCommit, root: Root, environment: Mapping[str, str], *, accelerated: bool
     ) -> tuple[Way, dict[str, str]]:
         """Which way the run goes, and what its supervisor is told for it."""
         if self.acceleration is None or not accelerated:
             return Way(False, text("the worker's setting turns the fast way off")), {}
-        prospect = Prospect(
-            run=str(run.id),
-            at=at,
-            engine=made.engine,
-            folder=made.folder,
-            root=made.path,
-            environment=environment,
-            only_looks=run.kind in READ_ONLY,
-            state=made.state,
-            checked=lambda binaries: self._checked(row.blueprint, made.engine, binaries),
-        )
-        return self.acceleration.way(prospect)
-
-    def _checked(self, blueprint: str, engine: Engine, binaries: Iterable[ProviderBinary]) -> bool:
-        with self.database.reading() as session:
-            check = session.get(store.EngineCheck, (blueprint, versions_of(engine, binaries)))
-            return check is not None and check.equal
+        checked = partial(engine_checks.all_equal, self.database, at.name, root.engine)
+        return self.acceleration.way(Prospect(run.id, run.kind, at, root, environment, checked))
 
     def _export(
         self,

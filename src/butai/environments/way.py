@@ -19,7 +19,7 @@ class Circumstances:
     """What the way is decided by.
 
     `terms` as in `butai.yaml`, `allowed` as the worker's setting says; `only_looks`: the run changes nothing; `emulated`:
-    its cloud is one on this machine; `checked`: both ways were compared for this blueprint with these versions;
+    its cloud is one on this machine; `compares`: it is there to compare both ways; `checked`: both ways were compared for this blueprint with these versions;
     `crashed`: the provider host or a provider ended by itself a few runs ago.
     """
 
@@ -28,6 +28,7 @@ class Circumstances:
     only_looks: bool
     emulated: bool
     checked: bool
+    compares: bool = False
     crashed: bool = False
 
 
@@ -43,6 +44,8 @@ def decide(at: Circumstances) -> Way:
     """What may be known before the provider is looked at."""
     if not at.allowed:
         return Way(False, text("the worker's setting turns the fast way off"))
+    if at.compares:
+        return Way(True, text("it compares both ways"))
     if at.terms == "off":
         return Way(False, text("`engine.acceleration` is `off` in butai.yaml"))
     if at.crashed:

@@ -13,6 +13,7 @@ class RunKind(StrEnum):
     UPDATE = "update"
     DESTROY = "destroy"
     DRIFT_CHECK = "drift-check"
+    ENGINE_CHECK = "engine-check"
     UNTAINT = "untaint"
     ADOPT = "adopt"
     DELETE_ORPHAN = "delete-orphan"
@@ -23,7 +24,7 @@ class RunKind(StrEnum):
 MAIN = frozenset({RunKind.CREATE, RunKind.UPDATE, RunKind.DESTROY})
 """Kinds whose newest run says how its environment is. The others mend something beside them, or only look."""
 
-READ_ONLY = frozenset({RunKind.DRIFT_CHECK})
+READ_ONLY = frozenset({RunKind.DRIFT_CHECK, RunKind.ENGINE_CHECK})
 """Kinds that change nothing, and stand in nobody's way."""
 
 
@@ -123,6 +124,8 @@ def did_its_work(kind: RunKind, end: EngineEnd) -> bool:
     """Whether the engine was seen to do what this kind of run is for. A plan says by 2 that it found differences."""
     if kind is RunKind.DRIFT_CHECK:
         return end.step is Step.PLAN and end.exit_code in (0, 2)
+    if kind is RunKind.ENGINE_CHECK:
+        return end.step is Step.PLAN and end.exit_code == 0
     return end.step is Step.APPLY and end.exit_code == 0
 
 

@@ -71,9 +71,11 @@ class HostClient:
 
     def crashed_lately(self) -> bool:
         """Whether a host or a provider ended by itself before one of the last few runs; each run asks this once."""
-        if not self._lives() and (self._folder / "host.json").exists():
-            (self._folder / "host.json").unlink()
-            crashes.note(self._folder)
+        if (self._folder / "host.json").exists():
+            lock = FolderLock(self._folder / "host.lock")
+            if lock.try_take():
+                crashes.clear(self._folder)
+            lock.release()
         return crashes.lately(self._folder)
 
     def status(self) -> dict[str, Any] | None:

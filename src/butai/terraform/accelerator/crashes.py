@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import shutil
 from pathlib import Path
 
 from butai.datafolder import write_json
@@ -12,6 +15,16 @@ PLAIN_RUNS = 3
 def note(folder: Path) -> None:
     """Something ended that nobody had ended."""
     write_json(folder / "crashed.json", PLAIN_RUNS)
+
+
+def clear(folder: Path) -> None:
+    """Remove what a killed host left, and note that. Only for whoever holds the host's lock: then none is alive."""
+    address = folder / "host.json"
+    if address.exists():
+        note(folder)
+        with contextlib.suppress(ValueError, LookupError):
+            shutil.rmtree(json.loads(address.read_text())["sockets"], ignore_errors=True)
+        address.unlink()
 
 
 def lately(folder: Path) -> bool:

@@ -40,6 +40,8 @@ class Front:
         self._pool, self._memory = pool, memory
         self._listener: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
+        self._connections: set[Connection] = set()
+        self._left: dict[bytes, tuple[str, bytes]] = {}
 
     async def open(self) -> None:
         """Listen."""
@@ -62,7 +64,8 @@ class Front:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         number = next(_NUMBERS)
         inner = self.path.with_name(f"c{number}")
-        connection = Connection(self.guest, self._pool, self._memory, number)
+        connection = Connection(self.guest, self._pool, self._memory, self._resumed)
+        self._connections.add(connection)
         server = grpc.aio.server(options=NO_LIMIT)
         server.add_generic_rpc_handlers((_Handler(connection),))
         server.add_insecure_port(f"unix:{inner}")
@@ -74,6 +77,21 @@ class Front:
             # The engine is gone: what it asked is cancelled, as by its death with a provider of its own.
             await server.stop(None)
             inner.unlink(missing_ok=True)
+            self._connections.discard(connection)
+            if connection.configuration:
+                self._left[connection.bound] = connection.configuration
+
+    def _resumed(self) -> tuple[str, bytes]:
+        """The configuration of a connection that asks without having been configured. Raises ProviderError.
+
+        An engine closes a connection that it has not used for half an hour, and opens it again without configuring
+        anew. Which one it was is told only where no other can be meant; a guess could be somebody else's account.
+        """
+        bound = {each.bound for each in self._connections}
+        closed = [each for key, each in self._left.items() if key not in bound]
+        if len(closed) != 1:
+            raise ProviderError("a call that needs a configuration came on a connection that has none")
+        return closed[0]
 
 
 async def _both(*pumps: Awaitable[None]) -> None:

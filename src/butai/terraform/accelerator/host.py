@@ -104,6 +104,7 @@ class Host:
             if visit.over():
                 del self._visits[run]
                 await visit.front.close()
+                self._pool.forget(visit.front.guest.root)
         before = self._pool.crashes
         await self._pool.end_idle()
         if self._pool.crashes != before:
@@ -166,13 +167,6 @@ def _binary(told: dict[str, str]) -> ProviderBinary:
     return ProviderBinary(told["source"], told["version"], Path(told["path"]), told["digest"])
 
 
-def _remove_what_a_killed_one_left(folder: Path) -> None:
-    if (folder / "host.json").exists():
-        crashes.note(folder)
-        with contextlib.suppress(ValueError, LookupError):
-            shutil.rmtree(json.loads((folder / "host.json").read_text())["sockets"], ignore_errors=True)
-
-
 def main(folder: Path) -> int:
     """Serve; a second host for a folder does nothing."""
     os.umask(0o077)
@@ -182,7 +176,7 @@ def main(folder: Path) -> int:
         return 0
     sockets = Path(tempfile.mkdtemp(prefix="butai-"))
     try:
-        _remove_what_a_killed_one_left(folder)
+        crashes.clear(folder)
         write_json(folder / "host.json", {"sockets": str(sockets), "pid": os.getpid()})
         asyncio.run(Host(folder, sockets).serve())
         # Where this file is and no host is, one was killed.

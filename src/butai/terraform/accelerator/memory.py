@@ -1,4 +1,7 @@
-"""Answers that are always the same: asked for once, kept in memory, and on disk where nothing in them is secret."""
+"""Answers that are always the same: asked for once, kept in memory, and on disk where nothing in them is secret.
+
+An answer that says what is wrong is not kept: it may be right the next time.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ import asyncio
 import hashlib
 from collections import OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 from butai.datafolder import write_private
-from butai.terraform.accelerator.protocol import SCHEMA, names, trimmed
+from butai.terraform.accelerator.protocol import SCHEMA, diagnostics_of, has_errors, misses, names, trimmed
 from butai.terraform.accelerator.wire import WireError
 
 Ask = Callable[[], Awaitable[bytes]]
@@ -27,19 +31,20 @@ class Memory:
         self._trimmed: OrderedDict[tuple[str, frozenset[str]], bytes] = OrderedDict()
         self._flights: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def description(self, binary: str, method: str, request: bytes, ask: Ask) -> tuple[str, bytes]:
-        """What a provider says of itself, and the name under which it is known here. `binary`: the program's digest."""
+    async def description(
+        self, binary: str, method: str, request: bytes, ask: Ask, *, keep: frozenset[str] | None = None
+    ) -> bytes:
+        """What a provider says of itself. `binary`: the program's digest; `keep`: the names that matter, none for all."""
         key = _key(binary, method, request)
         async with self._flights[key]:
             if key not in self._known:
-                self._known[key] = self._read(key) or await self._learn(key, method, ask)
-        return key, self._known[key]
-
-    async def _learn(self, key: str, method: str, ask: Ask) -> bytes:
-        answer = await ask()
-        if method in SCHEMA:
-            write_private(self._folder / key, answer)
-        return answer
+                answer = self._read(key) or await ask()
+                if has_errors(answer, diagnostics_of(method)):
+                    return answer
+                self._known[key] = answer
+                if method in SCHEMA:
+                    self._write(key, answer)
+        return self._trim(key, keep) if method in SCHEMA and keep is not None else self._known[key]
 
     async def checked(self, who: str, method: str, request: bytes, ask: Ask) -> bytes:
         """What a provider says of a configuration. `who`: the program and all that it sees of its environment.
@@ -51,19 +56,23 @@ class Memory:
         async with self._flights[key]:
             if key not in self._known:
                 unchanged = (self._folder / key).exists()
-                self._known[key] = request if unchanged else await ask()
-                if not unchanged and self._known[key] == request:
-                    write_private(self._folder / key, b"")
+                answer = request if unchanged else await ask()
+                if has_errors(answer, diagnostics_of(method)):
+                    return answer
+                self._known[key] = answer
+                if answer == request:
+                    self._write(key, b"")
         return self._known[key]
 
-    def trimmed(self, key: str, keep: frozenset[str]) -> bytes:
-        """A description with only what is named in `keep`."""
+    def _trim(self, key: str, keep: frozenset[str]) -> bytes:
         whole = self._known[key]
         if key not in self._names:
             try:
                 self._names[key] = names(whole)
             except (WireError, UnicodeDecodeError):
                 return whole
+        if misses(self._names[key], keep):
+            return whole
         used = self._names[key] & keep
         if (key, used) not in self._trimmed:
             self._trimmed[key, used] = trimmed(whole, used)
@@ -71,6 +80,13 @@ class Memory:
         while len(self._trimmed) > _TRIMMED_AT_MOST:
             self._trimmed.popitem(last=False)
         return self._trimmed[key, used]
+
+    def _write(self, key: str, content: bytes) -> None:
+        """On a full disk it is asked again at the next start, no more."""
+        path = self._folder / key
+        with suppress(OSError):
+            if not path.exists():
+                write_private(path, content)
 
     def _read(self, key: str) -> bytes:
         try:

@@ -86,7 +86,7 @@ class Pool:
         """A process of this identity, whether it is configured or not; started if there is none. Raises ProviderError."""
         async with self._locks[who]:
             living = self._living(who)
-            return living[0] if living else await self._start(who)
+            return _used(living[0] if living else await self._start(who))
 
     async def configured(self, who: Identity, method: str, request: bytes) -> Provider:
         """The process that was configured with exactly this; configured now, if there is none.
@@ -98,14 +98,27 @@ class Pool:
             living = self._living(who)
             for each in living:
                 if each.configured == wanted:
-                    return each
+                    return _used(each)
             fresh = next((each for each in living if each.configured is None), None) or await self._start(who)
-            # Nobody else may take it meanwhile, and what goes on in it is answered all the same.
-            fresh.configured, fresh.answer = wanted, await fresh.call(method, request)
-            if has_errors(fresh.answer):
-                self._members[who].remove(fresh)
-                self._leaving.append(fresh)
-            return fresh
+            try:
+                fresh.answer = await _used(fresh).call(method, request)
+                fresh.configured = wanted
+                return fresh
+            finally:
+                # One whose answer was not seen may become what was asked for at any time: it is nobody's from then on.
+                if fresh.configured is None or has_errors(fresh.answer):
+                    self._part_with(who, fresh)
+
+    def _part_with(self, who: Identity, provider: Provider) -> None:
+        if provider in self._members[who]:
+            self._members[who].remove(provider)
+            self._leaving.append(provider)
+
+    def forget(self, cwd: str) -> None:
+        """Nobody runs in this folder any more: processes that were started for it end."""
+        for who in [each for each in self._members if each.cwd == cwd]:
+            self._leaving += self._members.pop(who)
+            self._locks.pop(who, None)
 
     def _living(self, who: Identity) -> list[Provider]:
         """Those that run. One that ended by itself is counted, and what it left is removed."""
@@ -127,17 +140,18 @@ class Pool:
         known = [*(each for group in self._members.values() for each in group), *self._leaving]
         return [each for each in known if each.alive]
 
-    async def end_idle(self) -> None:
+    async def end_idle(self, idle_s: float = IDLE_S) -> None:
         """End what nobody has asked anything for some time, and what nobody is sent to any more."""
         await self._end_unused(self._leaving, 0.0)
         for who in list(self._members):
-            await self._end_unused(self._living(who), IDLE_DESCRIBING_S if who.describes else IDLE_S)
+            await self._end_unused(self._living(who), min(idle_s, IDLE_DESCRIBING_S) if who.describes else idle_s)
 
     async def _end_unused(self, group: list[Provider], idle_s: float) -> None:
         for each in list(group):
             each.trim_log()
             if not each.in_flight and time.monotonic() - each.used_at >= idle_s:
                 group.remove(each)
+                self.crashes += not each.alive
                 await each.end()
 
     async def end(self) -> None:
@@ -145,6 +159,12 @@ class Pool:
         await asyncio.gather(*(each.end() for each in self.members), return_exceptions=True)
         self._members.clear()
         self._leaving.clear()
+
+
+def _used(provider: Provider) -> Provider:
+    """It is about to be asked something, so it is not idle."""
+    provider.used_at = time.monotonic()
+    return provider
 
 
 __all__ = ["Identity", "Limits", "Pool", "ProviderError", "digest", "identity"]

@@ -6,14 +6,14 @@ Source: docs/plugin-protocol/tfplugin5.proto and tfplugin6.proto of Terraform. E
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import msgpack
 
-from butai.terraform.accelerator.wire import LENGTH, WireError, fields, last, values
+from butai.terraform.accelerator.wire import LENGTH, VARINT, WireError, fields, last, values
 
 SERVICES = {5: "tfplugin5.Provider", 6: "tfplugin6.Provider"}
 
@@ -43,12 +43,19 @@ REPEATABLE = frozenset(
     }
 )
 
+# What an engine asks a provider that is not configured, too.
+_UNCONFIGURED = re.compile(r"Get|Prepare|Validate|Upgrade|CallFunction$|MoveResourceState$")
+
 # Fields of GetProviderSchema.Response that are maps from a name to a description; the same in both versions.
 _MAPS = frozenset({2, 3, 7, 8, 9, 10, 11})
 _MAP_KEY = 1
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_NAMED = re.compile(r"\b(?:resource|data|ephemeral)\s+\"?([\w-]+)|\bprovider::[\w-]+::([\w-]+)")
+_SURELY = "="
 _CAPABILITIES = 3
-_DIAGNOSTICS_OF_CONFIGURE, _SEVERITY, _ERROR = 1, 1, 1
+# Where an answer holds its diagnostics.
+OF_CONFIGURE, OF_SCHEMA, OF_OTHERS = 1, 4, 2
+_SEVERITY, _ERROR = 1, 1
 _LONGEST_PATH = 1024
 
 
@@ -71,9 +78,25 @@ def parse_call(path: str) -> Call:
     return Call(service, method)
 
 
+def needs_configuration(method: str) -> bool:
+    """Whether a provider can answer this only once it is configured; so of a call that is not known here."""
+    return not _UNCONFIGURED.match(method)
+
+
 def words(texts: Iterable[str]) -> frozenset[str]:
-    """Everything in these texts that could be a resource type's or a function's name."""
-    return frozenset(word for each in texts for word in _WORD.findall(each))
+    """Everything in these texts that could be a resource type's or a function's name; what surely is one marked, too."""
+    found: set[str] = set()
+    for each in texts:
+        found.update(_WORD.findall(each))
+        found.update(_SURELY + (kind or function) for kind, function in _NAMED.findall(each))
+    return frozenset(found)
+
+
+def misses(there: frozenset[str], asked: frozenset[str]) -> bool:
+    """Whether something surely is meant to be among these names and is not: an engine then proposes one of them all."""
+    beginnings = {each.partition("_")[0] for each in there}
+    surely = {each.removeprefix(_SURELY) for each in asked if each.startswith(_SURELY)}
+    return any(each.partition("_")[0] in beginnings for each in surely - there)
 
 
 def trimmed(schema: bytes, keep: frozenset[str]) -> bytes:
@@ -107,17 +130,21 @@ def configuration(request: bytes) -> bytes:
         return request
 
 
-def has_errors(configured: bytes) -> bool:
-    """Whether the answer to Configure holds an error (a warning is none). What cannot be read counts as one."""
+def diagnostics_of(method: str) -> int:
+    """The field in which the answer to this call holds its diagnostics."""
+    return OF_SCHEMA if method in SCHEMA else OF_OTHERS
+
+
+def has_errors(answer: bytes, number: int = OF_CONFIGURE) -> bool:
+    """Whether the diagnostics in this field hold an error (a warning is none). What cannot be read counts as one."""
     try:
-        found = values(configured, _DIAGNOSTICS_OF_CONFIGURE)
-        return any(_severity(each) == _ERROR for each in found)
+        return any(_severity(each) == _ERROR for each in values(answer, number))
     except WireError:
         return True
 
 
 def _severity(diagnostic: bytes) -> int:
-    found = [diagnostic[each.value] for each in fields(diagnostic) if each.number == _SEVERITY]
+    found = [diagnostic[each.value] for each in fields(diagnostic) if (each.number, each.kind) == (_SEVERITY, VARINT)]
     return found[-1] if found else 0
 
 
@@ -132,9 +159,7 @@ def is_creation(request: bytes) -> bool:
 
 def relative_paths(request: bytes) -> set[str]:
     """Texts in a call that could be the name of a file, relative to the folder in which the engine runs."""
-    found: set[str] = set()
-    for each in _parts(request):
-        _collect(_unpacked(each), found)
+    found = {text for each in _parts(request) for text in _texts(_unpacked(each))}
     return {text for text in found if text and not text.startswith("/") and len(text) <= _LONGEST_PATH}
 
 
@@ -158,12 +183,14 @@ def _unpacked(value: bytes) -> Any:
         return None
 
 
-def _collect(value: Any, found: set[str]) -> None:
-    if isinstance(value, str):
-        found.add(value)
-    elif isinstance(value, list):
-        for each in value:
-            _collect(each, found)
-    elif isinstance(value, dict):
-        for each in value.values():
-            _collect(each, found)
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a value. Not by recursion: a value may be nested deeper than Python's stack."""
+    left = [value]
+    while left:
+        each = left.pop()
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, list):
+            left += each
+        elif isinstance(each, dict):
+            left += each.values()

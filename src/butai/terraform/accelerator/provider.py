@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import re
 import shutil
 import signal
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import grpc.aio
 
-from butai.terraform.accelerator.protocol import APPLY, REPEATABLE, SERVICES
+from butai.terraform.accelerator.protocol import REPEATABLE, SERVICES
 from butai.terraform.packages import ProviderBinary
 
 START_S = 60.0
@@ -49,9 +50,9 @@ class ProviderError(Exception):
 
 @dataclass(frozen=True)
 class InFlight:
-    """A call that a provider has not answered. `asker`: the connection that it came from."""
+    """A call that a provider has not answered. `asker`: the run that it came from; empty for the host itself."""
 
-    asker: int
+    asker: str
     method: str
 
     @property
@@ -60,7 +61,7 @@ class InFlight:
         return self.method in REPEATABLE
 
 
-@dataclass
+@dataclass(eq=False)
 class Provider:
     """A living provider process. `configured`: the request that it was configured with, none before."""
 
@@ -83,7 +84,7 @@ class Provider:
         """Whether its process runs."""
         return self.process.returncode is None
 
-    async def call(self, method: str, request: bytes, *, asker: int = 0) -> bytes:
+    async def call(self, method: str, request: bytes, *, asker: str = "") -> bytes:
         """One call and its answer, as bytes. Raises grpc.aio.AioRpcError. Cancelling this cancels the call there."""
         number = next(self._numbers)
         async with self._door:
@@ -99,22 +100,24 @@ class Provider:
         ask = self.channel.unary_unary(f"/{SERVICES[self.protocol]}/{method}")
         return await ask(request)
 
-    async def stop_all(self) -> None:
-        """The protocol's Stop: whatever goes on here gives up its waits. What comes later is not touched by it."""
+    async def stop_for(self, asker: str) -> bool:
+        """The protocol's Stop: whatever goes on here gives up its waits. What comes later is not touched by it.
+
+        False, and nothing is stopped, while something goes on for somebody else that could not be asked again.
+        """
         async with self._door:
+            if any(each.asker != asker and not each.repeatable for each in self.in_flight.values()):
+                return False
             self.stops += 1
             await self._ask("Stop" if self.protocol == 5 else "StopProvider", b"")
-
-    def others_apply(self, asker: int) -> bool:
-        """Whether a change for somebody else goes on here."""
-        return any(each.asker != asker and each.method == APPLY for each in self.in_flight.values())
+            return True
 
     def trim_log(self) -> None:
         """Forget the oldest words once they are many."""
         for path in (self.folder / "stdout", self.folder / "stderr"):
             with contextlib.suppress(OSError):
                 if path.stat().st_size > LOG_AT_MOST:
-                    path.open("r+").truncate(0)
+                    os.truncate(path, 0)
 
     async def end(self) -> None:
         """End its process; what it still does is given up."""

@@ -18,11 +18,12 @@ from butai.terraform.accelerator.protocol import (
     CHECK_CONFIGURATION,
     CONFIGURE,
     REPEATABLE,
-    SCHEMA,
     STATIC,
     STOP,
+    configuration,
     has_errors,
     is_creation,
+    needs_configuration,
     relative_paths,
 )
 from butai.terraform.accelerator.provider import Provider, ProviderError
@@ -57,18 +58,19 @@ class _Going:
     makes: bool
 
 
-@dataclass
+@dataclass(eq=False)
 class Connection:
-    """What one connection asks. `number` is its own among all."""
+    """What one connection asks. `resume`: the configuration of one that was closed and is opened again by this."""
 
     guest: Guest
     pool: Pool
     memory: Memory
-    number: int
+    resume: Callable[[], tuple[str, bytes]]
     # What it was configured with: the provider is found again by it, should it have died.
     configuration: tuple[str, bytes] | None = None
     _tasks: dict[asyncio.Task[bytes], _Going] = field(default_factory=dict)
     _stopping: asyncio.Task[None] | None = None
+    _stops: int = 0
 
     async def answer(self, method: str, request: bytes) -> bytes:
         """The answer to one call. Raises grpc.aio.AioRpcError, ProviderError, StoppedError."""
@@ -87,9 +89,8 @@ class Connection:
         async def ask() -> bytes:
             return await (await self.pool.any(self._describing)).call(method, request)
 
-        key, whole = await self.memory.description(self.guest.identity.binary.digest, method, request, ask)
-        keep = self.guest.names
-        return self.memory.trimmed(key, keep) if method in SCHEMA and keep is not None else whole
+        program = self.guest.identity.binary.digest
+        return await self.memory.description(program, method, request, ask, keep=self.guest.names)
 
     async def _check(self, method: str, request: bytes) -> bytes:
         async def ask() -> bytes:
@@ -108,18 +109,31 @@ class Connection:
         return provider.answer
 
     async def _forward(self, method: str, request: bytes) -> bytes:
+        asked_at = self._stops
+        if self.configuration is None and needs_configuration(method):
+            self.configuration = self.resume()
         provider = await self._provider(self._files(request))
         async with self.pool.limits(self.guest.identity).of(method):
+            if self._stops != asked_at:
+                raise StoppedError
             while True:
                 stops = provider.stops
-                task = asyncio.ensure_future(provider.call(method, request, asker=self.number))
-                self._tasks[task] = _Going(provider, method == APPLY and is_creation(request))
-                answered = await self._finished(task)
-                # Somebody else's stop reached this call too: what changes nothing is asked again.
-                if provider.stops == stops or self._stopping or method not in REPEATABLE:
-                    return answered
+                try:
+                    answered = await self._ask(provider, method, request)
+                except grpc.aio.AioRpcError:
+                    if not self._hit(provider, stops, method):
+                        raise
+                else:
+                    if not self._hit(provider, stops, method):
+                        return answered
 
-    async def _finished(self, task: asyncio.Task[bytes]) -> bytes:
+    def _hit(self, provider: Provider, stops: int, method: str) -> bool:
+        """Whether somebody else's stop reached a call of this run too; what changes nothing is asked again."""
+        return provider.stops != stops and self._stopping is None and method in REPEATABLE
+
+    async def _ask(self, provider: Provider, method: str, request: bytes) -> bytes:
+        task = asyncio.ensure_future(provider.call(method, request, asker=self.guest.run))
+        self._tasks[task] = _Going(provider, method == APPLY and is_creation(request))
         try:
             return await task
         except asyncio.CancelledError:
@@ -142,6 +156,11 @@ class Connection:
         return replace(self.guest.identity, describes=True)
 
     @property
+    def bound(self) -> bytes:
+        """What it was configured with, as far as that matters; empty before."""
+        return configuration(self.configuration[1]) if self.configuration else b""
+
+    @property
     def _own_identity(self) -> Identity:
         return replace(self.guest.identity, cwd=self.guest.root)
 
@@ -152,7 +171,8 @@ class Connection:
 
     def _stop(self) -> None:
         """The run is to stop: its calls here, nobody else's."""
-        if self._stopping is None and self._tasks:
+        self._stops += 1
+        if self._tasks and (self._stopping is None or self._stopping.done()):
             self._stopping = asyncio.ensure_future(self._stop_calls())
 
     async def _stop_calls(self) -> None:
@@ -165,16 +185,16 @@ class Connection:
         stopped: set[int] = set()
         while self._tasks:
             for provider in {id(each.provider): each.provider for each in self._tasks.values()}.values():
-                if id(provider) not in stopped and not provider.others_apply(self.number):
-                    stopped.add(id(provider))
-                    with contextlib.suppress(grpc.aio.AioRpcError):
-                        await provider.stop_all()
-            self._cancel(stopped, everything=time.monotonic() >= deadline)
+                with contextlib.suppress(grpc.aio.AioRpcError):
+                    if id(provider) not in stopped and await provider.stop_for(self.guest.run):
+                        stopped.add(id(provider))
+            self._cancel(stopped, creations=time.monotonic() >= deadline)
             await asyncio.sleep(LOOK_EVERY_S)
 
-    def _cancel(self, stopped: set[int], *, everything: bool) -> None:
+    def _cancel(self, stopped: set[int], *, creations: bool) -> None:
+        """What the provider was told to stop gives up by itself, in its own time."""
         for task, going in list(self._tasks.items()):
-            if everything or not (going.makes or id(going.provider) in stopped):
+            if id(going.provider) not in stopped and (creations or not going.makes):
                 task.cancel()
 
 

@@ -1,0 +1,177 @@
+"""What goes through a run's socket: bytes as they are, errors as they are, and what is always the same asked once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import pytest
+
+from butai.terraform.accelerator.protocol import names
+from support.toy_plugin import RANDOM, SCHEMA_NAMES, random_answer, schema
+from support.toy_stage import configure, request, toy_stage
+
+
+def test_unknown_methods_and_random_bytes_pass_unchanged_both_ways(tmp_path: Path) -> None:
+    source = random.Random(7)
+    sent = [source.randbytes(source.randint(0, 3000)) for _ in range(60)] + [source.randbytes(6_000_000)]
+
+    async def play() -> None:
+        async with toy_stage(tmp_path) as stage:
+            client = await (await stage.client()).configured("a")
+            assert await asyncio.gather(*(client.ask(RANDOM, each) for each in sent)) == [*map(random_answer, sent)]
+            echoed = await client.ask("NobodyKnowsThis", b"\xff\x00\xff")
+            assert echoed.startswith(b"\xff\x00\xff")
+            arrived = [bytes.fromhex(each["request"]) for each in stage.calls(RANDOM)]
+            assert sorted(arrived) == sorted(sent)
+
+    asyncio.run(play())
+
+
+def test_errors_keep_their_code_and_words(tmp_path: Path) -> None:
+    codes = [each for each in grpc.StatusCode if each is not grpc.StatusCode.OK]
+
+    async def play() -> None:
+        async with toy_stage(tmp_path) as stage:
+            client = await (await stage.client()).configured("a")
+            for code in codes:
+                with pytest.raises(grpc.aio.AioRpcError) as raised:
+                    await client.ask("ReadResource", request(fail=code.value[0], details=f"は {code.name}"))
+                assert (raised.value.code(), raised.value.details()) == (code, f"は {code.name}")
+
+    asyncio.run(play())
+
+
+def test_the_frame_around_the_protocol(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with toy_stage(tmp_path) as stage:
+            client = await stage.client()
+            assert await client.ask("Check", service="grpc.health.v1.Health") == b"\x08\x01"
+            assert await client.ask("Shutdown", service="plugin.GRPCController") == b""
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await client.ask("StartStream", service="plugin.GRPCBroker")
+            assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+            assert not stage.calls("start"), "none of it needs a provider"
+
+    asyncio.run(play())
+
+
+def test_schema_and_check_are_asked_once_for_twenty_at_once_and_kept(tmp_path: Path) -> None:
+    secret = b"hunter2-in-a-configuration"
+
+    async def play() -> None:
+        async with toy_stage(tmp_path) as stage:
+            clients = [await stage.client() for _ in range(20)]
+            for method, asked, answer in (
+                ("GetSchema", b"", schema()),
+                ("PrepareProviderConfig", request(planned=secret.decode()), request(planned=secret.decode())),
+            ):
+                assert await asyncio.gather(*(each.ask(method, asked) for each in clients)) == [answer] * 20
+                assert len(stage.calls(method)) == 1
+            assert len(stage.calls("start")) == 1
+
+    asyncio.run(play())
+
+    async def play_again() -> None:
+        async with toy_stage(tmp_path) as stage:
+            client = await stage.client()
+            assert await client.ask("GetSchema") == schema()
+            assert await client.ask("PrepareProviderConfig", request(planned=secret.decode()))
+            assert len(stage.calls("GetSchema")) == len(stage.calls("PrepareProviderConfig")) == 1, "kept on disk"
+            assert len(stage.calls("start")) == 1, "no provider was started for it"
+
+    asyncio.run(play_again())
+    kept = [each.read_bytes() for each in (tmp_path / "descriptions").iterdir()]
+    assert len(kept) == 2 and not any(secret in each for each in kept)
+
+
+def test_another_program_or_environment_is_asked_anew(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with toy_stage(tmp_path) as stage:
+            one, other = await stage.client("one"), await stage.client("other")
+            for client in (one, other, one):
+                await client.ask("GetSchema")
+                await client.ask("PrepareProviderConfig", request(planned="same"))
+            assert len(stage.calls("GetSchema")) == 1, "the same program describes itself alike"
+            assert len(stage.calls("PrepareProviderConfig")) == 2, "what it says of a configuration may differ"
+
+    asyncio.run(play())
+
+
+def test_what_went_wrong_is_not_remembered(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with toy_stage(tmp_path) as stage:
+            client = await stage.client()
+            (tmp_path / "no-schema").touch()
+            assert await client.ask("GetSchema") != schema()
+            (tmp_path / "no-schema").unlink()
+            assert await client.ask("GetSchema") == schema()
+            for _ in range(2):
+                await client.ask("PrepareProviderConfig", request(refuse=True))
+            assert len(stage.calls("PrepareProviderConfig")) == 2
+
+    asyncio.run(play())
+
+
+def test_an_answer_that_cannot_be_kept_is_given_all_the_same(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with toy_stage(tmp_path) as stage:
+            client = await stage.client()
+            (tmp_path / "descriptions").rmdir()
+            (tmp_path / "descriptions").write_text("no folder: as on a full disk, nothing can be written there")
+            assert await client.ask("GetSchema") == schema()
+            assert await client.ask("PrepareProviderConfig", request(planned="x")) == request(planned="x")
+
+    asyncio.run(play())
+
+
+def test_each_run_gets_the_part_of_the_schema_that_it_names(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with toy_stage(tmp_path) as stage:
+            some = [await stage.client(names=frozenset({each, "no_such"})) for each in SCHEMA_NAMES]
+            whole = await stage.client()
+            parts = await asyncio.gather(*(each.ask("GetSchema") for each in some))
+            assert [names(each) for each in parts] == [{each} for each in SCHEMA_NAMES]
+            assert await whole.ask("GetSchema") == schema()
+            assert len(stage.calls("GetSchema")) == 1
+
+    asyncio.run(play())
+
+
+def test_a_death_of_the_connection_cancels_its_calls_and_no_others(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with toy_stage(tmp_path) as stage:
+            dying, living = [await (await stage.client()).configured("a") for _ in range(2)]
+            lost = dying.begin("ApplyResourceChange", request(wait="never"))
+            kept = living.begin("ApplyResourceChange", request(wait="go"))
+            await stage.seen("ApplyResourceChange", 2)
+            await dying.close()
+            await stage.seen("ApplyResourceChange", what="cancelled")
+            (tmp_path / "go").touch()
+            assert (await kept)["stopped"] is False
+            with pytest.raises((grpc.aio.AioRpcError, asyncio.CancelledError)):
+                await lost
+            assert len(stage.calls("ApplyResourceChange", what="cancelled")) == 1
+
+    asyncio.run(play())
+
+
+def test_a_closed_front_lets_nobody_in_and_cancels(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with toy_stage(tmp_path) as stage:
+            front = await stage.run()
+            client = await stage.connect(front).configured("a")
+            going = client.begin("ReadResource", request(wait="never"))
+            await stage.seen("ReadResource")
+            await front.close()
+            with pytest.raises(grpc.aio.AioRpcError):
+                await going
+            await stage.seen("ReadResource", what="cancelled")
+            with pytest.raises(grpc.aio.AioRpcError):
+                await stage.connect(front).ask("Configure", configure("a"))
+            assert not list(stage.sockets.glob("[rc]*")), "no socket is left"
+
+    asyncio.run(play())
