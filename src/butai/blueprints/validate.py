@@ -176,6 +176,9 @@ def _whole_problems(source: Source) -> list[Problem]:
         problems.append(
             source.problem(("role",), text("`role` and `profile` exclude each other."), text("Keep one."), at_key=True)
         )
+    if data.get("environment_variable") is None and not _mapping(_mapping(data, "state"), "s3").get("key"):
+        message = text("`{key}` is missing{place}.", key="environment_variable", place="")
+        problems.append(source.problem((), message, at_key=True))
     filled: dict[str, Path] = {}
     for variable, path in _filled(data):
         if variable in filled:

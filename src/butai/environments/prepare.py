@@ -12,7 +12,7 @@ from butai.datafolder import write_json, write_private
 from butai.db import Database
 from butai.environments import store
 from butai.environments.engines import Engines
-from butai.environments.place import backend_block, refuse_foreign, remote_of
+from butai.environments.place import backend_block, block_apart, refuse_foreign, remote_of, workspace_of
 from butai.environments.plan import from_params
 from butai.environments.secrets import read_secrets
 from butai.runs.carry import Prepared
@@ -42,11 +42,18 @@ class Preparation:
     states: States | None = None
 
     def prepare(
-        self, run: RunView, folder: RunFolder, log: RunLog, then: Callable[[Engine, Path], list[Command]]
+        self,
+        run: RunView,
+        folder: RunFolder,
+        log: RunLog,
+        then: Callable[[Engine, Path], list[Command]],
+        *,
+        apart: bool = False,
     ) -> Prepared:
         """Export the commit, add what is the run's own; nothing of the team's is changed.
 
-        `then` gives the commands after `init`, from the engine and the file with the variables.
+        `then` gives the commands after `init`, from the engine and the file with the variables. `apart`: on a state of
+        this run alone, in its folder, instead of the environment's.
         """
         with self.database.reading() as session:
             row = session.get_one(store.Environment, run.environment_id)
@@ -60,7 +67,8 @@ class Preparation:
         log.say(Step.EXPORT, text("Export {blueprint} at {commit}", blueprint=row.blueprint, commit=wanted.commit[:7]))
         self.blueprints.export(row.blueprint, wanted.commit, folder.tree)
         root = folder.tree / at.root_path
-        write_private(root / BACKEND_FILE, backend_block(row.state_place).encode())
+        block = block_apart(folder.path) if apart else backend_block(row.state_place)
+        write_private(root / BACKEND_FILE, block.encode())
         if row.lock_file and not (root / LOCK_FILE).exists():
             write_private(root / LOCK_FILE, row.lock_file.encode())
         values = folder.path / "values.tfvars.json"
@@ -70,11 +78,16 @@ class Preparation:
         remote = remote_of(row.state_place, access)
         if remote and self.states and not self.states.versions(row.id):
             refuse_foreign(open_remote(remote))
+        workspace = workspace_of(row.state_place)
+        begin = [commands.init(engine)]
+        if workspace:
+            # `init` with TF_WORKSPACE fails as long as that one does not exist.
+            begin.append(commands.workspace(engine, workspace, new=apart or open_remote(remote).read() is None))
         work = Work(
             run_id=run.id,
             environment_id=row.id,
             root=str(root),
-            commands=[Command(Step.INIT, commands.init(engine)), *then(engine, values)],
+            commands=[*(Command(Step.INIT, each) for each in begin), *then(engine, values)],
             init_lock=_init_lock(self.engines.plugin_cache(at, engine)),
             remote=remote,
         )
