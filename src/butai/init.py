@@ -64,6 +64,8 @@ def _name_of(folder: Path) -> str:
 
 def _found(proposal: Proposal) -> list[str]:
     lines = [f"environment's name: variable {each.name} ({each.where})" for each in proposal.environment[:1]]
+    if proposal.workspaces:
+        lines += [f"environment's name: its workspace, terraform.workspace ({proposal.workspaces.where})"]
     lines += [f"service {each.name}: {each.address} ({each.where})" for each in proposal.services]
     lines += [f"address: output {each.output} ({each.where})" for each in proposal.urls]
     lines += [f"lease {each.name}: {each.kind} ({each.where})" for each in proposal.leases]

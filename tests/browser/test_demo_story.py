@@ -132,7 +132,7 @@ def test_the_story(
     # Destroy wants the name typed.
     page.get_by_label("Type qa-9 to confirm").fill("qa-1")
     page.get_by_role("button", name="Destroy").click()
-    expect(page.get_by_role("alert").first).to_contain_text("--confirm qa-9")
+    expect(page.get_by_role("alert").first).to_contain_text("Type qa-9.")
     page.get_by_label("Type qa-9 to confirm").fill("qa-9")
     page.get_by_role("button", name="Destroy").click()
     expect(page.locator("#headline .state")).to_have_text("Destroyed", timeout=LONG_MS)

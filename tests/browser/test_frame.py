@@ -167,19 +167,20 @@ def test_steps_fold_as_they_go_and_a_failed_one_stays_open(portal: Portal, page:
 
 def test_a_live_line_looks_like_one_that_was_there(portal: Portal, page: Page) -> None:
     run = portal.add_run(portal.add_environment("alike"))
-    evil = "<img src=x onerror=alert(1)>"
+    evil = "<img src=x onerror=alert(1)> as `var.<b>name</b>` says, and a ` alone"
     portal.say(
-        run, evil, kind="diagnostic", severity="error", file="redis.tf", line=4, detail="Not offered <b>here</b>."
+        run, evil, kind="diagnostic", severity="error", file="redis.tf", line=4, detail="Not offered <b>here</b>: `x`."
     )
     page.goto(f"{portal.url}/environments/tiny/alike")
     expect(page.locator(".log li")).to_have_count(1)
     portal.say(
-        run, evil, kind="diagnostic", severity="error", file="redis.tf", line=4, detail="Not offered <b>here</b>."
+        run, evil, kind="diagnostic", severity="error", file="redis.tf", line=4, detail="Not offered <b>here</b>: `x`."
     )
     expect(page.locator(".log li")).to_have_count(2)
     before, live = (re.sub(r"L\d+", "L", row.evaluate("e => e.outerHTML")) for row in page.locator(".log li").all())
     assert before == live
-    assert evil in page.locator(".log li").last.inner_text()
+    assert evil.replace("`var.<b>name</b>`", "var.<b>name</b>") in page.locator(".log li").last.inner_text()
+    expect(page.locator(".log li").last.locator("code")).to_have_text(["var.<b>name</b>", "x"])
 
 
 # --- pages that refresh themselves -----------------------------------------------------------------------------------

@@ -83,7 +83,10 @@ def test_compare_roll_back_and_release(portal: Portal, browser: Browser, watched
     page.locator("#roll-back input[name=version]").fill("1")
     page.locator("#roll-back input[name=confirm]").fill("qa-2")
     page.locator("#roll-back button").click()
-    expect(page.get_by_role("alert")).to_contain_text("its name has to be typed")
+    expect(page.locator("#roll-back").get_by_role("alert")).to_have_text(
+        "That was another name: nothing was done. Type qa-1."
+    )
+    expect(page.get_by_role("alert")).to_have_count(1)
     page.locator("#lock input[name=confirm]").fill("qa-1")
     page.locator("#lock button").click()
     expect(page.locator("#lock")).not_to_contain_text("root@build-2")

@@ -90,8 +90,9 @@ def test_stop_asks_first_and_says_what_ends_tainted(
     page.locator("#headline").get_by_role("button", name="Stop hard").click()
     page.locator("#stop-confirm").fill("qa-2")
     page.locator("#stop").get_by_role("button", name="Stop hard").click()
-    expect(page.get_by_role("alert").first).to_contain_text("has to be typed")
-    page.goto(f"{portal.url}/environments/tiny/qa-1?stop=1")
+    expect(page.locator("#stop").get_by_role("alert")).to_contain_text("That was another name")
+    expect(page.get_by_role("alert")).to_have_count(1)
+    expect(page.locator("#stop-confirm")).to_be_focused()
     shot(page, "stop-hard")
     page.locator("#stop-confirm").fill("qa-1")
     page.locator("#stop").get_by_role("button", name="Stop hard").click()
@@ -134,3 +135,28 @@ def test_an_orphan_is_forgotten_only_with_the_name(portal: Portal, browser: Brow
     expect(page.locator("#orphans .items > li")).to_have_count(2)
     addresses = [each.address for each in portal.butai.environments.by_id(environment).orphans]
     assert "aws_ssm_parameter.config" not in addresses
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_wrong_name_is_said_at_its_field(
+    portal: Portal, browser: Browser, watched: Open, shot: Shot, scheme: str, locale: str, width: int
+) -> None:
+    name = f"wrong-{scheme[0]}{locale[:2]}{width}"
+    environment = portal.add_environment(name)
+    portal.end(portal.add_run(environment))
+    more = {"color_scheme": scheme, "locale": locale, "viewport": {"width": width, "height": 800}}
+    page = page_of(portal, browser, watched, **more)
+    page.goto(f"{portal.url}/environments/tiny/{name}")
+    page.locator("#confirm").fill("another")
+    page.locator("#confirm").press("Enter")
+    said = page.locator("#confirm-wrong")
+    expect(said).to_contain_text(name)
+    expect(said).to_be_in_viewport()
+    expect(page.locator("#confirm")).to_be_focused()
+    expect(page.locator("#confirm")).to_have_attribute("aria-describedby", "confirm-wrong")
+    assert "--confirm" not in page.locator("main").inner_text()
+    shot(page, f"wrong-name-{scheme}-{locale}-{width}")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing stands out to the side"
+    assert len(portal.butai.runs.of_environment(environment)) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from support.bucket import s3
 from support.carrying import environment, there
 
-__all__ = ["environment", "there"]
+__all__ = ["environment", "s3", "there"]

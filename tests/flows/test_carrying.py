@@ -11,8 +11,12 @@ import pytest
 from sqlalchemy import text, update
 
 from butai.errors import RefusedError
+from butai.runs.carry import Prepared
+from butai.runs.folder import RunFolder
+from butai.runs.log import RunLog
 from butai.runs.model import RunEnd, RunKind
-from butai.runs.store import RunClaim
+from butai.runs.service import RunView
+from butai.runs.store import Run, RunClaim
 from butai.states.model import Lock
 from butai.terraform.state import summary
 from support.carrying import QUICK, SLOW, RootJob, Stage, has_begun, now, slow, wait_for
@@ -173,3 +177,48 @@ def test_a_database_that_is_away_is_waited_for_and_nothing_is_lost(there: Stage,
     lines = [event.seq for event in there.runs.events(run, limit=5000)]
     assert lines == list(range(1, len(lines) + 1))
     assert len(summary(there.states.read(environment) or b"").resources) == 2
+
+
+class AwayAtTheHandOver(RootJob):
+    """The database goes away when everything is ready, and before it is said that an engine may run."""
+
+    made = 0
+
+    def prepare(self, run: RunView, folder: RunFolder, log: RunLog) -> Prepared:
+        prepared = super().prepare(run, folder, log)
+        self.made += 1
+        if self.made == 1:
+            with log.fenced.database.session() as session:
+                session.execute(text("ALTER TABLE run_claims RENAME TO away"))
+        return prepared
+
+
+def test_a_database_that_is_away_at_the_hand_over_costs_nothing(there: Stage, environment: int) -> None:
+    run = add_run(there.database, environment)
+    job = AwayAtTheHandOver(QUICK)
+    carrier, folder = there.carrier(job), there.folder(run)
+    with in_background(lambda: carrier.engine_part(run)):
+        wait_for(lambda: folder.was_begun, why="the work is written down")
+        time.sleep(2)
+        assert not there.runs.get(run).handed_over and not folder.engine_was_started, "nobody was started"
+        with there.database.session() as session:
+            session.execute(text("ALTER TABLE away RENAME TO run_claims"))
+    shown = there.runs.get(run)
+    assert (shown.end, shown.error, shown.done) == (RunEnd.SUCCEEDED, None, 1)
+    events = there.runs.events(run, limit=5000)
+    assert [each.seq for each in events] == list(range(1, len(events) + 1))
+    assert sum(each.kind == "change_summary" and each.action == "apply" for each in events) == 1
+
+
+def test_a_stop_that_was_asked_while_the_database_was_away_at_the_hand_over_is_heard(
+    there: Stage, environment: int
+) -> None:
+    run = add_run(there.database, environment)
+    carrier, folder = there.carrier(AwayAtTheHandOver(QUICK)), there.folder(run)
+    with in_background(lambda: carrier.engine_part(run)):
+        wait_for(lambda: folder.was_begun, why="the work is written down")
+        with there.database.session() as session:
+            session.execute(update(Run).where(Run.id == run).values(cancel_requested_at=now()))
+            session.execute(text("ALTER TABLE away RENAME TO run_claims"))
+    assert there.runs.get(run).end is RunEnd.CANCELLED_BEFORE_CHANGE
+    assert not folder.engine_was_started and there.states.read(environment) is None

@@ -190,3 +190,31 @@ def test_a_hard_stop_wants_a_first_one_and_the_name_and_its_end_is_true(butai: B
     assert [(each.address, bool(each.id)) for each in shown.orphans] == [(IMAGE, True), (SLOW, False)]
     up = carry(butai, butai.environments.next("qa-1", by="mika").run)
     assert up.last_run.end is RunEnd.SUCCEEDED
+
+
+def test_what_an_engine_leaves_in_a_file_at_a_hard_stop_is_rescued(butai: Butai) -> None:
+    """Everything is made, the database is away: the engine waits with its state until it is stopped hard."""
+    started = butai.environments.create(CreateRequest(name="qa-1", variables={"sleep_s": "4"}), by="mika")
+    run, folder = started.run.id, folder_of(butai, started.run)
+    with in_background(lambda: carry(butai, started.run)):
+        wait_for(lambda: has_begun(folder, SLOW), why="the slow one is begun")
+        with butai.database.session() as session:
+            session.execute(text("ALTER TABLE state_versions RENAME TO away"))
+        said = folder.output(Step.APPLY)
+        wait_for(lambda: f"{SLOW}: Creation complete" in said.read_text(), why="everything is made")
+        time.sleep(1)
+        assert folder.living_engine() is not None, "it waits for its state to be saved"
+        stopping(butai).stop(run, CancelRequest())
+        wait_for(lambda: folder.cancel_asked, why="the engine is asked")
+        stopping(butai).stop(run, CancelRequest(hard=True, confirm="qa-1"))
+        wait_for(lambda: folder.read_end() is not None, seconds=20, why="it leaves at the second interrupt")
+        with butai.database.session() as session:
+            session.execute(text("ALTER TABLE away RENAME TO state_versions"))
+    shown = butai.environments.get("qa-1")
+    assert shown.last_run.end is RunEnd.STATE_NOT_SAVED
+    kept = butai.environment_states.report("qa-1").kept
+    assert kept and Path(kept.file).name == "errored.tfstate" and Path(kept.file).exists()
+    again = butai.environments.next("qa-1", by="mika").run
+    assert len(summary(butai.states.read(shown.id) or b"").resources) == 2 and not Path(kept.file).exists()
+    up = carry(butai, again)
+    assert (up.last_run.end, up.last_run.done) == (RunEnd.SUCCEEDED, 0), "nothing is made a second time"

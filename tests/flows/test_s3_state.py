@@ -7,10 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
-import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from butai.assembly import Butai, assemble
 from butai.environments.service import CreateRequest, DestroyRequest, UpdateRequest
@@ -19,45 +16,16 @@ from butai.errors import ButaiError, RefusedError, WrongUseError
 from butai.runs import workers
 from butai.runs.folder import RunFolder
 from butai.runs.model import RunEnd
-from butai.runs.service import RunView
 from butai.settings import Settings
 from butai.states.model import Holder
 from butai.terraform.state import summary
+from support.bucket import LOCKS, carry, create, keys, locks
 from support.carrying import has_begun, now, wait_for
-from support.rows import WORKER, claim_run
+from support.rows import WORKER
 from support.threads import in_background
-from support.tiny_team import TOKEN, YAML, TinyTeam
+from support.tiny_team import YAML, TinyTeam
 
-LOCKS = {"lockfile": "use_lockfile: true", "table": "dynamodb_table: locks"}
 STATE = "state: {{s3: {{bucket: team-states, key_prefix: staging/butai, use_path_style: true, {lock}}}}}\n"
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A bucket, a table of locks, and an environment in which both are found."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    own = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "BUTAI_SECRET_TINY_TOKEN": TOKEN,
-    }
-    for name, value in own.items():
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3", region_name="us-east-1")
-    client.create_bucket(Bucket="team-states")
-    boto3.client("dynamodb", region_name="us-east-1").create_table(
-        TableName="locks",
-        KeySchema=[{"AttributeName": "LockID", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "LockID", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    yield client
-    # It keeps what it has in this process.
-    httpx.post(f"http://{host}:{port}/moto-api/reset", timeout=60).raise_for_status()
-    server.stop()
 
 
 @pytest.fixture(params=["lockfile", "table"])
@@ -71,26 +39,8 @@ def butai(request: pytest.FixtureRequest, s3: Any, tmp_path: Path) -> Iterator[B
     butai.database.close()
 
 
-def carry(butai: Butai, run: RunView) -> RunView:
-    butai.carrier().carry(claim_run(butai.database, run.id))
-    return butai.runs.get(run.id)
-
-
-def create(butai: Butai, name: str, **variables: str) -> RunView:
-    return butai.environments.create(CreateRequest(name=name, variables=variables), by="mika").run
-
-
 def in_bucket(s3: Any, name: str) -> bytes:
     return bytes(s3.get_object(Bucket="team-states", Key=f"staging/butai/{name}.tfstate")["Body"].read())
-
-
-def keys(s3: Any) -> set[str]:
-    return {each["Key"] for each in s3.list_objects_v2(Bucket="team-states").get("Contents", [])}
-
-
-def locks() -> list[Any]:
-    found: list[Any] = boto3.client("dynamodb", region_name="us-east-1").scan(TableName="locks")["Items"]
-    return [each for each in found if not each["LockID"]["S"].endswith("-md5")]
 
 
 def test_the_life_of_an_environment_whose_state_lies_in_the_bucket(butai: Butai, s3: Any) -> None:

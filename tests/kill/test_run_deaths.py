@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
+import pytest
 
-from butai.runs.folder import RunFolder
-from butai.runs.model import NextAction, RunEnd
+from butai.environments import left_behind
+from butai.errors import RefusedError
+from butai.runs import supervisor
+from butai.runs.carry import Prepared
+from butai.runs.folder import Command, RunFolder
+from butai.runs.log import RunLog
+from butai.runs.model import NextAction, RunEnd, Step
+from butai.runs.service import RunView
 from butai.terraform.state import summary
 from support.carrying import QUICK, SLOW, RootJob, Stage, carry_in_a_process, has_begun, slow, wait_for
 from support.rows import add_run
+from support.threads import in_background
 
 
 def supervisor_of(folder: RunFolder) -> psutil.Process:
@@ -85,7 +98,7 @@ def test_an_engine_whose_supervisor_was_killed_is_waited_for_and_its_state_taken
     assert there.states.versions(environment) == before
 
 
-def test_a_worker_killed_before_the_supervisor_started_changed_nothing(
+def test_a_worker_killed_before_the_supervisor_started_changed_nothing_and_its_run_is_begun_again(
     there: Stage, environment: int, tmp_path: Path
 ) -> None:
     run = add_run(there.database, environment)
@@ -94,6 +107,62 @@ def test_a_worker_killed_before_the_supervisor_started_changed_nothing(
     prepared = RootJob(QUICK).prepare(there.runs.get(run), folder, there.log(run))
     folder.write_work(prepared.work)
     # Here the worker died: the work is written down, nobody was started.
-    carrier = there.carrier(RootJob(QUICK))
-    assert carrier.engine_part(run) == RunEnd.FAILED_BEFORE_CHANGE
-    assert there.states.read(environment) is None
+    assert not there.runs.get(run).handed_over
+    assert there.carrier(RootJob(QUICK)).engine_part(run) == RunEnd.SUCCEEDED
+    applied = [each for each in there.runs.events(run) if each.kind == "change_summary" and each.action == "apply"]
+    assert len(applied) == 1
+
+
+class OneSleep(RootJob):
+    """What stands for an engine is one command that takes a while, and writes down that it was there."""
+
+    def prepare(self, run: RunView, folder: RunFolder, log: RunLog) -> Prepared:
+        prepared = super().prepare(run, folder, log)
+        said = folder.path.parent / "said"
+        words = f"trap 'kill $!; exit 130' INT; echo began >> {said}; sleep {self.root} & wait $!; echo ended >> {said}"
+        argv = ["sh", "-c", words]
+        return replace(prepared, work=replace(prepared.work, commands=[Command(Step.APPLY, argv)]))
+
+
+def dying_supervisor(folder: RunFolder, environment: Mapping[str, str], url: str, key: Path) -> None:
+    """A supervisor that is killed at the worst moment: the engine is started, and not written down yet."""
+    code = (
+        "import os, signal, sys; from butai.runs import supervisor; from butai.runs.folder import RunFolder;"
+        "RunFolder.write_engine = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
+        "supervisor._start(sys.argv[1:])"
+    )
+    own = {supervisor.DATABASE: url, supervisor.STATE_KEY: str(key)}
+    process = subprocess.Popen([sys.executable, "-c", code, str(folder.path)], env={**environment, **own})
+    process.wait(60)
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_an_engine_that_nobody_wrote_down_is_found_and_waited_for(
+    there: Stage, environment: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("butai.runs.carry.spawn", dying_supervisor)
+    run = add_run(there.database, environment)
+    folder = there.folder(run)
+    with in_background(lambda: there.carrier(OneSleep("4")).engine_part(run)):
+        wait_for(lambda: folder.engine_was_started and not folder.supervised(), why="its supervisor is dead")
+        engine = folder.living_engine()
+        assert engine is not None and engine.name() == "sh", "the engine itself, none of its children"
+        with pytest.raises(RefusedError, match="still runs"):
+            left_behind.check(there.states, there.runs, there.runs.get(run), folder.path, None)
+        time.sleep(2)
+        assert there.runs.get(run).end is None, "nobody else may start here meanwhile"
+    said = (folder.path.parent / "said").read_text().split()
+    assert said == ["began", "ended"], "it ended by itself, and no second one was started"
+    assert there.runs.get(run).end is RunEnd.FAILED_BEFORE_CHANGE and folder.living_engine() is None
+
+
+def test_a_stop_reaches_an_engine_that_nobody_wrote_down(
+    there: Stage, environment: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("butai.runs.carry.spawn", dying_supervisor)
+    run = add_run(there.database, environment)
+    folder = there.folder(run)
+    with in_background(lambda: there.carrier(OneSleep("60")).engine_part(run)):
+        wait_for(lambda: folder.engine_was_started and not folder.supervised(), why="its supervisor is dead")
+        there.runs.cancel(run)
+    assert there.runs.get(run).end is RunEnd.CANCELLED_BEFORE_CHANGE

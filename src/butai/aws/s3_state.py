@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from butai.errors import ButaiError, RefusedError
+from butai.terraform.state import is_empty
 from butai.text import text
 
 CONNECT_S, READ_S = 5, 30
@@ -32,7 +33,10 @@ class S3StateError(ButaiError):
 
 @dataclass(frozen=True)
 class S3Place:
-    """Where a state lies, as the `s3` backend is told. Exactly one of `dynamodb_table` and `use_lockfile` locks it."""
+    """Where a state lies, as the `s3` backend is told. Exactly one of `dynamodb_table` and `use_lockfile` locks it.
+
+    `workspace`: which of the key's workspaces it is; none for the backend's `default`, whose state lies under the key itself.
+    """
 
     bucket: str
     key: str
@@ -41,11 +45,18 @@ class S3Place:
     use_lockfile: bool = False
     kms_key_id: str = ""
     use_path_style: bool = False
+    workspace: str = ""
+    workspace_key_prefix: str = ""
+
+    @property
+    def object_key(self) -> str:
+        """The key of the object itself, as the backend makes it."""
+        return f"{self.workspace_key_prefix}/{self.workspace}/{self.key}" if self.workspace else self.key
 
     @property
     def path(self) -> str:
-        """Bucket and key: the id of the lock in the table."""
-        return f"{self.bucket}/{self.key}"
+        """Bucket and key of the object: the id of the lock in the table."""
+        return f"{self.bucket}/{self.object_key}"
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,7 @@ class S3State:
 
     def read(self) -> bytes | None:
         """The document; none where there is none."""
-        return self._get(self.place.key)
+        return self._get(self.place.object_key)
 
     def write(self, content: bytes) -> None:
         """Put a document there as the backend would, with the digest that it wants in its table."""
@@ -81,15 +92,37 @@ class S3State:
         with self._saying():
             self._s3.put_object(
                 Bucket=place.bucket,
-                Key=place.key,
+                Key=place.object_key,
                 Body=content,
                 ContentType="application/json",
                 ContentMD5=base64.b64encode(digest.digest()).decode(),
                 **seal,
             )
             if place.dynamodb_table:
-                item = {"LockID": {"S": f"{place.path}-md5"}, "Digest": {"S": digest.hexdigest()}}
+                item = {**self._digest_key, "Digest": {"S": digest.hexdigest()}}
                 self._dynamodb.put_item(TableName=place.dynamodb_table, Item=item)
+
+    def drop_empty_workspace(self, who: str, now: datetime) -> bool:
+        """What `workspace delete` does, under the lock: only where nothing is in the state. True if it is gone.
+
+        Raises RefusedError while somebody else holds the lock.
+        """
+        if not self.place.workspace or self.read() is None:
+            return False
+        with self.held(who, "workspace delete", now):
+            present = self.read()
+            # Looked at again: only now nobody else may write it.
+            if present is None or not is_empty(present):
+                return False
+            self._delete()
+        return True
+
+    def _delete(self) -> None:
+        place = self.place
+        with self._saying():
+            self._s3.delete_object(Bucket=place.bucket, Key=place.object_key)
+            if place.dynamodb_table:
+                self._dynamodb.delete_item(TableName=place.dynamodb_table, Key=self._digest_key)
 
     def lock(self) -> S3Lock | None:
         """The lock that somebody holds; none where nobody does."""
@@ -152,11 +185,15 @@ class S3State:
 
     @property
     def _lock_file(self) -> str:
-        return f"{self.place.key}.tflock"
+        return f"{self.place.object_key}.tflock"
 
     @property
     def _lock_key(self) -> dict[str, Any]:
         return {"LockID": {"S": self.place.path}}
+
+    @property
+    def _digest_key(self) -> dict[str, Any]:
+        return {"LockID": {"S": f"{self.place.path}-md5"}}
 
     def _get(self, key: str) -> bytes | None:
         try:

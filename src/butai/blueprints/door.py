@@ -59,6 +59,7 @@ def look(repository: Repository, commit: str, root_path: str, name: str = "") ->
     except BlueprintError as error:
         # What stands behind a syntax error was not read, and seems to be missing.
         raise _unread(root, root_path) or error from None
+    _refuse_nameless(root, file, blueprint)
     return AtCommit(name, commit, root_path, text, blueprint, root, lock_file)
 
 
@@ -145,8 +146,21 @@ def _unread(root: Root, root_path: str) -> BlueprintError | None:
     return BlueprintError(found) if found else None
 
 
+def _refuse_nameless(root: Root, file: str, blueprint: Blueprint) -> None:
+    """Workspaces can do without a variable for the name only where the root reads which one it is in."""
+    if blueprint.environment_variable or root.workspace_uses or root.problems:
+        return
+    raise WrongUseError(
+        text("Nothing in this root takes the environment's name."),
+        why=text("It reads no `terraform.workspace`, and `environment_variable` is missing in {file}.", file=file),
+        next=text("Name the variable that takes it under `environment_variable`."),
+        where=file,
+        code="no-name-taken",
+    )
+
+
 def _refuse_workspace(root: Root, root_path: str, blueprint: Blueprint) -> None:
-    if not root.workspace_uses:
+    if not root.workspace_uses or blueprint.has_workspaces:
         return
     places = ", ".join(_in_tree(root_path, use.where) for use in root.workspace_uses)
     raise WrongUseError(
@@ -156,7 +170,11 @@ def _refuse_workspace(root: Root, root_path: str, blueprint: Blueprint) -> None:
             "all environments would get the same names. Read at {places}.",
             places=places,
         ),
-        next=text("Use `var.{variable}` instead.", variable=blueprint.environment_variable),
+        next=text(
+            "Use `var.{variable}` instead, or keep states as workspaces of your own S3 backend: `state: s3: key` in {file}.",
+            variable=blueprint.environment_variable or "environment",
+            file=FILE_NAME,
+        ),
         where=places.split(", ")[0],
         code="workspace-used",
     )

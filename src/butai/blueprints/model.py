@@ -8,18 +8,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
     PrivateAttr,
-    StringConstraints,
     model_validator,
 )
 
 from butai.aws.image_tag import tag_of
 from butai.blueprints.locations import LocationError, RefError, check_location, check_ref
+from butai.blueprints.state_terms import REGION, STATE_WORDS, Part, StatePlace, shaped
 from butai.blueprints.yaml_source import Source
 from butai.errors import WrongUseError, did_you_mean
 from butai.interval import EVERY
@@ -33,32 +32,23 @@ PLACEHOLDERS = ("branch", "commit", "short_commit")
 
 NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_-]*$"
-REGION = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"
 ROLE = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+$"
 ECS_SERVICE = (
     r"^(output\.[A-Za-z_][A-Za-z0-9_-]*"
     r"|(module\.[A-Za-z_][A-Za-z0-9_-]*(\[[^\]]+\])?\.)*aws_ecs_service\.[A-Za-z_][A-Za-z0-9_-]*(\[[^\]]+\])?)$"
 )
-BUCKET = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
-KEY_PREFIX = r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$"
 SECRET = r"^(ssm:/?[A-Za-z0-9_./-]+|env:[A-Za-z_][A-Za-z0-9_]*)$"  # noqa: S105 - the shape of a reference
 
 # What a pattern means, for people who get it wrong.
 PATTERN_WORDS = {
+    **STATE_WORDS,
     NAME: text("must be a name of lower-case letters, digits and single hyphens that begins with a letter"),
     IDENTIFIER: text("must be a name as Terraform writes it: letters, digits, `_` and `-`"),
-    REGION: text("must be a region such as `ap-northeast-1`"),
     ROLE: text("must be a role's ARN such as `arn:aws:iam::123456789012:role/staging`"),
     ECS_SERVICE: text("must be the address of an ECS service such as `aws_ecs_service.web`, or `output.NAME`"),
-    BUCKET: text("must be the name of a bucket"),
-    KEY_PREFIX: text("must be a key's beginning such as `staging/butai`, without a slash at either end"),
     EVERY: text("must be a time such as `30m`, `24h` or `7d` (five minutes at least), or `off`"),
     SECRET: text("must be a reference, `ssm:/path/of/parameter` or `env:NAME`, never the secret itself"),
 }
-
-
-def _text(pattern: str, max_length: int = 200) -> StringConstraints:
-    return StringConstraints(pattern=pattern, max_length=max_length)
 
 
 def _image(template: str) -> str:
@@ -99,15 +89,11 @@ def _branch(ref: str) -> str:
         raise ValueError(text("cannot be the name of a branch")) from error
 
 
-Name = Annotated[str, _text(NAME, NAME_OF_BLUEPRINT_MAX_LENGTH)]
-Identifier = Annotated[str, _text(IDENTIFIER)]
+Name = Annotated[str, shaped(NAME, NAME_OF_BLUEPRINT_MAX_LENGTH)]
+Identifier = Annotated[str, shaped(IDENTIFIER)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_by_name=True, validate_by_alias=True)
-
-
-class Service(_Part):
+class Service(Part):
     """Something deployable inside an environment: an ECS service with an image."""
 
     repository: Annotated[str, AfterValidator(_repository)] = Field(
@@ -117,13 +103,13 @@ class Service(_Part):
     image: Annotated[str, AfterValidator(_image)] = Field(
         description="The image of one version, with {commit}, {short_commit} (7 characters) or {branch}."
     )
-    ecs_service: Annotated[str, _text(ECS_SERVICE)] = Field(
+    ecs_service: Annotated[str, shaped(ECS_SERVICE)] = Field(
         description="Address of the ECS service in the root (aws_ecs_service.web), or output.NAME."
     )
     branch: Annotated[str, AfterValidator(_branch)] = Field(default="main", description="Branch used by default.")
 
 
-class LeaseSpec(_Part):
+class LeaseSpec(Part):
     """A pool out of which every environment gets a value of its own. Exactly one of range, subdomain, cidr, list."""
 
     variable: Identifier | None = Field(default=None, description="Variable of the root that takes the value.")
@@ -162,7 +148,7 @@ class LeaseSpec(_Part):
         return {name: pool if pool is not None else ListPool(values=self.list_ or [])}
 
 
-class EngineTerms(_Part):
+class EngineTerms(Part):
     """Which engine, and how much of its work may be done by a provider that several runs share."""
 
     name: Literal["terraform", "tofu"] | None = Field(default=None, description="The engine to use.")
@@ -180,70 +166,56 @@ def _engine_terms(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-class Ready(_Part):
+class Ready(Part):
     """When a new environment counts as up."""
 
     timeout_s: int = Field(default=300, ge=1, le=3600, description="Seconds for the services to be steady.")
 
 
-class RunTerms(_Part):
+class RunTerms(Part):
     """Where and how many of this blueprint's runs go on."""
 
     at_once: int = Field(default=0, ge=0, description="Runs of this blueprint at once; 0 for no limit of its own.")
     labels: dict[str, str] = Field(default_factory=dict, description="Labels that a worker must carry to take them.")
 
 
-class S3State(_Part):
-    """The team's own S3 backend: every environment has its state under a key of its own, key_prefix/ENVIRONMENT.tfstate."""
-
-    bucket: Annotated[str, _text(BUCKET)] = Field(description="The bucket; it is there already.")
-    key_prefix: Annotated[str, _text(KEY_PREFIX, 500)] = Field(description="Beginning of every key.")
-    region: Annotated[str, _text(REGION)] | None = Field(
-        default=None, description="The bucket's, else the blueprint's."
-    )
-    use_lockfile: bool = Field(default=False, description="Lock by a file beside the state (engines since 1.10).")
-    dynamodb_table: Annotated[str, _text(r"^[A-Za-z0-9_.-]{3,255}$")] | None = Field(
-        default=None, description="Lock in this table; not with use_lockfile."
-    )
-    kms_key_id: Annotated[str, _text(r"^[A-Za-z0-9:/_-]+$")] | None = Field(default=None, description="KMS key to use.")
-    use_path_style: bool = Field(default=False, description="For servers that speak S3 and have no host per bucket.")
-
-    @model_validator(mode="after")
-    def _one_lock(self) -> S3State:
-        if self.use_lockfile == (self.dynamodb_table is not None):
-            raise ValueError(
-                text("needs exactly one of `use_lockfile: true` and `dynamodb_table`: a state must be locked")
-            )
-        return self
-
-
-class StatePlace(_Part):
-    """Where states lie, when not in Butai's own database."""
-
-    s3: S3State = Field(description="The team's own S3 backend.")
-
-
-class DriftTerms(_Part):
+class DriftTerms(Part):
     """How often environments of this blueprint are looked at for drift."""
 
-    every: Annotated[str, _text(EVERY)] | None = Field(
+    every: Annotated[str, shaped(EVERY)] | None = Field(
         default=None,
         description="Time between two checks, such as 30m, 24h or 7d; off; else as the worker's setting says.",
     )
 
 
-class Blueprint(_Part):
+class Blueprint(Part):
     """How to make an environment from the root module that `butai.yaml` lies beside."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["environment_variable"]},
+                {"required": ["state"], "properties": {"state": {"properties": {"s3": {"required": ["key"]}}}}},
+            ]
+        }
+    )
 
     version: Literal[1] = Field(description="Version of this format.")
     name: Name | None = Field(default=None, description="The blueprint's name; else that of its repository.")
     engine: Annotated[
         EngineTerms, BeforeValidator(_engine_terms, json_schema_input_type=Literal["terraform", "tofu"] | EngineTerms)
     ] = Field(default_factory=EngineTerms, description="The engine to use: its name, or a section.")
-    region: Annotated[str, _text(REGION)] = Field(description="AWS region.")
-    profile: Annotated[str, _text(r"^[^\s\x00-\x1f]+$")] | None = Field(default=None, description="AWS profile to use.")
-    role: Annotated[str, _text(ROLE)] | None = Field(default=None, description="AWS role to take on; not with profile.")
-    environment_variable: Identifier = Field(description="Variable of the root that takes the environment's name.")
+    region: Annotated[str, shaped(REGION)] = Field(description="AWS region.")
+    profile: Annotated[str, shaped(r"^[^\s\x00-\x1f]+$")] | None = Field(
+        default=None, description="AWS profile to use."
+    )
+    role: Annotated[str, shaped(ROLE)] | None = Field(
+        default=None, description="AWS role to take on; not with profile."
+    )
+    environment_variable: Identifier | None = Field(
+        default=None,
+        description="Variable of the root that takes the environment's name; only workspaces can do without one.",
+    )
     name_max_length: int = Field(
         default=NAME_MAX_LENGTH, ge=2, le=NAME_MAX_LENGTH, description="Longest name of an environment."
     )
@@ -253,7 +225,7 @@ class Blueprint(_Part):
     )
     leases: dict[Identifier, LeaseSpec] = Field(default_factory=dict, description="What must be unique, by pool.")
     defaults: dict[Identifier, JsonValue] = Field(default_factory=dict, description="Values of further variables.")
-    secrets: dict[Identifier, Annotated[str, _text(SECRET, 2048)]] = Field(
+    secrets: dict[Identifier, Annotated[str, shaped(SECRET, 2048)]] = Field(
         default_factory=dict,
         description="Variable: where each run reads its value, ssm:/path or env:NAME (of the worker).",
     )
@@ -272,6 +244,11 @@ class Blueprint(_Part):
     def pools(self) -> dict[str, Pool]:
         """Every pool by name. A further host name of the pool `subdomain` is the pool `subdomain:LABEL`."""
         return {name: pool for key, spec in self.leases.items() for name, pool in spec.pools(key).items()}
+
+    @property
+    def has_workspaces(self) -> bool:
+        """Whether its environments are workspaces of one backend."""
+        return self.state is not None and self.state.s3.key is not None
 
     def main_url(self) -> str | None:
         """The output that is the environment's main address."""

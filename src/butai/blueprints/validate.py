@@ -84,7 +84,7 @@ def parse(content: str, file: str = FILE_NAME) -> Blueprint:
 def _problem(detail: ErrorDetails, source: Source) -> Problem:
     """Pydantic's finding in the words of the file."""
     at_key = detail["loc"][-1:] == ("[key]",)
-    path: Path = tuple(part for part in detail["loc"] if part != "[key]")
+    path = _as_written(tuple(part for part in detail["loc"] if part != "[key]"), source)
     last = path[-1] if path else ""
     if detail["type"] == "missing":
         return source.problem(path[:-1], text("`{key}` is missing{place}.", key=last, place=_in(path)), at_key=True)
@@ -101,6 +101,12 @@ def _problem(detail: ErrorDetails, source: Source) -> Problem:
     item = isinstance(last, int)
     subject = text("item {number} of `{list}`", number=int(last) + 1, list=path[-2]) if item else f"`{last}`"
     return source.problem(path, _sentence(subject, _words(detail)), at_key=at_key)
+
+
+def _as_written(path: Path, source: Source) -> Path:
+    """The engine's name may stand for its whole section."""
+    short = path[:1] == ("engine",) and isinstance(source.data, dict) and not isinstance(source.data["engine"], dict)
+    return path[:1] if short else path
 
 
 def _sentence(subject: str, rule: str) -> str:
@@ -176,6 +182,9 @@ def _whole_problems(source: Source) -> list[Problem]:
         problems.append(
             source.problem(("role",), text("`role` and `profile` exclude each other."), text("Keep one."), at_key=True)
         )
+    if data.get("environment_variable") is None and not _mapping(_mapping(data, "state"), "s3").get("key"):
+        message = text("`{key}` is missing{place}.", key="environment_variable", place="")
+        problems.append(source.problem((), message, at_key=True))
     filled: dict[str, Path] = {}
     for variable, path in _filled(data):
         if variable in filled:

@@ -49,7 +49,8 @@ def variables_for(
 def _own(
     blueprint: Blueprint, environment_name: str, images: Mapping[str, str], leases: Mapping[str, str]
 ) -> dict[str, JsonValue]:
-    own: dict[str, JsonValue] = {blueprint.environment_variable: environment_name}
+    named = blueprint.environment_variable
+    own: dict[str, JsonValue] = {named: environment_name} if named else {}
     for name, service in blueprint.services.items():
         if name not in images:
             raise VariableError(

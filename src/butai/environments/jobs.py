@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -18,13 +19,16 @@ from butai.db import Database
 from butai.environments import store
 from butai.environments.model import Health
 from butai.environments.orphans import Orphans
+from butai.environments.place import remote_of, workspace_of
 from butai.environments.plan import from_params
 from butai.environments.prepare import Preparation, access_of, lock_file_of
+from butai.errors import ButaiError
 from butai.leases import service as leases
 from butai.runs.carry import Prepared
 from butai.runs.folder import Command, RunFolder
 from butai.runs.log import RunLog
 from butai.runs.model import HALF_DONE, RunEnd, RunKind, Step
+from butai.runs.remote import open_remote
 from butai.runs.service import Runs, RunView
 from butai.states.service import States
 from butai.terraform import commands
@@ -157,6 +161,9 @@ class EnvironmentJob:
                 fresh.left_over, fresh.orphans, fresh.urls, fresh.outputs = [], [], {}, []
                 leases.give_back(session, row.id, now=self._now())
                 fresh.destroyed_at = self._now()
+            gone = fresh.destroyed_at is not None
+        if gone:
+            _drop_workspace(row.state_place, at, log, self._now())
         for each in left:
             log.say(
                 Step.VERIFY,
@@ -176,6 +183,21 @@ class EnvironmentJob:
     def _row(self, environment_id: int) -> store.Environment:
         with self._database.reading() as session:
             return session.get_one(store.Environment, environment_id)
+
+
+def _drop_workspace(place: Mapping[str, Any] | None, at: AtCommit, log: RunLog, now: datetime) -> None:
+    """A workspace that nothing is in any more would stand in everybody's list; where it cannot go it stays, and is said."""
+    name = workspace_of(place)
+    if not name:
+        return
+    try:
+        gone = open_remote(remote_of(place, access_of(at))).drop_empty_workspace(f"butai@{platform.node()}", now)
+    except ButaiError as error:
+        words = text("The empty workspace {name} stays in the bucket: {why}", name=name, why=error.what)
+        log.say(Step.VERIFY, words)
+        return
+    if gone:
+        log.say(Step.VERIFY, text("The empty workspace {name} is deleted.", name=name))
 
 
 def _urls(urls: Mapping[str, str], state: StateSummary) -> dict[str, str]:

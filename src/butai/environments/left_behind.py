@@ -60,7 +60,8 @@ def kept_in(run: RunView) -> str:
 
 def _refuse_living(folder: RunFolder, run_id: int) -> None:
     engine = folder.living_engine()
-    if engine is None and not folder.supervised():
+    # A supervisor that has written the end down does nothing more, however long it takes to leave.
+    if engine is None and (folder.read_end() is not None or not folder.supervised()):
         return
     raise RefusedError(
         text(

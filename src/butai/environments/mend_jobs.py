@@ -14,11 +14,10 @@ from butai.aws.lookup import exists
 from butai.aws.named import import_id
 from butai.aws.session import Access, session_for
 from butai.blueprints.service import Blueprints
-from butai.datafolder import write_private
 from butai.environments import store
 from butai.environments.orphans import Orphans
 from butai.environments.plan import from_params
-from butai.environments.prepare import BACKEND_FILE, Preparation, access_of
+from butai.environments.prepare import Preparation, access_of
 from butai.errors import RefusedError
 from butai.runs.carry import Prepared
 from butai.runs.folder import Command, RunFolder
@@ -54,11 +53,9 @@ class MendJob:
                 return [Command(Step.APPLY, taking)]
             return [Command(Step.ADOPT, taking), Command(Step.APPLY, commands.destroy(engine, [values]))]
 
-        # An orphan is deleted with a backend of its own, which no other run's folder has.
-        alone = run.kind is RunKind.DELETE_ORPHAN
-        prepared = self.preparation.prepare(run, folder, log, then, accelerated=not alone)
-        if alone:
-            _use_own_state(Path(prepared.work.root), folder)
+        # To delete it on a state of this run alone: nothing but the orphan is in it, so nothing else can be destroyed.
+        prepared = self.preparation.prepare(run, folder, log, then, apart=run.kind is RunKind.DELETE_ORPHAN)
+        if run.kind is RunKind.DELETE_ORPHAN:
             # Which one is deleted is noted first: the state may have another thing under the same address.
             words = text("To be deleted: {address} ({id}).", address=mends["address"], id=mends["id"])
             log.say(Step.EXPORT, words, kind="found", **_witness(mends))
@@ -115,9 +112,3 @@ class MendJob:
 def _witness(mends: Mapping[str, Any]) -> dict[str, Any]:
     names = {"address": "address", "resource_type": "type", "id_value": "id", "begun_in": "begun_in"}
     return {kept: mends[given] for kept, given in names.items()}
-
-
-def _use_own_state(root: Path, folder: RunFolder) -> None:
-    """A state of this run alone, in its folder: nothing but the orphan is in it, so nothing else can be destroyed."""
-    state = folder.path / "orphan.tfstate"
-    write_private(root / BACKEND_FILE, f'terraform {{\n  backend "local" {{\n    path = "{state}"\n  }}\n}}\n'.encode())

@@ -39,6 +39,9 @@ class Orphans:
     def open_of(self, environment_id: int) -> list[Creation]:
         """Creations that no deletion, no look and no person's word accounts for. What stands in the state is among them."""
         changes = [each for run, event in self.runs.changes_of(environment_id) for each in _changes(run, event)]
+        # An engine that was stopped hard saw a creation fail and may not have saved what came into being all the same.
+        unsaved = self.runs.stopped_hard(environment_id)
+        changes = [each for each in changes if each.kind != "failed" or each.run not in unsaved]
         with self.database.reading() as session:
             forgotten = session.get_one(store.Environment, environment_id).forgotten
         return unresolved(changes, forgotten)

@@ -282,7 +282,10 @@ def _do(request: Request, blueprint: str, name: str, work: Any) -> Response:
     try:
         work()
     except ButaiError as error:
-        return _show(request, environments(request).newest(name, blueprint), error=error)
+        shown = environments(request).newest(name, blueprint)
+        # A name that was not typed is said at its field, also where that comes with a question.
+        asked = request.url.path.endswith("/cancel")
+        return _show(request, shown, error=error, flight=runs(request).in_flight(shown.last_run.id) if asked else None)
     return RedirectResponse(f"/environments/{quote(blueprint)}/{quote(name)}", 303)
 
 
@@ -297,9 +300,10 @@ def stream_log(request: Request, run_id: int, after: int = 0, last_event_id: Ann
 
 @router.get("/runs/{run_id}/log.txt")
 def download_log(request: Request, run_id: int) -> Response:
-    """A run's whole log as plain text, however long."""
-    service = runs(request)
-    return StreamingResponse(as_text(service.get(run_id), service), media_type="text/plain; charset=utf-8")
+    """A run's whole log as plain text, however long, in the asker's language."""
+    service, language = runs(request), language_of(request)
+    lines = as_text(service.get(run_id), service, lambda words: translate(words, language))
+    return StreamingResponse(lines, media_type="text/plain; charset=utf-8")
 
 
 def path_of(environment: EnvironmentView) -> str:

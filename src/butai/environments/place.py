@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from butai.aws.s3_state import S3Place, S3State
 from butai.aws.session import Access
-from butai.blueprints.service import Blueprint
+from butai.blueprints.service import AtCommit, Blueprint
 from butai.environments import store
 from butai.errors import RefusedError
 from butai.runs.remote import as_remote
@@ -19,6 +20,8 @@ from butai.terraform.state import is_empty
 from butai.text import text
 
 OWN = 'terraform {\n  backend "http" {}\n}\n'
+# Terraform's own, where the backend names none.
+WORKSPACE_KEY_PREFIX = "env:"
 
 
 def settle_place(session: Session, row: store.Environment, blueprint: Blueprint) -> None:
@@ -32,7 +35,10 @@ def settle_place(session: Session, row: store.Environment, blueprint: Blueprint)
         raise RefusedError(
             text("The state of `{other}` lies at {address} already.", other=other.name, address=row.state_address),
             why=text("Two environments on one state would destroy each other's resources."),
-            next=text("Give the blueprint `{blueprint}` a `key_prefix` of its own.", blueprint=row.blueprint),
+            next=text(
+                "Give the blueprint `{blueprint}` a `key_prefix` (with workspaces: a `key`) of its own.",
+                blueprint=row.blueprint,
+            ),
             code="state-address-taken",
         )
 
@@ -44,12 +50,35 @@ def place_of(blueprint: Blueprint, name: str) -> S3Place | None:
     s3 = blueprint.state.s3
     return S3Place(
         bucket=s3.bucket,
-        key=f"{s3.key_prefix}/{name}.tfstate",
+        key=s3.key or f"{s3.key_prefix}/{name}.tfstate",
         region=s3.region or blueprint.region,
         dynamodb_table=s3.dynamodb_table or "",
         use_lockfile=s3.use_lockfile,
         kms_key_id=s3.kms_key_id or "",
         use_path_style=s3.use_path_style,
+        # No environment can be called `default`, as the workspace is whose state lies elsewhere.
+        workspace=name if s3.key else "",
+        workspace_key_prefix=(s3.workspace_key_prefix or WORKSPACE_KEY_PREFIX) if s3.key else "",
+    )
+
+
+def workspace_of(place: Mapping[str, Any] | None) -> str:
+    """The workspace that an environment is; empty where its state is not one of several under a key."""
+    return str(place.get("workspace", "")) if place else ""
+
+
+def refuse_workspace_root(place: Mapping[str, Any] | None, at: AtCommit) -> None:
+    """An environment keeps the place that it was made with: in the workspace `default` every name would be another one."""
+    if not at.root.workspace_uses or workspace_of(place):
+        return
+    raise RefusedError(
+        text(
+            "The root reads `terraform.workspace` at {commit}, and this environment is no workspace.",
+            commit=at.commit[:7],
+        ),
+        why=text("It was made before the blueprint's environments were workspaces, and keeps its place."),
+        next=text("Stay on an earlier commit, or create it anew."),
+        code="no-workspace",
     )
 
 
@@ -57,9 +86,16 @@ def backend_block(place: Mapping[str, Any] | None) -> str:
     """The override file's content. Credentials are none of its business: they are in the engine's environment."""
     if place is None:
         return OWN
-    settings = {**place, "encrypt": True}
+    settings = {**place, "workspace": "", "encrypt": True}
     lines = [f"    {name} = {json.dumps(value)}" for name, value in settings.items() if value]
     return "\n".join(["terraform {", '  backend "s3" {', *lines, "  }", "}", ""])
+
+
+def block_apart(folder: Path) -> str:
+    """A state of one run alone, in its folder; a workspace's as well."""
+    own = {"path": str(folder / "orphan.tfstate"), "workspace_dir": str(folder / "orphan.tfstate.d")}
+    lines = [f"    {name} = {json.dumps(value)}" for name, value in own.items()]
+    return "\n".join(["terraform {", '  backend "local" {', *lines, "  }", "}", ""])
 
 
 def remote_of(place: Mapping[str, Any] | None, access: Access) -> dict[str, Any]:
@@ -75,6 +111,6 @@ def refuse_foreign(remote: S3State) -> None:
     raise RefusedError(
         text("There is a state at s3://{path} already, with resources in it.", path=remote.place.path),
         why=text("A new environment would take them over, and change or destroy them."),
-        next=text("Give the blueprint a `key_prefix` of its own, or take another name."),
+        next=text("Give the blueprint a `key_prefix` (with workspaces: a `key`) of its own, or take another name."),
         code="state-address-taken",
     )

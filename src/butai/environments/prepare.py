@@ -15,7 +15,7 @@ from butai.db import Database
 from butai.environments import engine_checks, store
 from butai.environments.acceleration import Acceleration, Prospect
 from butai.environments.engines import Engines
-from butai.environments.place import backend_block, refuse_foreign, remote_of
+from butai.environments.place import backend_block, block_apart, refuse_foreign, remote_of, workspace_of
 from butai.environments.plan import from_params
 from butai.environments.reuse import Root, first_commands
 from butai.environments.secrets import read_secrets
@@ -27,6 +27,7 @@ from butai.runs.model import READ_ONLY, Step
 from butai.runs.remote import open_remote
 from butai.runs.service import RunView
 from butai.states.service import States
+from butai.terraform import commands
 from butai.terraform.engine import Engine
 from butai.terraform.packages import LOCK_FILE
 from butai.terraform.prepared import PreparedFolders
@@ -59,12 +60,12 @@ class Preparation:
         log: RunLog,
         then: Callable[[Engine, Path], list[Command]],
         *,
-        accelerated: bool = True,
+        apart: bool = False,
     ) -> Prepared:
         """Export the commit, add what is the run's own; nothing of the team's is changed.
 
-        `then` gives the commands after `init`, from the engine and the file with the variables. Unless `accelerated`,
-        `init` is always done, and what it makes is not kept.
+        `then` gives the commands after `init`, from the engine and the file with the variables. `apart`: on a state of
+        this run alone, in its folder, instead of the environment's.
         """
         with self.database.reading() as session:
             row = session.get_one(store.Environment, run.environment_id)
@@ -77,31 +78,38 @@ class Preparation:
                 session.get_one(store.Environment, row.id).engine_version = engine.version
         access = access_of(at)
         remote = remote_of(row.state_place, access)
-        root = self._export(row, at, engine, folder, log, wanted.commit, remote)
+        backend = block_apart(folder.path) if apart else backend_block(row.state_place)
+        root = self._export(row, at, engine, folder, log, wanted.commit, backend, remote)
         values = folder.path / "values.tfvars.json"
         write_json(values, run.params["values"])
         extra = {**engine_variables(access), **read_secrets(at.blueprint.secrets, access, self.environ)}
         if remote and self.states and not self.states.versions(row.id):
             refuse_foreign(open_remote(remote))
-        first = first_commands(self.prepared if accelerated else None, root, log)
+        workspace = workspace_of(row.state_place)
+        # A state apart has a backend that no other run has.
+        begin = first_commands(None if apart else self.prepared, root, log)
+        if workspace:
+            # `init` with TF_WORKSPACE fails as long as that one does not exist.
+            new = apart or open_remote(remote).read() is None
+            begin.append(Command(Step.INIT, commands.workspace(engine, workspace, new=new)))
         work = Work(
             run_id=run.id,
             environment_id=row.id,
             root=str(root.path),
-            commands=[*first, *then(engine, values)],
+            commands=[*begin, *then(engine, values)],
             init_lock=_init_lock(self.engines.plugin_cache(at, engine)),
             remote=remote,
         )
         environment = self.engines.environment(at, engine, folder.path, extra)
-        way, sockets = self._way(run, at, root, environment, accelerated=accelerated)
+        way, sockets = self._way(run, at, root, environment)
         log.goes(accelerated=way.accelerated, why=way.why)
         return Prepared(work, {**environment, **sockets})
 
     def _way(
-        self, run: RunView, at: AtCommit, root: Root, environment: Mapping[str, str], *, accelerated: bool
+        self, run: RunView, at: AtCommit, root: Root, environment: Mapping[str, str]
     ) -> tuple[Way, dict[str, str]]:
         """Which way the run goes, and what its supervisor is told for it."""
-        if self.acceleration is None or not accelerated:
+        if self.acceleration is None:
             return Way(False, text("the worker's setting turns the fast way off")), {}
         checked = partial(engine_checks.all_equal, self.database, at.name, root.engine)
         return self.acceleration.way(Prospect(run.id, run.kind, at, root, environment, checked))
@@ -114,16 +122,19 @@ class Preparation:
         folder: RunFolder,
         log: RunLog,
         commit: str,
+        backend: str,
         remote: Mapping[str, Any],
     ) -> Root:
         """The commit's tree with the backend and the environment's lock file."""
         log.say(Step.EXPORT, text("Export {blueprint} at {commit}", blueprint=row.blueprint, commit=commit[:7]))
         self.blueprints.export(row.blueprint, commit, folder.tree)
-        root, backend = folder.tree / at.root_path, backend_block(row.state_place)
+        root = folder.tree / at.root_path
         write_private(root / BACKEND_FILE, backend.encode())
         if row.lock_file and not (root / LOCK_FILE).exists():
             write_private(root / LOCK_FILE, row.lock_file.encode())
         config = self.engines.cli_config(at, engine)
+        # What `init` made in one workspace serves no other.
+        backend += f"# {workspace_of(row.state_place)}"
         return Root(folder, root, engine, backend, config, self.engines.mirrors, lambda: self._state(row.id, remote))
 
     def _state(self, environment_id: int, remote: Mapping[str, Any]) -> bytes | None:

@@ -19,7 +19,7 @@ from butai.environments.drift_job import found_by
 from butai.environments.engines import Engines
 from butai.environments.finding import find, only_blueprint
 from butai.environments.model import check_name
-from butai.environments.place import remote_of, settle_place
+from butai.environments.place import refuse_workspace_root, remote_of, settle_place
 from butai.environments.plan import Wanted, choose_services, from_params, values_of
 from butai.environments.prepare import access_of
 from butai.environments.views import (
@@ -290,6 +290,7 @@ class Environments:
         priority: Priority = Priority.PERSON,
         **more: Any,
     ) -> Started:
+        refuse_workspace_root(row.state_place, at)
         lent = leases.take_all(session, row.blueprint, row.id, row.name, at.blueprint.pools(), now=self._now())
         values = values_of(at, row.name, wanted, lent)
         terms = Terms(row.blueprint, priority, labels=at.blueprint.runs.labels, at_once=at.blueprint.runs.at_once)

@@ -19,8 +19,8 @@ class Circumstances:
     """What the way is decided by.
 
     `terms` as in `butai.yaml`, `allowed` as the worker's setting says; `only_looks`: the run changes nothing; `emulated`:
-    its cloud is one on this machine; `compares`: it is there to compare both ways; `checked`: both ways were compared for this blueprint with these versions;
-    `crashed`: the provider host or a provider ended by itself a few runs ago.
+    its cloud is one on this machine; `compares`: it is there to compare both ways; `checked`: both ways were found equal
+    for this blueprint with these versions; `crashed`: the provider host or a provider ended by itself a few runs ago.
     """
 
     terms: str

@@ -136,7 +136,7 @@ class _Carrying:
             return
         error: ButaiError | None = None
         try:
-            if not self._folder.was_begun:
+            if not self._folder.was_begun or self._was_not_handed_over(run):
                 self._start_or_say_why(run)
             self._follow()
             if self._folder.was_begun and self._folder.read_end() is None:
@@ -172,6 +172,10 @@ class _Carrying:
             log.exception("after the run", run=run.id)
             self._job.gave_up(run, FAULT, self._log)
             self._log.say(Step.READY, FAULT, kind="failed")
+
+    def _was_not_handed_over(self, run: RunView) -> bool:
+        """The work was written down, and then the worker died or the database was away: nobody was started for it."""
+        return not run.handed_over and self._folder.read_end() is None
 
     def _start_or_say_why(self, run: RunView) -> None:
         """Start; what goes wrong before anything is handed over ends the run before any change, and says so."""

@@ -4,7 +4,7 @@ Files survive the death of any of the three, pipes do not. Each file has one wri
 
     work.json    worker      what the supervisor has to do
     run.lock     supervisor  held (flock) as long as it lives: the one witness of its life
-    engine.json  supervisor  pid and start time of the engine's process
+    engine.json  supervisor  pid and start time of the engine's process; before it is started, only that it will be
     *.jsonl      engine      its output, one file a step
     *.err        engine      its error output
     cancel       worker      a person asked to stop
@@ -15,6 +15,7 @@ Files survive the death of any of the three, pipes do not. Each file has one wri
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ REATTACH = "BUTAI_REATTACH"
 """Variable in which a supervisor is told the sockets of providers that its engine shares with others."""
 
 STATE_LEFT_BEHIND = "errored.tfstate"
+# The name in an engine's environment that says whose run it is.
+USER = "TF_HTTP_USERNAME"
 
 
 @dataclass(frozen=True)
@@ -136,8 +139,12 @@ class RunFolder:
 
     @property
     def engine_was_started(self) -> bool:
-        """Whether an engine's process ever was."""
+        """Whether an engine's process ever was, or was about to be."""
         return (self.path / "engine.json").exists()
+
+    def write_engine_intent(self) -> None:
+        """Record that an engine is about to be started: whoever starts it may die before its number is written down."""
+        write_json(self.path / "engine.json", {"pid": None})
 
     def write_engine(self, pid: int) -> None:
         """Record the engine's process before anything depends on it."""
@@ -146,12 +153,30 @@ class RunFolder:
     def living_engine(self) -> psutil.Process | None:
         """The engine's process while it lives. A recycled pid has another start time and does not count."""
         recorded = _read(self.path / "engine.json")
+        if recorded and recorded["pid"] is None:
+            return self._unrecorded_engine()
         try:
             process = psutil.Process(recorded["pid"]) if recorded else None
             if process and process.create_time() == recorded["started"] and process.status() != psutil.STATUS_ZOMBIE:
                 return process
         except psutil.NoSuchProcess:
             pass
+        return None
+
+    def _unrecorded_engine(self) -> psutil.Process | None:
+        """An engine whose number nobody wrote down: known by its folder, its session and its environment.
+
+        A child that is not the engine yet still has the supervisor's lock on this folder.
+        """
+        work = self.read_work()
+        for process in psutil.process_iter():
+            try:
+                here = process.cwd() == os.path.realpath(work.root) and os.getsid(process.pid) == process.pid
+                if here and process.environ().get(USER) == user_of(work.run_id):
+                    return process
+            except (psutil.Error, OSError):
+                # Somebody else's, or gone meanwhile.
+                continue
         return None
 
     def write_end(self, end: EngineEnd) -> None:
@@ -177,6 +202,11 @@ class RunFolder:
             return not lock.try_take()
         finally:
             lock.release()
+
+
+def user_of(run_id: int) -> str:
+    """As whom a run's engine asks for its state."""
+    return f"run-{run_id}"
 
 
 def _read(path: Path) -> Any:

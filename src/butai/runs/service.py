@@ -166,6 +166,12 @@ class Runs:
         with self._database.reading() as session:
             return [(event.run_id, event_view(event)) for event in store.changes(session, environment_id)]
 
+    def stopped_hard(self, environment_id: int) -> set[int]:
+        """The runs of an environment whose engine was told to leave without waiting for its state."""
+        asked = (store.Run.environment_id == environment_id, store.Run.kill_requested_at.is_not(None))
+        with self._database.reading() as session:
+            return set(session.scalars(select(store.Run.id).where(*asked)))
+
     def in_flight(self, run_id: int) -> InFlight:
         """What a stop would meet in this run."""
         with self._database.reading() as session:

@@ -24,7 +24,7 @@ from typing import Any
 from butai.datafolder import FolderLock
 from butai.db import AWAY, Database
 from butai.runs.claims import Claim, check
-from butai.runs.folder import REATTACH, Command, RunFolder, Work
+from butai.runs.folder import REATTACH, USER, Command, RunFolder, Work, user_of
 from butai.runs.model import EngineEnd, Step
 from butai.runs.rescue import keep, take_over_state
 from butai.states.endpoint import StateEndpoint
@@ -91,7 +91,7 @@ def _endpoint(states: States, work: Work, guard: Guard) -> StateEndpoint:
         states,
         environment_id=work.environment_id,
         run_id=work.run_id,
-        user=f"run-{work.run_id}",
+        user=user_of(work.run_id),
         password=secrets.token_urlsafe(32),
         now=lambda: datetime.now(UTC),
         guard=guard,
@@ -111,7 +111,7 @@ def _serving(server: StateEndpoint) -> Iterator[dict[str, str]]:
             "TF_HTTP_UNLOCK_ADDRESS": server.url,
             "TF_HTTP_LOCK_METHOD": "LOCK",
             "TF_HTTP_UNLOCK_METHOD": "UNLOCK",
-            "TF_HTTP_USERNAME": user,
+            USER: user,
             "TF_HTTP_PASSWORD": password,
         }
     finally:
@@ -142,8 +142,11 @@ class _Wish:
 
     @property
     def kill(self) -> bool:
-        """The engine's own hard stop: a second interrupt."""
-        return self.folder.kill_asked
+        """The engine's own hard stop: a second interrupt. It stays five seconds more: time to leave its state in a file."""
+        wanted = self.folder.kill_asked
+        if wanted:
+            self.server.hurry()
+        return wanted
 
 
 def _run_commands(folder: RunFolder, work: Work, environment: dict[str, str], wish: _Wish) -> EngineEnd:
@@ -179,6 +182,11 @@ def _lock_for(work: Work, command: Command, wish: _Wish) -> Iterator[bool]:
 def _run_command(
     folder: RunFolder, work: Work, command: Command, environment: dict[str, str], wish: _Wish
 ) -> EngineEnd:
+    # Whoever comes after this process looks for an engine from here on, also before its number is written down.
+    while not _written(folder.write_engine_intent):
+        if wish.stop:
+            return EngineEnd(command.step, None, cancelled=True)
+        time.sleep(LOOK_EVERY_S)
     with folder.output(command.step).open("ab") as out, folder.errors(command.step).open("ab") as errors:
         # A session of its own: no terminal's Ctrl-C reaches the providers behind the engine's back.
         process = subprocess.Popen(

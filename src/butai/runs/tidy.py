@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +16,7 @@ import structlog
 from sqlalchemy import and_, delete, not_, select, update
 
 from butai.datafolder import DataFolder
-from butai.db import AWAY, Database
+from butai.db import Database
 from butai.runs.folder import STATE_LEFT_BEHIND, RunFolder
 from butai.runs.store import Run, RunClaim, RunEvent, Worker, tells_of_a_change
 from butai.terraform.prepared import PreparedFolders
@@ -49,18 +48,21 @@ class Tidy:
     def __init__(self, database: Database, data: DataFolder, terms: Retention, now: Callable[[], datetime]) -> None:
         self._database, self._data, self._terms, self._now = database, data, terms, now
 
-    def in_background(self) -> None:
-        """Tidy a while after the start, then daily, for as long as this process lives."""
-        threading.Thread(target=self._daily, name="tidy", daemon=True).start()
+    def in_background(self, first_after_s: float = FIRST_AFTER_S, every_s: float = EVERY_S) -> threading.Event:
+        """Tidy a while after the start, then daily, for as long as this process lives or until the event is set."""
+        stop = threading.Event()
+        threading.Thread(target=self._daily, args=(stop, first_after_s, every_s), name="tidy", daemon=True).start()
+        return stop
 
-    def _daily(self) -> None:
-        time.sleep(FIRST_AFTER_S)
-        while True:
+    def _daily(self, stop: threading.Event, first_after_s: float, every_s: float) -> None:
+        wait_s = first_after_s
+        while not stop.wait(wait_s):
             try:
                 self.once()
-            except (*AWAY, OSError):
+            except Exception:
+                # Whatever it was: tomorrow is another day.
                 log.exception("tidying; again in a day")
-            time.sleep(EVERY_S)
+            wait_s = every_s
 
     def once(self) -> None:
         """Remove what is due now."""

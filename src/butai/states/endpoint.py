@@ -42,12 +42,17 @@ class StateEndpoint(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.guard = guard
         self.patience_ends: float | None = None
+        self.hurried = False
         self.states, self.environment_id, self.run_id, self.now = states, environment_id, run_id, now
         self.credentials = f"{user}:{password}".encode()
 
     def lose_patience_in(self, seconds: float) -> None:
         """A database that is away is waited for only so long from now on; until this is called, as long as it takes."""
         self.patience_ends = self.patience_ends or time.monotonic() + seconds
+
+    def hurry(self) -> None:
+        """A database that is away is not waited for at all any more: the engine leaves within seconds."""
+        self.patience_ends, self.hurried = time.monotonic(), True
 
     @property
     def patient(self) -> bool:
@@ -108,6 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
             except ButaiError as error:
                 return HTTPStatus.CONFLICT, json.dumps(error.as_json()).encode()
             except AWAY:
+                if self.server.hurried:
+                    # Engines ask again after most failures; there is no time for that.
+                    return HTTPStatus.GONE, b""
                 if not self.server.patient:
                     # What the engine cannot write in the end it leaves in a file, which is rescued.
                     return HTTPStatus.SERVICE_UNAVAILABLE, b""

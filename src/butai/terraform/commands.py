@@ -20,6 +20,11 @@ def init(engine: Engine) -> list[str]:
     return [str(engine.path), "init", "-input=false", "-no-color", *(["-json"] if has_json else [])]
 
 
+def workspace(engine: Engine, name: str, *, new: bool) -> list[str]:
+    """Go into a workspace, for all commands that follow in this folder. (`select -or-create` is Terraform 1.4's.)"""
+    return [str(engine.path), "workspace", "new" if new else "select", "-no-color", name]
+
+
 def plan(engine: Engine, var_files: Sequence[Path] = (), *, out: Path | None = None, lock: bool = True) -> list[str]:
     """What an apply would do, as JSON lines. Exit code 2: there are changes; 0: there are none.
 

@@ -14,6 +14,10 @@ from butai.terraform.inspect_leases import LeaseFound
 FILL_IN = "FILL-IN"
 _EXAMPLE = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com"
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
+_OF_THE_BACKEND = (
+    *("bucket", "key", "workspace_key_prefix", "region"),
+    *("use_lockfile", "dynamodb_table", "kms_key_id", "use_path_style"),
+)
 # Words that YAML reads as something else than text.
 _NOT_TEXT = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
@@ -25,6 +29,7 @@ def first_blueprint(proposal: Proposal, name: str, *, region: str = "") -> str:
     """
     parts = [
         list(_head(proposal, name, region)),
+        list(_state(proposal)),
         list(_services(proposal)),
         list(_urls(proposal)),
         list(_leases(proposal)),
@@ -44,8 +49,25 @@ def _head(proposal: Proposal, name: str, region: str) -> Iterator[str]:
     yield _with(f"region: {_text(found or FILL_IN)}", "" if proposal.region else "the root names none; check this")
     yield from (f"# {each.name} ({each.where}) could carry it too" for each in proposal.environment[1:3])
     best = proposal.environment[0] if proposal.environment else None
+    if proposal.workspaces and not best:
+        return
     where = f"{best.where}, part of {best.uses} names" if best else "no variable was found"
     yield _with(f"environment_variable: {best.name if best else FILL_IN}", where)
+
+
+def _state(proposal: Proposal) -> Iterator[str]:
+    """The root's own `s3` backend: its environments are workspaces there, beside those that the team has."""
+    backend = proposal.workspaces
+    if backend is None:
+        return
+    said = {name: backend.settings[name] for name in _OF_THE_BACKEND if backend.settings.get(name)}
+    locks = {} if {"use_lockfile", "dynamodb_table"} & said.keys() else {"use_lockfile": True}
+    if "use_lockfile" in said:
+        said.pop("dynamodb_table", None)
+    yield "state: # this root reads terraform.workspace: every environment is a workspace of its name"
+    yield f"  s3: # {backend.where}"
+    for name, value in {"bucket": FILL_IN, "key": FILL_IN, **said, **locks}.items():
+        yield f"    {name}: {_flow(value)}"
 
 
 def _services(proposal: Proposal) -> Iterator[str]:

@@ -183,8 +183,11 @@ def _required_version(blocks: list[Block]) -> str:
 def _backend(settings: list[tuple[Block, str]]) -> Backend | None:
     found = [(each, file) for each, file in settings if each.type in {"backend", "cloud"}]
     # The last one wins, as an override file does.
-    named = [Backend("".join(each.labels) or each.type, file=file, line=each.line) for each, file in found]
-    return named[-1] if named else None
+    if not found:
+        return None
+    block, file = found[-1]
+    literals = {name: each.value for name, each in block.attributes.items() if each.value is not UNKNOWN}
+    return Backend("".join(block.labels) or block.type, literals, file=file, line=block.line)
 
 
 def _workspace_uses(blocks: list[tuple[Block, str]]) -> Iterator[WorkspaceUse]:

@@ -12,6 +12,7 @@ from butai.terraform.flow import paths_behind, resource_types, variables_behind
 from butai.terraform.hcl import Root
 from butai.terraform.hcl_syntax import UNKNOWN
 from butai.terraform.inspect_leases import LISTENER_RULES, LeaseFound, find_leases
+from butai.terraform.root import Backend
 
 _ENVIRONMENT_NAMES = (
     "environment",
@@ -80,11 +81,17 @@ class Proposal:
     defaults: tuple[ToFill, ...] = ()
     notes: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
+    workspaces: Backend | None = None
+    """The `s3` backend whose workspaces this root's environments are."""
 
 
 def propose(root: Root, set_by_tfvars: Iterable[str] = ()) -> Proposal:
     """Look at a root. `set_by_tfvars`: variables that its own variable files set (`hcl.tfvars`)."""
+    workspaces = _workspaces(root)
     environment = tuple(environment_candidates(root))
+    if workspaces:
+        # The workspace is the environment's name: only what is called so as well takes it too.
+        environment = tuple(each for each in environment if _rank(each.name) == 0)
     name = environment[0].name if environment else ""
     services = tuple(find_services(root))
     leases = tuple(find_leases(root, name))
@@ -101,8 +108,13 @@ def propose(root: Root, set_by_tfvars: Iterable[str] = ()) -> Proposal:
         secrets=tuple(ToFill(each.name, each.type, each.where) for each in secrets),
         defaults=tuple(ToFill(each.name, each.type, each.where) for each in left if each not in secrets),
         notes=tuple(_notes(root, name)),
-        refusals=tuple(_refusals(root, environment)),
+        refusals=() if workspaces else tuple(_refusals(root, environment)),
+        workspaces=workspaces,
     )
+
+
+def _workspaces(root: Root) -> Backend | None:
+    return root.backend if root.workspace_uses and root.backend and root.backend.type == "s3" else None
 
 
 def environment_candidates(root: Root) -> Iterator[Candidate]:
@@ -205,6 +217,9 @@ def _refusals(root: Root, candidates: tuple[Candidate, ...]) -> Iterator[str]:
     if root.workspace_uses:
         first, others = root.workspace_uses[0], root.workspace_uses[1:]
         more = f" (and at {', '.join(each.where for each in others)})" if others else ""
-        yield f"{first.where}: reads terraform.workspace, which Butai does not use{more}. It would need {wanted} there."
+        yield (
+            f"{first.where}: reads terraform.workspace{more}. It would need {wanted} there, "
+            'or a `backend "s3"` in which every environment is a workspace.'
+        )
     elif not candidates:
         yield f"No variable carries the environment's name. The root needs {wanted} as a part of its names."

@@ -98,6 +98,8 @@ class Backend(Declared):
     """The backend (or `cloud`) that the root declares."""
 
     type: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Those of its settings that are literals."""
 
 
 @dataclass(frozen=True)

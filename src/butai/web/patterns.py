@@ -23,7 +23,7 @@ def example() -> SimpleNamespace:
         "detail": "The node type is not offered in this region.",
     }
     applied = [
-        _line(3, "done", "aws_lb_target_group.web: Creation complete after 1s"),
+        _line(3, "done", "aws_lb_target_group.web: Creation complete after 1s, as `aws_lb_listener.web` wants it"),
         _line(4, "started", "aws_elasticache_cluster.this: Creating..."),
         _line(5, "diagnostic", "creating ElastiCache cluster (ivr-qa-1)", **failed),
     ]

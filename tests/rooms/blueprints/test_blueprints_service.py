@@ -61,6 +61,9 @@ class Clock:
         return self.time
 
 
+WORKSPACES = "state: {s3: {bucket: team-states, key: shop.tfstate, use_lockfile: true}}\n"
+
+
 @pytest.fixture
 def infra(tmp_path: Path) -> WorkingTree:
     tree = WorkingTree(tmp_path / "team" / "ivr-infra")
@@ -219,6 +222,19 @@ def test_a_ref(blueprints: Blueprints, infra: WorkingTree) -> None:
             "workspace-used",
             "modules/x/main.tf:1",
         ),
+        (
+            {"staging/butai.yaml": YAML.replace("environment_variable: environment\n", "") + WORKSPACES},
+            "bad-blueprint",
+            "variable `environment` has no default",
+        ),
+        (
+            {
+                "staging/butai.yaml": YAML.replace("environment_variable: environment\n", "") + WORKSPACES,
+                "staging/terraform.tfvars": 'environment = "x"\n',
+            },
+            "no-name-taken",
+            "Nothing in this root takes the environment's name.",
+        ),
         ({"x.zip": "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"}, "git-lfs", "x.zip"),
     ],
 )
@@ -231,8 +247,15 @@ def test_what_is_refused_at_the_door(
     assert caught.value.code == code
     assert said in str(caught.value)
     if code == "workspace-used":
-        assert "`var.environment`" in caught.value.next
+        assert "`var.environment`" in caught.value.next and "`state: s3: key`" in caught.value.next
     assert blueprints.list() == []
+
+
+def test_a_root_that_reads_its_workspace_comes_in_where_environments_are_workspaces(
+    blueprints: Blueprints, infra: WorkingTree
+) -> None:
+    infra.commit({"staging/butai.yaml": YAML + WORKSPACES, "staging/x.tf": "locals {\n  n = terraform.workspace\n}\n"})
+    assert blueprints.add(str(infra.path)).name == "ivr"
 
 
 def test_what_the_roots_own_variable_files_set_needs_no_other_value(blueprints: Blueprints, infra: WorkingTree) -> None:

@@ -174,6 +174,17 @@ def replaced(old: str, new: str) -> str:
             TEXT + "state: {s3: {bucket: abc, key_prefix: a, use_lockfile: true, dynamodb_table: locks}}\n",
             "a state must be locked",
         ),
+        (
+            TEXT + "state: {s3: {bucket: abc, key_prefix: a, key: b, use_lockfile: true}}\n",
+            "28:13: `s3` needs exactly one of `key_prefix` and `key`",
+        ),
+        (TEXT + "state: {s3: {bucket: abc, use_lockfile: true}}\n", "`s3` needs exactly one of `key_prefix` and `key`"),
+        (TEXT + "state: {s3: {bucket: abc, key: a/../b, use_lockfile: true}}\n", "28:32: `key` must be a key such as"),
+        (
+            TEXT + "state: {s3: {bucket: abc, key_prefix: a, workspace_key_prefix: b, use_lockfile: true}}\n",
+            "goes with `key` only",
+        ),
+        (replaced("environment_variable: environment\n", ""), "`environment_variable` is missing."),
         (TEXT + "state: {s4: {}}\n", "28:9: `s4` is no key in `state`. Known: s3."),
         (replaced("leases:\n", "leases: 5\nx:\n"), "20:9: `leases` must be a valid dictionary"),
     ],

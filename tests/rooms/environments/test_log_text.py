@@ -9,6 +9,7 @@ from sqlalchemy import insert
 from butai.environments.log_text import LINES_AT_ONCE, as_text
 from butai.runs.service import Runs
 from butai.runs.store import Run, RunEvent
+from butai.web.texts import translate
 from support.rows import NOW, add_environment, add_run, new_database
 
 LINES = 25_001
@@ -30,4 +31,5 @@ def test_a_log_of_more_than_20000_lines_is_whole_and_comes_in_pieces(tmp_path: P
     with database.session() as session:
         session.get_one(Run, run).log_removed_at = NOW
     assert next(iter(as_text(runs.get(run), runs))).startswith("# Removed by retention on 2026-01-02")
+    assert next(iter(as_text(runs.get(run), runs, lambda words: translate(words, "ja")))).startswith("# 保存期間")
     database.close()

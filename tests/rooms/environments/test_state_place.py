@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from butai.aws.s3_state import S3Place
 from butai.aws.session import Access
 from butai.blueprints.model import Blueprint
-from butai.environments.place import OWN, backend_block, place_of, remote_of
+from butai.environments.place import OWN, backend_block, place_of, remote_of, workspace_of
 from butai.terraform.hcl_syntax import parse_hcl
 
 names = st.from_regex(r"[a-z0-9](-?[a-z0-9]){1,9}", fullmatch=True)
@@ -39,9 +39,21 @@ def test_the_override_file_says_the_place_and_nothing_secret(prefix: str, name: 
     assert "use_lockfile" not in block and "encrypt = true" in block
 
 
+@given(prefixes, names, names)
+def test_with_a_key_each_environment_is_a_workspace_of_it(key: str, one: str, other: str) -> None:
+    places = [place_of(blueprint(key=f"{key}/x.tfstate"), name) for name in (one, other)]
+    assert (places[0] == places[1]) is (one == other)
+    first = places[0]
+    assert first is not None and first.path == f"states/env:/{one}/{key}/x.tfstate"
+    block = backend_block(asdict(first))
+    assert f'key = "{key}/x.tfstate"' in block and 'workspace_key_prefix = "env:"' in block
+    assert "workspace =" not in block and workspace_of(asdict(first)) == one
+
+
 def test_without_a_bucket_it_is_butais_own() -> None:
     body = {"version": 1, "region": "eu-west-1", "environment_variable": "environment"}
     assert place_of(Blueprint.model_validate(body), "qa-1") is None
     assert backend_block(None) == OWN and remote_of(None, Access("eu-west-1")) == {}
+    assert workspace_of(None) == ""
     remote = remote_of(asdict(S3Place("b", "k", "r")), Access("eu-west-1", role="arn"))
     assert remote["place"]["bucket"] == "b" and remote["access"]["role"] == "arn"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -13,11 +14,13 @@ import pytest
 from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.runs import workers
+from butai.runs.chores import Chores
 from butai.runs.folder import RunFolder, Work
 from butai.runs.model import RunEnd, RunStatus
 from butai.runs.service import Runs
 from butai.runs.store import Run, RunEvent, Worker
 from butai.runs.tidy import Retention, Tidy
+from support.carrying import wait_for
 from support.databases import database, database_url, postgres
 from support.rows import NOW, add_environment, add_run
 
@@ -135,3 +138,63 @@ def test_prepared_folders_that_nobody_used_go(database: Database, data: DataFold
     os.utime(data.prepared / "old" / "used", (eight_days_ago, eight_days_ago))
     tidy(database, data)
     assert [each.name for each in data.prepared.iterdir()] == ["young"]
+
+
+def test_a_worker_tidies_by_its_timer_again_and_again_whatever_one_round_met(
+    database: Database, data: DataFolder
+) -> None:
+    environment = add_environment(database, "qa-1")
+    rounds: list[int] = []
+
+    class Counted(Tidy):
+        def once(self) -> None:
+            rounds.append(len(rounds))
+            if len(rounds) == 1:
+                raise RuntimeError("the first round meets a fault")
+            super().once()
+
+    stop = Counted(database, data, Retention(90, 7), lambda: NOW).in_background(0.05, 0.05)
+    first = folder_of(data, ended_run(database, environment, 8))
+    wait_for(lambda: not first.tree.exists(), why="a later round does what the first did not")
+    second = folder_of(data, ended_run(database, environment, 9))
+    wait_for(lambda: not second.tree.exists(), why="and so does the next one")
+    stop.set()
+    time.sleep(0.2)
+    done = len(rounds)
+    time.sleep(0.3)
+    assert len(rounds) == done, "until it is told to stop"
+
+
+def test_a_workers_chores_are_done_in_rounds_and_one_that_fails_keeps_no_other_from_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[str] = []
+    going, go_on = threading.Event(), threading.Event()
+
+    def fails() -> None:
+        done.append("fails")
+        raise RuntimeError("a fault of its own")
+
+    def waits() -> None:
+        done.append("waits")
+        going.set()
+        go_on.wait(10)
+
+    monkeypatch.setattr("butai.runs.chores.FIRST_AFTER_S", 0.0)
+    chores = Chores([fails, waits], every_s=0.0)
+    chores.do_when_due()
+    assert going.wait(10)
+    chores.do_when_due()
+    assert done == ["fails", "waits"], "one round at a time, and nobody waits for it"
+    go_on.set()
+
+    def both_again() -> bool:
+        chores.do_when_due()
+        return len(done) >= 4
+
+    wait_for(both_again, why="a second round when the first is over")
+    monkeypatch.undo()
+    late: list[str] = []
+    Chores([lambda: late.append("done")]).do_when_due()
+    time.sleep(0.2)
+    assert late == [], "a worker that has just started has its own runs to find first"

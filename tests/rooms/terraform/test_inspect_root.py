@@ -247,13 +247,39 @@ def test_workspaces_are_refused_with_the_place(tmp_path: Path) -> None:
     )
     found = propose(read_root(tmp_path))
     [refusal] = found.refusals
-    assert refusal.startswith("main.tf:2: reads terraform.workspace, which Butai does not use (and at main.tf:3).")
+    assert refusal.startswith("main.tf:2: reads terraform.workspace (and at main.tf:3). It would need")
+    assert 'a `backend "s3"` in which every environment is a workspace' in refusal
     assert 'variable "environment" { type = string }' in refusal
     text = first_blueprint(found, "x", region="eu-west-1")
     assert "# Not yet usable:" in text
     assert yaml.safe_load(text) == {"version": 1, "name": "x", "region": "eu-west-1", "environment_variable": FILL_IN}
     (tmp_path / "variables.tf").write_text('variable "env" {\n  type = string\n}\n')
-    assert "It would need var.env there." in propose(read_root(tmp_path)).refusals[0]
+    assert "It would need var.env there, or" in propose(read_root(tmp_path)).refusals[0]
+
+
+def test_workspaces_of_an_s3_backend_are_taken_over(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text(
+        'terraform {\n  backend "s3" {\n    bucket = "team"\n    key = "shop/x.tfstate"\n    dynamodb_table = "locks"\n'
+        '    region = "eu-west-1"\n  }\n}\nvariable "project" {}\n'
+        'resource "aws_sqs_queue" "q" {\n  name = "${var.project}-${terraform.workspace}"\n}\n'
+    )
+    found = propose(read_root(tmp_path), {"project"})
+    assert found.refusals == () and found.environment == ()
+    text = first_blueprint(found, "x", region="eu-west-1")
+    assert "state: # this root reads terraform.workspace" in text and "  s3: # main.tf:2" in text
+    s3 = {"bucket": "team", "key": "shop/x.tfstate", "region": "eu-west-1", "dynamodb_table": "locks"}
+    read = parse(text)
+    assert read.environment_variable is None and read.has_workspaces and read.state is not None
+    assert read.state.s3.model_dump(exclude_defaults=True) == s3
+    check_against_root(read, read_root(tmp_path), {"project"})
+
+
+def test_a_partial_s3_backend_is_left_to_be_filled_in(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text('terraform {\n  backend "s3" {}\n}\nlocals {\n  n = terraform.workspace\n}\n')
+    (tmp_path / "variables.tf").write_text('variable "environment" {}\n')
+    written = yaml.safe_load(first_blueprint(propose(read_root(tmp_path)), "x"))
+    assert written["state"] == {"s3": {"bucket": FILL_IN, "key": FILL_IN, "use_lockfile": True}}
+    assert written["environment_variable"] == "environment"
 
 
 def test_a_root_without_a_name_of_the_environment_is_told(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 "use strict";
 
 import { Log } from "./log.js";
-import { RETRY_MS, each } from "./page.js";
+import { RETRY_MS, each, say } from "./page.js";
 import { Bell } from "./bell.js";
 
 export class EnvironmentPage {
@@ -30,7 +30,7 @@ export class EnvironmentPage {
 
   ran(run) {
     const words = { done: run.done, planned: run.planned, waiting: run.waiting_for };
-    for (const [name, value] of Object.entries(words)) each(`[data-run="${name}"]`, (e) => { e.textContent = value; });
+    for (const [name, value] of Object.entries(words)) each(`[data-run="${name}"]`, (e) => { e.replaceChildren(); say(e, String(value)); });
     each('[data-run="bar"]', (bar) => { bar.max = run.planned || 1; bar.value = run.done; bar.classList.toggle("bad", run.failed > 0); });
     each('[data-run="failed"]', (e) => {
       e.querySelector(".state").lastChild.data = e.dataset.words.replace("{n}", run.failed);

@@ -1,7 +1,7 @@
 // The live log of a run: follows at the bottom, says when the connection is lost. `tell` hears of the run and of its end.
 "use strict";
 
-import { RETRY_MS, each, make } from "./page.js";
+import { RETRY_MS, each, make, say } from "./page.js";
 
 const AT_BOTTOM_PX = 2;
 
@@ -84,9 +84,9 @@ export class Log {
     const link = make("a");
     link.href = `#${item.id}`;
     link.append(time);
-    const text = make("span", "", line.message);
+    const text = say(make("span"), line.message);
     if (file) text.append(" ", make("b", "place", number ? `${file}:${number}` : file));
-    if (detail) text.append(make("span", "detail", detail));
+    if (detail) text.append(say(make("span", "detail"), detail));
     item.append(link, text);
     return item;
   }
