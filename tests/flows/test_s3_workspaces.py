@@ -156,12 +156,23 @@ def test_a_state_that_the_bucket_did_not_take_is_pushed_into_the_workspace_later
     assert (done.end, done.done) == (RunEnd.SUCCEEDED, 0), "nothing is made a second time"
 
 
-def test_an_orphan_is_adopted_or_tainted_kept_in_the_workspace(butai: Butai, s3: Any) -> None:
+def test_what_came_up_all_the_same_is_kept_in_the_workspace(butai: Butai, s3: Any) -> None:
     failed = carry(butai, create(butai, "qa-1", exit_code="1"))
     assert failed.end is RunEnd.PARTIALLY_APPLIED
     kept = butai.environments.mend("qa-1", RunKind.UNTAINT, by="ken", mends={"address": "terraform_data.slow"}).run
     assert carry(butai, kept).end is RunEnd.SUCCEEDED
     assert not any(each.tainted for each in summary(in_bucket(s3, "qa-1")).resources)
+
+
+def test_an_orphan_is_deleted_in_the_same_workspace_of_a_state_of_its_own(butai: Butai, s3: Any) -> None:
+    assert carry(butai, create(butai, "qa-1")).end is RunEnd.SUCCEEDED
+    before = in_bucket(s3, "qa-1")
+    orphan = {"address": "terraform_data.image", "type": "terraform_data", "id": "left", "begun_in": 1}
+    asked = butai.environments.mend("qa-1", RunKind.DELETE_ORPHAN, by="ken", mends=orphan).run
+    run = carry(butai, asked)
+    assert (run.end, run.error, run.done) == (RunEnd.SUCCEEDED, None, 1)
+    assert in_bucket(s3, "qa-1") == before and keys(s3) == {KEY.format(name="qa-1")}, "the environment's is untouched"
+    assert (butai.data.run(run.id) / "orphan.tfstate.d" / "qa-1" / "terraform.tfstate").exists()
 
 
 def test_one_that_was_made_before_its_blueprint_had_workspaces_never_gets_other_names(s3: Any, tmp_path: Path) -> None:

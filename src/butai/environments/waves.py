@@ -6,9 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from butai.text import joined, restored, text
+
 T = TypeVar("T")
 FIRST = 1
-_VERBS = {"create": "create", "update": "change", "replace": "replace", "delete": "destroy"}
+_VERBS = {
+    "create": text("{count} to create"),
+    "update": text("{count} to change"),
+    "replace": text("{count} to replace"),
+    "delete": text("{count} to destroy"),
+}
 
 
 def waves(these: Sequence[T], at_once: int) -> list[Sequence[T]]:
@@ -19,13 +26,14 @@ def waves(these: Sequence[T], at_once: int) -> list[Sequence[T]]:
 
 def left_because(environment: Mapping[str, Any]) -> str:
     """Why an environment cannot be updated now; empty when it can."""
-    run, word = environment["last_run"], environment["state"]["word"].lower()
+    run, word = environment["last_run"], environment["state"]["word"]
+    word = restored(word.lower(), {"id": word, "values": {}})
     if run["settled_at"] is None:
-        return f"run {run['id']} is not over ({word})"
+        return text("run {run} is not over ({word})", run=run["id"], word=word)
     if environment["state"]["next_action"] in ("check-and-go-on", "destroy-again") or run["kind"] == "destroy":
-        return f"it has to be looked at first ({word})"
+        return text("it has to be looked at first ({word})", word=word)
     if run["kind"] == "create" and run["end"] in _NOTHING_MADE:
-        return f"there is nothing yet ({word})"
+        return text("there is nothing yet ({word})", word=word)
     return ""
 
 
@@ -35,9 +43,10 @@ _NOTHING_MADE = ("failed-before-any-change", "cancelled-before-any-change", "sup
 def summed(differences: Iterable[Mapping[str, Any]]) -> str:
     """What a plan would do, in numbers: `2 to create, 1 to replace`."""
     counts = Counter(each["action"] for each in differences if each["address"] != "outputs")
-    parts = [f"{counts[action]} to {verb}" for action, verb in _VERBS.items() if counts[action]]
+    parts = [text(words, count=counts[action]) for action, words in _VERBS.items() if counts[action]]
     other = sum(count for action, count in counts.items() if action and action not in _VERBS)
-    return ", ".join([*parts, *([f"{other} other"] if other else [])]) or "no resource changes"
+    parts += [text("{count} other", count=other)] if other else []
+    return joined(", ", parts) if parts else text("no resource changes")
 
 
 def dangerous(differences: Iterable[Mapping[str, Any]]) -> list[str]:

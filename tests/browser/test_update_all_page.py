@@ -1,0 +1,174 @@
+"""Update all: the form, all plans as one, one first and then the others by itself, and what was left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from butai.environments.store import Environment
+from butai.runs.model import RunEnd, RunKind, Step
+from butai.runs.service import RunView
+from butai.runs.store import RunEvent, next_seq
+from support.portal import Portal
+from support.rows import NOW
+
+Open = Callable[[BrowserContext], Page]
+Shot = Callable[[Page, str], None]
+SOON_MS = 15_000
+DANGER = "aws_elasticache_replication_group.main"
+
+
+@pytest.fixture
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    portal = Portal(tmp_path_factory.mktemp("all"))
+    portal.start()
+    yield portal
+    portal.stop()
+    portal.butai.database.close()
+
+
+def open_page(portal: Portal, browser: Browser, watched: Open, **more: object) -> Page:
+    context = browser.new_context(**{"locale": "en-GB", "viewport": {"width": 1280, "height": 800}, **more})  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(portal.sign_in.address(portal.url))
+    page.close()
+    return watched(context)
+
+
+def add(portal: Portal, name: str, *, running: bool = False) -> int:
+    """An environment on the blueprint's first commit that answers."""
+    commit = portal.team.infra.git("rev-list", "--max-parents=0", "main")
+    environment = portal.add_environment(name, commit=commit, health="ready", engine_version="1.0.0")
+    portal.add_run(environment, running=running)
+    return environment
+
+
+def newest(portal: Portal, environment: int, kind: RunKind) -> RunView:
+    return next(each for each in portal.butai.runs.of_environment(environment) if each.kind is kind)
+
+
+def planned(portal: Portal, environment: int, *actions: tuple[str, str]) -> None:
+    """The plan is over, and would do this."""
+    run = newest(portal, environment, RunKind.DRIFT_CHECK).id
+    with portal.butai.database.session() as session:
+        for address, action in actions:
+            seq = next_seq(session, run)
+            event = RunEvent(run_id=run, seq=seq, source="plan", line=seq, at=NOW, step=Step.PLAN, kind="planned")
+            event.address, event.action, event.message, event.detail = address, action, "", {}
+            session.add(event)
+            session.flush()
+    portal.end(run)
+
+
+def updated(portal: Portal, environment: int, end: RunEnd = RunEnd.SUCCEEDED) -> None:
+    run = newest(portal, environment, RunKind.UPDATE)
+    with portal.butai.database.session() as session:
+        row = session.get_one(Environment, environment)
+        row.commit, row.health = run.params["commit"], "ready"
+    portal.end(run.id, end)
+
+
+def ask(portal: Portal, page: Page) -> None:
+    """From the list to the plans."""
+    page.goto(f"{portal.url}/environments")
+    page.get_by_role("link", name="Update all").click()
+    expect(page.get_by_label("Bring to")).to_have_value("main")
+    page.get_by_role("button", name="Plan all of them").click()
+    expect(page.locator("#together")).to_contain_text("Planning: nothing changes yet.")
+
+
+def test_one_first_then_the_others_by_itself(portal: Portal, browser: Browser, watched: Open, shot: Shot) -> None:
+    one, two, three, busy = (
+        add(portal, "qa-1"),
+        add(portal, "qa-2"),
+        add(portal, "qa-3"),
+        add(portal, "qa-4", running=True),
+    )
+    portal.team.infra.commit({"words.md": "words"}, "Words for everybody")
+    page = open_page(portal, browser, watched)
+    ask(portal, page)
+    shot(page, "all-planning")
+    for environment in (one, two, three):
+        planned(portal, environment, ("aws_sqs_queue.calls", "create"), (DANGER, "replace"))
+    button = page.get_by_role("button", name="Update 3 environments")
+    expect(button).to_be_visible(timeout=SOON_MS)
+    expect(page.locator(f"#line-{one}")).to_contain_text("1 to create, 1 to replace")
+    expect(page.locator(f"#line-{one}")).to_contain_text(f"destroys or makes anew: {DANGER}")
+    expect(page.locator(f"#line-{busy}")).to_contain_text("Left for later")
+    expect(page.locator(f"#line-{busy}")).to_contain_text("is not over (creating)")
+    shot(page, "all-asked")
+    page.get_by_label("At a time").fill("2")
+    button.click()
+    expect(page.locator(f"#line-{one} .state")).to_have_text("Updating")
+    expect(page.locator(f"#line-{two} .state")).to_have_text("Waits")
+    assert len(portal.butai.runs.of_environment(two)) == 2, "one first"
+    shot(page, "all-first")
+    updated(portal, one)
+    expect(page.locator(f"#line-{two} .state")).to_have_text("Updating", timeout=SOON_MS)
+    expect(page.locator(f"#line-{three} .state")).to_have_text("Updating")
+    expect(page.locator(f"#line-{one} .state")).to_have_text("Updated")
+    page.reload()
+    expect(page.locator(f"#line-{three} .state")).to_have_text("Updating")
+    for environment in (two, three):
+        updated(portal, environment)
+    expect(page.locator("#together")).to_contain_text("It is over: 3 updated.", timeout=SOON_MS)
+    assert [len(portal.butai.runs.of_environment(each)) for each in (one, two, three, busy)] == [3, 3, 3, 1]
+    shot(page, "all-over")
+
+
+def test_it_can_be_held_and_a_failure_ends_it(portal: Portal, browser: Browser, watched: Open, shot: Shot) -> None:
+    one, two, three = add(portal, "qa-1"), add(portal, "qa-2"), add(portal, "qa-3")
+    portal.team.infra.commit({"words.md": "words"}, "Words for everybody")
+    page = open_page(portal, browser, watched)
+    ask(portal, page)
+    for environment in (one, two, three):
+        planned(portal, environment, ("aws_sqs_queue.calls", "create"))
+    page.get_by_label("At a time").fill("1")
+    page.get_by_role("button", name="Update 3 environments").click()
+    page.get_by_role("link", name="Begin nothing more").click()
+    updated(portal, one)
+    expect(page.locator("#together")).to_contain_text("Held: the next wave waits for you.", timeout=SOON_MS)
+    page.wait_for_timeout(2500)
+    assert len(portal.butai.runs.of_environment(two)) == 2, "nothing is begun by itself"
+    page.get_by_role("button", name="Begin the next wave").click()
+    expect(page.locator(f"#line-{two} .state")).to_have_text("Updating")
+    updated(portal, two, RunEnd.PARTIALLY_APPLIED)
+    expect(page.locator("#together")).to_contain_text("One failed: nothing more was begun.", timeout=SOON_MS)
+    expect(page.locator(f"#line-{three}")).to_contain_text("one before it failed")
+    page.wait_for_timeout(2000)
+    assert len(portal.butai.runs.of_environment(three)) == 2
+    shot(page, "all-stopped")
+
+
+def test_a_ref_that_is_not_there_is_said_in_the_form(portal: Portal, browser: Browser, watched: Open) -> None:
+    add(portal, "qa-1")
+    page = open_page(portal, browser, watched)
+    page.goto(f"{portal.url}/environments/update-all")
+    page.get_by_label("Bring to").fill("nowhere")
+    page.get_by_role("button", name="Plan all of them").click()
+    expect(page.get_by_role("alert")).to_contain_text("nowhere")
+    expect(page.get_by_label("Bring to")).to_have_value("nowhere")
+    assert page.goto(f"{portal.url}/environments/update-all?to=main&plans=x").status == 422  # type: ignore[union-attr]
+
+
+def test_it_fits_in_every_look(portal: Portal, browser: Browser, watched: Open, shot: Shot) -> None:
+    one, two = add(portal, "a-longer-name-of-one"), add(portal, "qa-2")
+    portal.team.infra.commit({"words.md": "words"}, "Words for everybody")
+    page = open_page(portal, browser, watched)
+    ask(portal, page)
+    for environment in (one, two):
+        planned(portal, environment, ("aws_sqs_queue.calls", "create"), (f"module.cache[0].{DANGER}[0]", "replace"))
+    expect(page.get_by_role("button", name="Update 2 environments")).to_be_visible(timeout=SOON_MS)
+    address = page.url
+    for scheme in ("light", "dark"):
+        for width in (1280, 390):
+            for locale in ("en-GB", "ja-JP"):
+                more = {"color_scheme": scheme, "locale": locale, "viewport": {"width": width, "height": 800}}
+                look = open_page(portal, browser, watched, **more)
+                for name, where in (("form", f"{portal.url}/environments/update-all"), ("plans", address)):
+                    look.goto(where)
+                    shot(look, f"all-{name}-{scheme}-{width}-{locale}")
+                    assert look.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, width, locale)
+                look.context.close()
