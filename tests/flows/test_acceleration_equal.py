@@ -93,6 +93,7 @@ def _contents(cloud: Moto) -> Any:
             name = parameter["Name"]
             value = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
             tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
+            tags.sort(key=json.dumps)
             found[f"{region} {name}"] = {**parameter, "value": value, "tags": tags}
     return _plain(found)
 
