@@ -45,7 +45,6 @@ resource "aws_cloudwatch_log_group" "last" {
   depends_on = [aws_ecs_cluster.slow]
 }
 """
-BEGUN = "aws_ecs_cluster.slow: Creating..."
 SLOW, FIRST, LAST = "aws_ecs_cluster.slow", "aws_cloudwatch_log_group.first", "aws_cloudwatch_log_group.last"
 
 
@@ -96,23 +95,28 @@ def _kept(way: Way) -> dict[str, str]:
     return {f"{each['type']}.{each['name']}": each["instances"][0].get("status", "ok") for each in resources}
 
 
-def _interrupted(way: Way, name: str) -> tuple[int, str]:
+def _is_waited_for(cloud: Moto, name: str) -> bool:
+    """Whether the cluster stands, so that its provider only waits."""
+    return any(each.endswith(f"/{name}") for each in cloud.client("ecs").list_clusters()["clusterArns"])
+
+
+def _interrupted(cloud: Moto, way: Way, name: str) -> tuple[int, str]:
     with way.begun(*_apply(name)) as process:
-        _wait_for(lambda: BEGUN in way.said())
-        time.sleep(1)
+        _wait_for(lambda: _is_waited_for(cloud, name))
+        time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         return process.wait(60), way.said()
 
 
 def test_a_stop_in_the_middle_ends_this_run_as_on_the_plain_way_and_no_other(
-    root: Callable[..., Way], host: Host
+    root: Callable[..., Way], host: Host, cloud: Moto
 ) -> None:
     plain, stopped, other = root("plain", None), root("stopped", host), root("other", host)
-    told = _interrupted(plain, "plain")
+    told = _interrupted(cloud, plain, "plain")
     with other.begun(*_apply("other")) as going:
-        _wait_for(lambda: BEGUN in other.said())
+        _wait_for(lambda: _is_waited_for(cloud, "other"))
         time.sleep(2)
-        code, said = _interrupted(stopped, "stopped")
+        code, said = _interrupted(cloud, stopped, "stopped")
         assert going.wait(60) == 0, other.said()
     assert (code, told[0]) == (1, 1), said
     assert "Stopping operation..." in said and "Stopping operation..." in told[1]
@@ -129,8 +133,7 @@ def test_a_kill_in_the_middle_ends_every_run_with_an_error_and_is_repeatable(
     ways = [root(each, host) for each in names]
     with ExitStack() as stack:
         processes = [stack.enter_context(way.begun(*_apply(name))) for way, name in zip(ways, names, strict=True)]
-        _wait_for(lambda: all(BEGUN in each.said() for each in ways))
-        time.sleep(1)
+        _wait_for(lambda: all(_is_waited_for(cloud, each) for each in names))
         status = host.client.status()
         assert status is not None and len(status["providers"]) == 1
         killed = status["pid"] if whom == "host" else status["providers"][0]["pid"]
