@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -88,7 +89,8 @@ class Machine:
         for each in self.held.values():
             each.release()
         for process in self.processes():
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def processes(self, kind: str = "/") -> list[psutil.Process]:
         """Every living process that was begun for this folder and has this in its command."""
