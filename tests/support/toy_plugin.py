@@ -72,6 +72,7 @@ class Toy:
 
     async def _answer(self, method: str, request: bytes, context: Context) -> bytes:
         if method in ("Stop", "StopProvider"):
+            await asyncio.sleep(0.4 if (self._folder / "slow-stop").exists() else 0)
             self._stop.set()
             self._stop = asyncio.Event()
             return b""

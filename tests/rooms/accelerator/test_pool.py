@@ -107,7 +107,8 @@ def test_a_connection_that_an_engine_opens_again_is_what_it_was(tmp_path: Path) 
             await (await stage.client()).configured("somebody else's")
             front = await stage.run()
             tokyo, virginia = [await stage.connect(front).configured(each) for each in ("tokyo", "virginia")]
-            await virginia.close()
+            planned_with = await stage.connect(front).configured("tokyo")
+            await asyncio.gather(virginia.close(), planned_with.close())
             await asyncio.sleep(0.1)
             virginia = stage.connect(front)
             assert (await _who(virginia))[1] == "virginia" and (await _who(tokyo))[1] == "tokyo"
