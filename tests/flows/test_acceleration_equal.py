@@ -68,7 +68,7 @@ NAMES = ("plain", "fast")
 
 def _told(words: str) -> list[str]:
     """An engine's lines, in an order of their own: what goes on at once is told as it comes."""
-    return sorted(re.sub(r"after \d+s", "after", line) for line in words.splitlines())
+    return sorted(re.sub(r"after \d+s|deposed object \w+", "", line) for line in words.splitlines())
 
 
 def _plain(value: Any) -> Any:
@@ -93,6 +93,7 @@ def _contents(cloud: Moto) -> Any:
             name = parameter["Name"]
             value = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
             tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
+            tags.sort(key=json.dumps)
             found[f"{region} {name}"] = {**parameter, "value": value, "tags": tags}
     return _plain(found)
 

@@ -72,6 +72,7 @@ class Toy:
 
     async def _answer(self, method: str, request: bytes, context: Context) -> bytes:
         if method in ("Stop", "StopProvider"):
+            await asyncio.sleep(0.4 if (self._folder / "slow-stop").exists() else 0)
             self._stop.set()
             self._stop = asyncio.Event()
             return b""
@@ -95,7 +96,8 @@ class Toy:
         told = command(request)
         await asyncio.sleep(told.get("sleep", 0))
         self._configuration = last(request, 2)
-        return ERROR if told.get("refuse") else WARNING
+        refused = told.get("refuse") or ("refuse_if" in told and (self._folder / told["refuse_if"]).exists())
+        return ERROR if refused else WARNING
 
     async def _work(self, method: str, request: bytes, context: Context) -> bytes:
         told = command(request)

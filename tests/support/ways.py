@@ -33,8 +33,13 @@ def aws_provider() -> ProviderBinary:
     return found
 
 
+def address_of(sockets: Mapping[str, str]) -> str:
+    """The socket in what a run's environment gets."""
+    return str(json.loads(sockets[REATTACH])[AWS]["Addr"]["String"])
+
+
 class Host:
-    """A provider host with a worker that needs it; `log` is what it says."""
+    """A provider host with a worker that needs it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -64,11 +69,6 @@ class Host:
             yield {REATTACH: json.dumps({AWS: entry})}
         finally:
             lock.release()
-
-    def pids(self) -> list[int]:
-        """The provider processes."""
-        status = self.client.status()
-        return [each["pid"] for each in status["providers"]] if status else []
 
     def close(self) -> None:
         self._worker.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -22,6 +23,7 @@ from butai.datafolder import FolderLock, write_json
 from butai.terraform.accelerator import crashes
 from butai.terraform.accelerator.client import HostClient, HostError
 from butai.terraform.accelerator.host import LOOK_EVERY_S
+from support.toy_plugin import command
 from support.toy_stage import configure, environment, request, toy_binary
 
 SERVICE = "/tfplugin5.Provider/"
@@ -88,7 +90,8 @@ class Machine:
         for each in self.held.values():
             each.release()
         for process in self.processes():
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def processes(self, kind: str = "/") -> list[psutil.Process]:
         """Every living process that was begun for this folder and has this in its command."""
@@ -213,6 +216,17 @@ def test_a_provider_that_dies_is_noted_and_replaced(machine: Machine) -> None:
     assert machine.ask(address, "ReadResource", request())
     (other,) = machine.status()["providers"]
     assert other["pid"] != provider["pid"]
+
+
+def test_a_process_of_a_runs_own_folder_ends_with_the_run(machine: Machine) -> None:
+    (machine.folder / "root").mkdir()
+    (machine.folder / "root" / "x.txt").touch()
+    address = machine.let_in("run-1")
+    told = command(machine.ask(address, "ReadResource", request(planned="./x.txt")))
+    assert told["cwd"] == str(machine.folder / "root") and len(machine.processes("toy_plugin")) == 2
+    machine.leave("run-1")
+    wait_until(lambda: len(machine.processes("toy_plugin")) == 1)
+    assert told["pid"] not in [each["pid"] for each in machine.status()["providers"]]
 
 
 def test_a_provider_that_does_not_start_is_told_before_the_run_begins(machine: Machine) -> None:

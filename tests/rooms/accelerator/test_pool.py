@@ -107,7 +107,8 @@ def test_a_connection_that_an_engine_opens_again_is_what_it_was(tmp_path: Path) 
             await (await stage.client()).configured("somebody else's")
             front = await stage.run()
             tokyo, virginia = [await stage.connect(front).configured(each) for each in ("tokyo", "virginia")]
-            await virginia.close()
+            planned_with = await stage.connect(front).configured("tokyo")
+            await asyncio.gather(virginia.close(), planned_with.close())
             await asyncio.sleep(0.1)
             virginia = stage.connect(front)
             assert (await _who(virginia))[1] == "virginia" and (await _who(tokyo))[1] == "tokyo"
@@ -206,26 +207,19 @@ def test_idle_ones_end_and_busy_ones_do_not(tmp_path: Path) -> None:
     asyncio.run(play())
 
 
-def test_a_file_of_the_runs_folder_is_looked_for_there(tmp_path: Path) -> None:
-    """A shared process looks for relative files in the host's folder; so it is not given any."""
-    root = tmp_path / "root"
-    (root / "files").mkdir(parents=True)
-    (root / "files" / "x.txt").write_text("x")
+def test_a_process_that_cannot_be_configured_again_is_not_asked(tmp_path: Path) -> None:
+    """The first died, and what its configuration needs is gone meanwhile."""
 
     async def play() -> None:
         async with toy_stage(tmp_path) as stage:
-            client = await (await stage.client(root=root)).configured("a")
-            with_file = request(state={"id": "1"}, planned={"objects": [{"source": "./files/x.txt"}]})
-            without = request(state={"id": "1"}, planned={"objects": [{"source": "./files/y.txt"}]})
-            told = await client.told("ApplyResourceChange", with_file)
-            assert (told["cwd"], told["configuration"]) == (str(root), "a")
-            assert (await client.told("ReadResource", without))["cwd"] == str(stage.sockets)
-            assert (await client.told("PlanResourceChange", with_file))["pid"] == told["pid"]
-            stage.pool.forget(str(root))
-            await stage.pool.end_idle(1000)
-            with pytest.raises(ProcessLookupError):
-                os.kill(told["pid"], 0)
-            assert len(stage.pool.members) == 1 and not stage.pool.crashes
+            client = await (await stage.client()).configured("a", refuse_if="gone")
+            (tmp_path / "gone").touch()
+            with pytest.raises(grpc.aio.AioRpcError):
+                await client.ask("ReadResource", request(die=True))
+            await asyncio.sleep(0.2)
+            with pytest.raises(grpc.aio.AioRpcError, match="could not be configured"):
+                await client.ask("ReadResource", request())
+            assert len(stage.calls("ReadResource")) == 1
 
     asyncio.run(play())
 

@@ -29,12 +29,15 @@ class Identity:
 
     `describes`: it is asked only what it is and whether a configuration is right. That takes it seconds and hundreds of
     MB, once; one that only works is there in 0.3 s and keeps 60 MB of its own.
+    `profiles`: a digest of the files with profiles and keys. A process reads them once, and they may name another account
+    the next time.
     """
 
     binary: ProviderBinary
     environment: tuple[tuple[str, str], ...]
     cwd: str
     describes: bool = False
+    profiles: str = ""
 
     @property
     def account(self) -> str:
@@ -46,7 +49,20 @@ class Identity:
 def identity(binary: ProviderBinary, environment: Mapping[str, str], cwd: str) -> Identity:
     """From an engine's environment: what the provider may see of it."""
     seen = {name: value for name, value in environment.items() if not name.startswith(("TF_", "BUTAI_"))}
-    return Identity(binary, tuple(sorted(seen.items())), cwd)
+    return Identity(binary, tuple(sorted(seen.items())), cwd, digest([_content(each) for each in _profile_files(seen)]))
+
+
+def _profile_files(environment: Mapping[str, str]) -> list[Path]:
+    folder = Path(environment.get("HOME", "/")) / ".aws"
+    named = [("AWS_CONFIG_FILE", folder / "config"), ("AWS_SHARED_CREDENTIALS_FILE", folder / "credentials")]
+    return [Path(environment.get(name) or usual) for name, usual in named]
+
+
+def _content(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def digest(value: object) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+import grpc
 import grpc.aio
 
 from butai.terraform.accelerator.protocol import REPEATABLE, SERVICES
@@ -24,6 +25,7 @@ from butai.terraform.packages import ProviderBinary
 START_S = 60.0
 LOOK_EVERY_S = 0.02
 END_S = 5.0
+LAST_BREATH_S = 0.5
 # The provider's own words are kept for a look, not for ever.
 LOG_AT_MOST = 8 * 1024 * 1024
 NO_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -91,9 +93,18 @@ class Provider:
             self.in_flight[number] = InFlight(asker, method)
         try:
             return await self._ask(method, request)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.UNAVAILABLE:
+                await self._died_within(LAST_BREATH_S)
+            raise
         finally:
             del self.in_flight[number]
             self.used_at = time.monotonic()
+
+    async def _died_within(self, seconds: float) -> None:
+        """Its socket closes a moment before its end is known; whoever asks next must not be sent here."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.process.wait(), seconds)
 
     async def _ask(self, method: str, request: bytes) -> bytes:
         ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]

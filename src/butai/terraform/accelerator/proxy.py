@@ -68,6 +68,8 @@ class Connection:
     resume: Callable[[], tuple[str, bytes]]
     # What it was configured with: the provider is found again by it, should it have died.
     configuration: tuple[str, bytes] | None = None
+    # Whether that names files of the run's folder.
+    _apart: bool = False
     _tasks: dict[asyncio.Task[bytes], _Going] = field(default_factory=dict)
     _stopping: asyncio.Task[None] | None = None
     _stops: int = 0
@@ -102,16 +104,17 @@ class Connection:
         return await self.memory.checked(digest([who.binary.digest, who.environment]), method, request, ask)
 
     async def _configure(self, method: str, request: bytes) -> bytes:
-        self.configuration = (method, request)
-        provider = await self._provider(self._files(request))
-        if has_errors(provider.answer):
-            self.configuration = None
+        self._apart = self._files(request)
+        who = self._own_identity if self._apart else self.guest.identity
+        provider = await self.pool.configured(who, method, request)
+        self.configuration = None if has_errors(provider.answer) else (method, request)
         return provider.answer
 
     async def _forward(self, method: str, request: bytes) -> bytes:
         asked_at = self._stops
         if self.configuration is None and needs_configuration(method):
             self.configuration = self.resume()
+            self._apart = self._files(self.configuration[1])
         provider = await self._provider(self._files(request))
         async with self.pool.limits(self.guest.identity).of(method):
             if self._stops != asked_at:
@@ -146,10 +149,13 @@ class Connection:
 
     async def _provider(self, own: bool) -> Provider:
         """The process for a call; one of this run's own, in its folder, where a file of that folder is named."""
-        who = self._own_identity if own else self.guest.identity
+        who = self._own_identity if own or self._apart else self.guest.identity
         if self.configuration is None:
             return await self.pool.any(who)
-        return await self.pool.configured(who, *self.configuration)
+        found = await self.pool.configured(who, *self.configuration)
+        if has_errors(found.answer):
+            raise ProviderError("a second process could not be configured as the first one was")
+        return found
 
     @property
     def _describing(self) -> Identity:
