@@ -96,7 +96,8 @@ def misses(there: frozenset[str], asked: frozenset[str]) -> bool:
     """Whether something surely is meant to be among these names and is not: an engine then proposes one of them all."""
     beginnings = {each.partition("_")[0] for each in there}
     surely = {each.removeprefix(_SURELY) for each in asked if each.startswith(_SURELY)}
-    return any(each.partition("_")[0] in beginnings for each in surely - there)
+    # A word without "_" is from a comment: "resource groups", "data users".
+    return any("_" in each and each.partition("_")[0] in beginnings for each in surely - there)
 
 
 def trimmed(schema: bytes, keep: frozenset[str]) -> bytes:
