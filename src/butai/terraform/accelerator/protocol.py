@@ -24,6 +24,9 @@ CHECK_CONFIGURATION = frozenset({"PrepareProviderConfig", "ValidateProviderConfi
 CONFIGURE = frozenset({"Configure", "ConfigureProvider"})
 STOP = frozenset({"Stop", "StopProvider"})
 APPLY = "ApplyResourceChange"
+# More than one message goes or comes. They are refused: of one that was taken for a plain call, the work would be done
+# and the answer lost.
+STREAMING = frozenset({"ListResource", "InvokeAction", "ReadStateBytes", "WriteStateBytes"})
 # They change nothing, so they may be asked again.
 REPEATABLE = frozenset(
     {
