@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -20,7 +22,7 @@ from butai.terraform.providers import Requirement, find_mirrors
 from support.engine import Engine
 
 AWS = "registry.terraform.io/hashicorp/aws"
-_TIMEOUT_S = 120
+_TIMEOUT_S, _END_S = 120, 20
 _RUNS = count(1)
 
 
@@ -71,8 +73,15 @@ class Host:
             lock.release()
 
     def close(self) -> None:
+        """End it, whatever it waits for."""
         self._worker.release()
-        self.client.end_when_unused()
+        status = self.client.status()
+        if status is not None:
+            os.kill(status["pid"], signal.SIGTERM)
+        deadline = time.monotonic() + _END_S
+        while self.client.status() is not None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.client.crashed_lately()
 
 
 class Way:

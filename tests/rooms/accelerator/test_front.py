@@ -45,6 +45,18 @@ def test_errors_keep_their_code_and_words(tmp_path: Path) -> None:
     asyncio.run(play())
 
 
+def test_streams_are_refused_before_anything_is_done(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with toy_stage(tmp_path) as stage:
+            client = await (await stage.client()).configured("a")
+            for method in ("InvokeAction", "ListResource"):
+                with pytest.raises(grpc.aio.AioRpcError) as raised:
+                    await client.ask(method, request())
+                assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED and not stage.calls(method)
+
+    asyncio.run(play())
+
+
 def test_the_frame_around_the_protocol(tmp_path: Path) -> None:
     async def play() -> None:
         async with toy_stage(tmp_path) as stage:

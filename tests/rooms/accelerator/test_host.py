@@ -89,9 +89,11 @@ class Machine:
         self.worker.release()
         for each in self.held.values():
             each.release()
-        for process in self.processes():
+        for process in self.processes("accelerator.host"):
             with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+                process.terminate()
+        wait_until(lambda: not self.processes())
+        self.host.crashed_lately()
 
     def processes(self, kind: str = "/") -> list[psutil.Process]:
         """Every living process that was begun for this folder and has this in its command."""

@@ -182,6 +182,7 @@ def test_words_are_all_that_could_be_a_name() -> None:
         ("x = provider::aws::arn_parse(1)", False),
         ('resource "random_id" "x" {}', False),
         ('resource "" "x" {}', False),
+        ("# the resource arn", False),
     ],
 )
 def test_a_name_that_is_missed_is_told_from_another_providers(text: str, missed: bool) -> None:

@@ -18,7 +18,7 @@ import grpc.aio
 
 from butai.terraform.accelerator.memory import Memory
 from butai.terraform.accelerator.pool import Pool
-from butai.terraform.accelerator.protocol import Call, parse_call
+from butai.terraform.accelerator.protocol import STREAMING, Call, parse_call
 from butai.terraform.accelerator.provider import NO_LIMIT, ProviderError
 from butai.terraform.accelerator.proxy import Connection, Guest, StoppedError
 
@@ -123,7 +123,7 @@ class _Handler(grpc.GenericRpcHandler):
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
         call = parse_call(details.method)
-        if call.to_provider:
+        if call.to_provider and call.method not in STREAMING:
             return grpc.unary_unary_rpc_method_handler(_answering(self._connection, call.method))
         if call.service == _HEALTH or call == _SHUTDOWN:
             return grpc.unary_unary_rpc_method_handler(_constant(_SERVING if call.service == _HEALTH else b""))

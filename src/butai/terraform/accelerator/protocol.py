@@ -24,6 +24,9 @@ CHECK_CONFIGURATION = frozenset({"PrepareProviderConfig", "ValidateProviderConfi
 CONFIGURE = frozenset({"Configure", "ConfigureProvider"})
 STOP = frozenset({"Stop", "StopProvider"})
 APPLY = "ApplyResourceChange"
+# More than one message goes or comes. They are refused: of one that was taken for a plain call, the work would be done
+# and the answer lost.
+STREAMING = frozenset({"ListResource", "InvokeAction", "ReadStateBytes", "WriteStateBytes"})
 # They change nothing, so they may be asked again.
 REPEATABLE = frozenset(
     {
@@ -96,7 +99,8 @@ def misses(there: frozenset[str], asked: frozenset[str]) -> bool:
     """Whether something surely is meant to be among these names and is not: an engine then proposes one of them all."""
     beginnings = {each.partition("_")[0] for each in there}
     surely = {each.removeprefix(_SURELY) for each in asked if each.startswith(_SURELY)}
-    return any(each.partition("_")[0] in beginnings for each in surely - there)
+    # A word without "_" is from a comment: "resource groups", "data users".
+    return any("_" in each and each.partition("_")[0] in beginnings for each in surely - there)
 
 
 def trimmed(schema: bytes, keep: frozenset[str]) -> bytes:
