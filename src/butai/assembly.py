@@ -13,6 +13,7 @@ from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.db.migrate import migrate
 from butai.environments.acceleration import Acceleration
+from butai.environments.check_job import CheckJob
 from butai.environments.drift_job import DriftJob
 from butai.environments.drift_schedule import DriftSchedule
 from butai.environments.engines import Engines
@@ -59,6 +60,7 @@ class Butai:
 
     def carrier(self) -> Carrier:
         """What a worker carries runs out with."""
+        acceleration = self.acceleration()
         preparation = Preparation(
             self.database,
             self.blueprints,
@@ -66,7 +68,7 @@ class Butai:
             os.environ,
             self.states,
             self.prepared_folders(),
-            self.acceleration(),
+            acceleration,
         )
         main = EnvironmentJob(self.database, self.blueprints, preparation, self.states, self.runs, now)
         jobs: dict[str, Job] = dict.fromkeys(MAIN, main)
@@ -76,6 +78,7 @@ class Butai:
             self.states, now, lambda key: self.environments.remote(self.environments.by_id(key))
         )
         jobs[RunKind.DRIFT_CHECK] = DriftJob(preparation, self.runs, now)
+        jobs[RunKind.ENGINE_CHECK] = CheckJob(preparation, acceleration, self.blueprints, self.runs, now)
         return Carrier(self.database, self.data, self.states, jobs, now)
 
     def prepared_folders(self) -> PreparedFolders | None:

@@ -14,6 +14,7 @@ from butai import __version__
 from butai.blueprints.commands import app as blueprint_commands
 from butai.board import commands as board_commands
 from butai.environments.commands import app as environment_commands
+from butai.environments.engine_commands import app as engine_commands
 from butai.environments.mend_commands import app as mend_commands
 from butai.errors import ButaiError, Exit, WrongUseError
 from butai.logs import configure
@@ -30,6 +31,7 @@ app = typer.Typer(
 environment_commands.registered_commands += mend_commands.registered_commands
 app.add_typer(environment_commands, name="env")
 app.add_typer(blueprint_commands, name="blueprint")
+app.add_typer(engine_commands, name="engine")
 app.add_typer(board_commands.workers_app, name="workers")
 app.command(name="queue")(board_commands.queue)
 

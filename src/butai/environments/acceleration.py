@@ -17,6 +17,7 @@ from butai.runs.folder import REATTACH
 from butai.runs.model import READ_ONLY, RunKind
 from butai.terraform.accelerator.client import HostClient, HostError
 from butai.terraform.accelerator.protocol import words
+from butai.terraform.engine import Engine
 from butai.terraform.hcl import Root as Module
 from butai.terraform.hcl import module_files
 from butai.terraform.packages import LOCK_FILE, PackageHashes, ProviderBinary, find_binary
@@ -48,7 +49,7 @@ class Acceleration:
 
     def way(self, run: Prospect) -> tuple[Way, dict[str, str]]:
         """The way of a run, and what its supervisor's environment gets for it."""
-        binaries = self._binaries(run)
+        binaries = self.programs(run.at, run.root.engine, run.root.path)
         way = decide(self._circumstances(run, [each for each in binaries.values() if each]))
         if not way.accelerated:
             return way, {}
@@ -71,15 +72,15 @@ class Acceleration:
             crashed=self.host.crashed_lately(),
         )
 
-    def _binaries(self, run: Prospect) -> dict[str, ProviderBinary | None]:
-        """The program of every provider that the root needs, by source; none where it cannot be told for certain."""
-        lock = run.root.path / LOCK_FILE
+    def programs(self, at: AtCommit, engine: Engine, root: Path) -> dict[str, ProviderBinary | None]:
+        """The program of every provider that a root needs, by source; none where it cannot be told for certain."""
+        lock = root / LOCK_FILE
         locked = lock.read_text() if lock.exists() else ""
 
         def program(each: Requirement) -> ProviderBinary | None:
-            return find_binary(each, locked, self._mirrors(), self._hashes, run.root.path / ".terraform")
+            return find_binary(each, locked, self._mirrors(), self._hashes, root / ".terraform")
 
-        return {each.source: program(each) for each in run.at.root.requirements(run.root.engine.registry_host)}
+        return {each.source: program(each) for each in at.root.requirements(engine.registry_host)}
 
     def _let_in(self, run: Prospect, binaries: list[ProviderBinary]) -> dict[str, Any]:
         names = _names(run)

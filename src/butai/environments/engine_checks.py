@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from butai.db import Database
@@ -26,6 +27,13 @@ def all_equal(database: Database, blueprint: str, engine: Engine, binaries: Iter
     with database.reading() as session:
         found = [session.get(EngineCheck, key) for key in keys]
     return bool(found) and all(each is not None and each.equal for each in found)
+
+
+def found_by(database: Database, run: int) -> bool | None:
+    """What the comparison of a run found; none where it found nothing out, or a newer one took its place."""
+    with database.reading() as session:
+        found = list(session.scalars(select(EngineCheck.equal).where(EngineCheck.run_id == run)))
+    return all(found) if found else None
 
 
 def keep(session: Session, blueprint: str, versions: Iterable[str], *, equal: bool, run: int, at: datetime) -> None:

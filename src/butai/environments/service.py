@@ -113,9 +113,15 @@ class Environments:
         return self.update(name, request, by=by, blueprint=blueprint)
 
     def check(
-        self, name: str, *, by: str, blueprint: str | None = None, preview: UpdateRequest | None = None
+        self,
+        name: str,
+        *,
+        by: str,
+        blueprint: str | None = None,
+        preview: UpdateRequest | None = None,
+        kind: RunKind = RunKind.DRIFT_CHECK,
     ) -> Started:
-        """Look for drift: a plan with what the environment has, which changes nothing.
+        """Look for drift, or compare both ways of running: a plan with what there is, which changes nothing.
 
         With `preview` the plan is that of an update: its run says what that one would do. (Where the new commit wants a
         lease more, that one is lent already.)
@@ -123,7 +129,7 @@ class Environments:
         at, wanted, _ = self._wish(name, preview or UpdateRequest(), blueprint)
         with self._database.session() as session:
             row = self._row(session, name, blueprint)
-            return self._submit(session, row, RunKind.DRIFT_CHECK, at, wanted, by, preview=preview is not None)
+            return self._submit(session, row, kind, at, wanted, by, preview=preview is not None)
 
     def submit_scheduled_check(self, session: Session, row: store.Environment, at: AtCommit, *, by: str) -> None:
         """Queue a look for drift inside the caller's transaction, behind everything that somebody waits for."""

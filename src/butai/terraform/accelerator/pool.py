@@ -49,7 +49,8 @@ class Identity:
 def identity(binary: ProviderBinary, environment: Mapping[str, str], cwd: str) -> Identity:
     """From an engine's environment: what the provider may see of it."""
     seen = {name: value for name, value in environment.items() if not name.startswith(("TF_", "BUTAI_"))}
-    return Identity(binary, tuple(sorted(seen.items())), cwd, digest([_content(each) for each in _profile_files(seen)]))
+    profiles = digest([_content(each) for each in _profile_files(seen)])
+    return Identity(binary, tuple(sorted(seen.items())), cwd, profiles=profiles)
 
 
 def _profile_files(environment: Mapping[str, str]) -> list[Path]:

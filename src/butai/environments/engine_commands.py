@@ -1,0 +1,84 @@
+"""`butai engine ...`: comparing the fast way with the plain one, and what the fast way keeps on this machine. Thin."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from butai.client import Api, connect
+from butai.environments.drift_commands import CheckFailedError
+from butai.environments.watch import LOOK_EVERY_S
+from butai.errors import Exit, NotFoundError
+from butai.settings import Settings
+from butai.terminal import JsonFlag, data_out, print_json, say, table
+from butai.terraform.accelerator.client import HostClient
+
+app = typer.Typer(no_args_is_help=True, help="Engines: the fast way, in which runs share providers.")
+
+
+@app.command()
+def check(
+    blueprint: Annotated[str, typer.Argument(help="The blueprint's name.")],
+    environment: Annotated[str, typer.Option("--env", help="With what this environment has; else the newest.")] = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Plan on both ways and compare: with `engine.acceleration: applies` changes go the fast way then. 1: they differ."""
+    server = connect(Settings())
+    name = environment or _newest(server, blueprint)
+    started = server.post(f"/api/v1/environments/{name}/engine-check", blueprint=blueprint)
+    run = _ended(server, started["run"]["id"])
+    equal = server.get(f"/api/v1/runs/{run['id']}/engine-check")["equal"]
+    if as_json:
+        print_json({"blueprint": blueprint, "environment": name, "run": run["id"], "equal": equal})
+    else:
+        data_out.print(f"{blueprint}: both ways {'are equal' if equal else 'differ'} (with {name}, run {run['id']})")
+    if not equal:
+        say(f"`butai env logs --run {run['id']}` says where.")
+        raise typer.Exit(Exit.FAILED)
+
+
+@app.command()
+def status(as_json: JsonFlag = False) -> None:
+    """The providers that runs share on this machine, with the data folder that is set."""
+    found = HostClient(Settings().data / "providers").status()
+    if as_json:
+        print_json(found or {"pid": None, "runs": [], "providers": []})
+    elif found is None:
+        say("No provider is shared now: the host starts with the first run that needs it.")
+    else:
+        rows = [_row(each) for each in found["providers"]]
+        table(["provider", "version", "process", "configured", "calls"], rows)
+        say(f"The provider host is process {found['pid']}; runs: {', '.join(found['runs']) or 'none'}.")
+
+
+def _row(provider: Any) -> list[str]:
+    configured = "yes" if provider["configured"] else "no"
+    return [provider["source"], provider["version"], str(provider["pid"]), configured, str(provider["calls"])]
+
+
+def _newest(server: Api, blueprint: str) -> str:
+    """The environment of a blueprint that was made last, and is there."""
+    known = [each for each in server.get("/api/v1/environments") if each["blueprint"] == blueprint]
+    if not known:
+        raise NotFoundError(
+            f"The blueprint `{blueprint}` has no environment to compare with.",
+            next="Make one: `butai env create NAME --blueprint " + blueprint + "`.",
+            code="no-environment",
+        )
+    return str(max(known, key=lambda each: str(each["created_at"]))["name"])
+
+
+def _ended(server: Api, run_id: int) -> Any:
+    while (run := server.get(f"/api/v1/runs/{run_id}"))["settled_at"] is None:
+        time.sleep(LOOK_EVERY_S)
+    if run["end"] == "succeeded":
+        return run
+    error = run["error"] or {}
+    raise CheckFailedError(
+        error.get("what") or f"The comparison (run {run_id}) ended as {run['end'].replace('-', ' ')}.",
+        why=error.get("why", ""),
+        next=error.get("next") or f"`butai env logs --run {run_id}` shows its log.",
+        where=error.get("where", ""),
+    )
