@@ -61,9 +61,23 @@ class CheckJob:
         """What the finding will count for."""
         with self.preparation.database.reading() as session:
             row = session.get_one(store.Environment, run.environment_id)
+        at = self.blueprints.at_commit(row.blueprint, from_params(run.params).commit)
+        engine = self.preparation.engines.keep(at, row.engine_name, row.engine_version)
+        programs = self.acceleration.programs(at, engine, Path(prepared.work.root))
+        return [engine_checks.versions_of(engine, each) for each in programs.values() if each]
+
+    def look(self, run: RunView, log: RunLog) -> bool:  # noqa: ARG002
+        """A plan leaves nothing behind."""
+        return True
+
+    def ended(self, session: Session, run: RunView, end: RunEnd, folder: RunFolder) -> None:
+        """Keep what was found."""
+        if end is not RunEnd.SUCCEEDED:
+            return
+        blueprint = session.get_one(store.Environment, run.environment_id).blueprint
         versions = json.loads((folder.path / VERSIONS).read_text())
         equal = not json.loads((folder.path / RESULT).read_text())["count"]
-        engine_checks.keep(session, row.blueprint, versions, equal=equal, run=run.id, at=self.now())
+        engine_checks.keep(session, blueprint, versions, equal=equal, run=run.id, at=self.now())
 
     def after(self, run: RunView, end: RunEnd, log: RunLog) -> None:
         """Nothing follows."""
