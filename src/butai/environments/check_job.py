@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
 from butai.blueprints.service import Blueprints
 from butai.datafolder import write_json
 from butai.environments import engine_checks, store
 from butai.environments.acceleration import Acceleration
 from butai.environments.comparing import RESULT, Task
+from butai.environments.plan import from_params
 from butai.environments.prepare import Preparation
 from butai.errors import RefusedError
 from butai.runs.carry import Prepared
