@@ -75,7 +75,7 @@ class CheckJob:
 
     def ended(self, session: Session, run: RunView, end: RunEnd, folder: RunFolder) -> None:
         """Keep what was found."""
-        if end is not RunEnd.SUCCEEDED:
+        if end is not RunEnd.SUCCEEDED or not (folder.path / VERSIONS).exists():
             return
         blueprint = session.get_one(store.Environment, run.environment_id).blueprint
         versions = json.loads((folder.path / VERSIONS).read_text())
