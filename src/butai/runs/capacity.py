@@ -19,6 +19,7 @@ from butai.runs.room import History, Machine, Room, Seen, room
 from butai.runs.store import Run
 
 LOOK_EVERY_S = 1.0
+# Under which the shared providers are kept among the runs, and the folder of their host.
 PROVIDERS = "providers"
 
 Look = Callable[[Collection[int]], Mapping[str, Seen]]
@@ -88,7 +89,7 @@ def of_this_machine(database: Database, data: DataFolder, cores: int | None = No
         with database.reading() as session:
             rows = session.execute(select(*columns).where(Run.id.in_(going))).all()
         family = gauge.Family()
-        seen = {PROVIDERS: gauge.look_at_providers(family, data.path / "providers")}
+        seen = {PROVIDERS: gauge.look_at_providers(family, data.path / PROVIDERS)}
         for run, folder, way, end in rows:
             at = RunFolder(Path(folder) if folder else data.run(run))
             shared = gauge.shared_way(way)

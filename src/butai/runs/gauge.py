@@ -11,23 +11,24 @@ from pathlib import Path
 import psutil
 
 from butai.datafolder import FolderLock
+from butai.runs.bounds import MIB, bounds
 from butai.runs.folder import RunFolder
 from butai.runs.room import Machine, Seen
-
-MIB = 2**20
 
 
 def cores() -> int:
     """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(there, bounds().cores or there)
 
 
 def machine(count: int, busy: float) -> Machine:
-    """The machine as it is now."""
-    memory = psutil.virtual_memory()
-    return Machine(count, memory.total // MIB, memory.available // MIB, busy)
+    """The machine as it is now, or the part of it that this process may use."""
+    memory, allowed = psutil.virtual_memory(), bounds()
+    total, free = memory.total // MIB, memory.available // MIB
+    if allowed.memory_mib is not None and allowed.left_mib is not None:
+        total, free = min(total, allowed.memory_mib), min(free, allowed.left_mib)
+    return Machine(count, total, free, busy)
 
 
 class Family:

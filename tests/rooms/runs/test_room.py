@@ -145,6 +145,10 @@ def test_the_figures_are_told_with_the_room() -> None:
     offer = Pretended().measured.offer([])
     assert offer.room == Room(1, WaitsFor.CORES)
     assert offer.measured == {
-        **{"cores": 1, "total_mib": 64_000, "free_mib": 60_000, "busy": 0.0},
-        **{"working": 0, "full": "cores"},
+        "cores": 1,
+        "total_mib": 64_000,
+        "free_mib": 60_000,
+        "busy": 0.0,
+        "working": 0,
+        "full": "cores",
     }
