@@ -15,7 +15,7 @@ from butai.db import Database
 from butai.runs import gauge
 from butai.runs.folder import RunFolder
 from butai.runs.queue import WaitsFor
-from butai.runs.room import History, Machine, Room, Seen, room
+from butai.runs.room import History, Machine, Room, Seen, at_work, room
 from butai.runs.store import Run
 
 LOOK_EVERY_S = 1.0
@@ -67,7 +67,8 @@ class Measured:
         machine = self._looked(going)
         loads = self._history.loads([str(each) for each in going])
         found = room(machine, loads)
-        working = sum(each.works for each in loads)
+        # More may be at work than there are cores, where what waited goes on; a page says that all of them are.
+        working = min(at_work(machine, loads), machine.cores)
         return Offer(found, {**asdict(machine), "working": working, "full": str(found.full)})
 
     def _looked(self, going: Collection[int]) -> Machine:

@@ -76,14 +76,18 @@ def load_of(now: Seen | None, share: float | None) -> Load:
     return Load(works=True, owes_mib=max(0, (SHARED_MIB if now.shared else OWN_MIB) - now.used_mib))
 
 
+def at_work(machine: Machine, loads: Collection[Load]) -> int:
+    """Cores that are taken: one for each run that works, and those of shared providers."""
+    return sum(each.works for each in loads) + round(machine.busy)
+
+
 def room(machine: Machine, loads: Collection[Load]) -> Room:
     """The rule. The first run may always start, however small the machine is: nothing waits for ever."""
-    working = sum(each.works for each in loads) + round(machine.busy)
     # Which way the next run goes is not known before it is made ready: the larger need.
     left_mib = machine.spare_mib - sum(each.owes_mib for each in loads)
     limits = {
         WaitsFor.MEMORY: left_mib // OWN_MIB,
-        WaitsFor.CORES: machine.cores - working,
+        WaitsFor.CORES: machine.cores - at_work(machine, loads),
         WaitsFor.SLOT: RUNS_A_CORE * machine.cores - len(loads),
     }
     full = min(limits, key=lambda each: limits[each])

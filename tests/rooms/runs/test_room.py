@@ -144,6 +144,8 @@ def test_the_machine_is_looked_at_once_a_second_and_its_runs_only_where_there_ar
 def test_the_figures_are_told_with_the_room() -> None:
     offer = Pretended().measured.offer([])
     assert offer.room == Room(1, WaitsFor.CORES)
+    busy = Pretended(0, 1, 2)
+    assert (busy.measured.offer([0, 1, 2]).measured or {})["working"] == 1, "not more than there are"
     assert offer.measured == {
         "cores": 1,
         "total_mib": 64_000,
