@@ -89,7 +89,7 @@ def worker(
     data: DataOption = None,
     database: Annotated[str, typer.Option(help="SQLAlchemy URL of the database.")] = "",
     slots: Annotated[
-        int | None, typer.Option("--slots", "--concurrency", min=1, help="Runs at once on this worker.")
+        int | None, typer.Option("--slots", "--concurrency", min=0, help="Runs at once on this worker; 0: as measured.")
     ] = None,
     label: Annotated[
         list[str], typer.Option("--label", metavar="NAME=VALUE", help="A label that blueprints can ask for.")

@@ -13,6 +13,9 @@ from butai import loopback
 from butai.datafolder import DataFolder
 from butai.environments.engines import Engines
 from butai.errors import ButaiError
+from butai.runs import gauge
+from butai.runs.queue import WaitsFor
+from butai.runs.room import room
 from butai.settings import Settings
 
 OK, NOT_OK, SKIPPED = "OK", "not OK", "skipped"
@@ -43,7 +46,7 @@ class Check:
 def examine(settings: Settings, environ: Mapping[str, str]) -> list[Check]:
     """Look at everything; one failure never keeps the rest from being looked at."""
     return [
-        _group("machine", [_python(), _program("git", "--version"), _port(settings)]),
+        _group("machine", [_python(), _program("git", "--version"), _port(settings), _room(settings)]),
         _group("data", _data(settings)),
         _group("engine", _engine(settings, environ)),
         _group("cloud", [_aws(environ)]),
@@ -98,6 +101,16 @@ def _port(settings: Settings) -> Check:
         remedy = "A server that runs already is fine; else take another port: `butai serve --port 0`."
         return Check(f"port {settings.port}", SKIPPED, error.strerror or str(error), remedy)
     return Check(f"port {settings.port}", OK, "free")
+
+
+def _room(settings: Settings) -> Check:
+    if settings.concurrency:
+        return Check("runs at once", OK, f"{settings.concurrency}, as set")
+    machine = gauge.machine(gauge.cores(), 0.0)
+    found = f"as measured; {machine.cores} cores, {machine.free_mib} MiB free"
+    if room(machine, []).full is WaitsFor.MEMORY:
+        return Check("runs at once", SKIPPED, found, "Runs go on one or a few at a time for want of memory.")
+    return Check("runs at once", OK, found)
 
 
 def _data(settings: Settings) -> list[Check]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import platformdirs
@@ -35,9 +34,9 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address that the server listens on; loopback only.")
     port: int = Field(default=8710, description="Port that the server listens on; 0 takes a free one.")
     concurrency: int = Field(
-        default_factory=lambda: os.cpu_count() or 1,
-        ge=1,
-        description="Runs at once on this worker (default: number of cores).",
+        default=0,
+        ge=0,
+        description="Runs at once on this worker; 0: as many as its free memory and cores are measured to allow.",
     )
     max_runs: int = Field(default=0, ge=0, description="Runs at once in all, over all workers; 0 for no limit.")
     labels: dict[str, str] = Field(

@@ -12,6 +12,7 @@ import structlog
 
 from butai.assembly import assemble, now
 from butai.runs import workers
+from butai.runs.capacity import capacity
 from butai.runs.executor import Executor, Terms
 from butai.runs.tidy import Retention, Tidy
 from butai.settings import Settings
@@ -28,7 +29,7 @@ def run(settings: Settings) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     terms = Terms(workers.identity(butai.data.path), settings.concurrency, settings.max_runs, settings.labels)
-    log.info("worker ready", data=str(butai.data.path), worker=terms.worker_id, concurrency=terms.slots)
+    log.info("worker ready", data=str(butai.data.path), worker=terms.worker_id, concurrency=terms.slots or "measured")
     retention = Retention(
         settings.keep_events_days,
         settings.keep_run_folders,
@@ -37,7 +38,8 @@ def run(settings: Settings) -> None:
     )
     Tidy(butai.database, butai.data, retention, now).in_background()
     chores = [butai.drift_schedule().submit_due]
-    Executor(butai.database, butai.carrier(), terms, now, chores).run_until(stop)
+    room = capacity(terms.slots, butai.database, butai.data)
+    Executor(butai.database, butai.carrier(), terms, now, chores, capacity=room).run_until(stop)
     butai.acceleration().host.end_when_unused()
     lock.release()
     log.info("worker stops; engines go on under their supervisors")

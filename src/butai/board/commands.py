@@ -43,7 +43,7 @@ def workers(context: typer.Context, json: JsonFlag = False) -> None:
     if not found:
         say("There is no worker yet. `butai worker` starts one.")
         return
-    table(["ID", "HOST", "STATE", "LOAD", "RUNS", "LABELS", "VERSION"], [_row(each) for each in found])
+    table(["ID", "HOST", "STATE", "LOAD", "ROOM", "RUNS", "LABELS", "VERSION"], [_row(each) for each in found])
 
 
 @workers_app.command(name="declare-dead")
@@ -81,7 +81,15 @@ def _row(each: Any) -> list[str]:
     state = each["state"] + (f" since {_minute(each['since'])}" if each["since"] else "")
     runs = " ".join(f"{run['environment']}:{run['run']}" for run in each["runs"])
     labels = " ".join(f"{name}={value}" for name, value in each["labels"].items())
-    return [each["id"], each["host"], state, f"{len(each['runs'])}/{each['slots']}", runs, labels, each["version"]]
+    load = f"{len(each['runs'])}/{each['slots']}"
+    return [each["id"], each["host"], state, load, _room(each), runs, labels, each["version"]]
+
+
+def _room(each: Any) -> str:
+    room = each["room"]
+    if room is None or each["state"] != "alive":
+        return ""
+    return f"{room['words']} ({room['working']} of {room['cores']} cores at work, {room['free_mib']} MiB free)"
 
 
 def _minute(at: str) -> str:

@@ -16,9 +16,10 @@ from butai.environments.service import Environments
 from butai.errors import WrongUseError
 from butai.runs import workers
 from butai.runs.model import RunKind
-from butai.runs.queue import Priority
+from butai.runs.queue import Priority, WaitsFor
 from butai.runs.service import PlaceView, Runs, RunView, Shown, Standing
 from butai.runs.store import Worker
+from butai.runs.waiting import words_of_room
 from butai.text import text
 
 log = structlog.get_logger()
@@ -61,14 +62,26 @@ class QueueView(BaseModel):
     queued: list[QueuedRun]
 
 
+class RoomView(BaseModel):
+    """What a worker measured: how many more runs it takes now and, where none, why (`full`, `words`), out of which figures."""
+
+    more: int
+    full: WaitsFor
+    words: Shown
+    working: int
+    cores: int
+    free_mib: int
+
+
 class WorkerView(BaseModel):
-    """A worker. `since`: from when on it is not alive. `runs`: what it holds."""
+    """A worker. `since`: from when on it is not alive. `runs`: what it holds. `room`: none where a number was set."""
 
     id: str
     host: str
     version: str
     labels: dict[str, str]
     slots: int
+    room: RoomView | None
     state: WorkerState
     since: datetime | None
     started_at: datetime
@@ -164,6 +177,7 @@ class Board:
             version=row.version,
             labels=row.labels,
             slots=row.slots,
+            room=_room(row, len(runs)),
             state=state,
             since=since,
             started_at=row.started_at,
@@ -171,6 +185,14 @@ class Board:
             declared_dead_by=row.declared_dead_by,
             runs=runs,
         )
+
+
+def _room(row: Worker, runs: int) -> RoomView | None:
+    if row.room is None:
+        return None
+    more, full = max(0, row.slots - runs), WaitsFor(row.room["full"])
+    figures = {name: row.room[name] for name in ("working", "cores", "free_mib")}
+    return RoomView(more=more, full=full, words=words_of_room(more, full), **figures)
 
 
 def _on_board(run: RunView, names: dict[int, tuple[str, str]]) -> dict[str, Any]:

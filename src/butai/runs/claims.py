@@ -111,6 +111,12 @@ def held(session: Session) -> list[Claim]:
     return [Claim(row.run_id or 0, row.environment_id, row.worker_id or "", row.fence) for row in rows]
 
 
+def count_held(session: Session, worker_id: str) -> int:
+    """How many runs a worker holds."""
+    mine = (RunClaim.worker_id == worker_id, RunClaim.run_id.is_not(None))
+    return session.scalar(select(func.count()).where(*mine)) or 0
+
+
 def still_held(session: Session, claim: Claim) -> bool:
     """Whether the claim is as it was read; if so its holder writes nothing until this transaction ends."""
     query = select(RunClaim).where(RunClaim.environment_id == claim.environment_id).with_for_update()

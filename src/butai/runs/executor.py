@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 
 from butai.db import AWAY, Database
 from butai.runs import claims, workers
+from butai.runs.capacity import Capacity, Fixed, Offer
 from butai.runs.carry import Carrier
 from butai.runs.chores import Chores
 from butai.runs.claims import Claim
 from butai.runs.model import READ_ONLY
-from butai.runs.queue import Hand, carries
+from butai.runs.queue import Hand, WaitsFor, carries
 from butai.runs.store import Run, RunClaim, Worker
 
 LOOK_EVERY_S = 0.1
@@ -29,7 +30,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Terms:
-    """How this worker works: its id, how many runs at once here and in all (0: no limit), and its labels."""
+    """How this worker works: its id, how many runs at once here (0: as measured) and in all (0: no limit), its labels."""
 
     worker_id: str
     slots: int
@@ -52,9 +53,11 @@ class Executor:
         terms: Terms,
         now: Callable[[], datetime],
         chores: Sequence[Callable[[], None]] = (),
+        capacity: Capacity | None = None,
     ) -> None:
         self._database, self._carrier, self._terms, self._now = database, carrier, terms, now
-        self._chores = Chores(chores)
+        self._chores, self._capacity = Chores(chores), capacity or Fixed(terms.slots)
+        self._told: tuple[int, WaitsFor] | None = None
         self._going: dict[int, threading.Thread] = {}
         self._wake = threading.Event()  # a run has ended: its slot is free
         self._silence = workers.Silence()
@@ -85,15 +88,16 @@ class Executor:
 
     def _start(self) -> None:
         """Say that this worker is here. What its last life left is found by the first look round."""
-        terms = self._terms
+        terms, offer = self._terms, self._offer()
         with self._database.session() as session:
             told = {"slots": terms.slots, "cap": terms.cap}
             workers.register(session, terms.worker_id, **told, labels=terms.labels, now=self._now())
             self._found(session)
+            self._tell_room(session, offer)
 
     def _tick(self) -> None:
         self._beat()
-        if len(self._going) < self._terms.slots:
+        if self._terms.slots == 0 or len(self._going) < self._terms.slots:
             self._take()
         if time.monotonic() - self._tended_at >= TEND_EVERY_S:
             self._tended_at = time.monotonic()
@@ -104,10 +108,27 @@ class Executor:
         with self._database.reading() as session:
             if not claims.any_queued(session):
                 return
+        offer = self._offer()
+        if offer.room.more == 0 and self._told == (len(self._going), offer.room.full):
+            return
         with self._database.session() as session:
-            taken = claims.take(session, self._terms.hand, cap=self._terms.cap, now=self._now())
+            hand = self._tell_room(session, offer)
+            taken = claims.take(session, hand, cap=self._terms.cap, now=self._now())
         for claim in taken:
             self._carry(claim)
+
+    def _offer(self) -> Offer:
+        return self._capacity.offer(list(self._going))
+
+    def _tell_room(self, session: Session, offer: Offer) -> Hand:
+        """Let pages know what this worker has room for; itself as the rules of the queue see it."""
+        if offer.measured is None:
+            return self._terms.hand
+        held = claims.count_held(session, self._terms.worker_id)
+        slots, full = held + offer.room.more, offer.room.full
+        workers.tell_room(session, self._terms.worker_id, slots, offer.measured)
+        self._told = slots, full
+        return replace(self._terms.hand, slots=slots, full=full)
 
     def _carry(self, claim: Claim) -> None:
         # A daemon: what it follows is in files, and is found again.
@@ -129,9 +150,11 @@ class Executor:
         if time.monotonic() - self._beaten_at < workers.BEAT_EVERY_S:
             return
         self._beaten_at = time.monotonic()
+        offer = self._offer()
         with self._database.session() as session:
             known = workers.beat(session, self._terms.worker_id, self._now())
             self._found(session)
+            self._tell_room(session, offer)
         if not known:
             log.warning("this worker was declared dead and is alive: it starts anew")
             self._start()

@@ -28,7 +28,9 @@ class WaitsFor(StrEnum):
     ENVIRONMENT = "environment"  # an older run of the same environment
     BLUEPRINT_CAP = "blueprint-cap"
     CAP = "cap"
-    SLOT = "slot"  # every worker that could take it is full
+    SLOT = "slot"  # every worker that could take it has as many as it takes
+    MEMORY = "memory"  # every worker that could take it has too little free memory
+    CORES = "cores"  # every worker that could take it has all its cores at work
     LABELS = "labels"  # no living worker carries the labels that the blueprint asks for
     WORKER = "worker"  # no worker is alive at all
 
@@ -58,11 +60,12 @@ class Going:
 
 @dataclass(frozen=True)
 class Hand:
-    """A living worker: its labels and how many runs it takes at once."""
+    """A living worker: its labels, how many runs it takes at once, and what stands in the way of one more than that."""
 
     worker: str
     labels: Mapping[str, str]
     slots: int
+    full: WaitsFor = WaitsFor.SLOT
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,10 @@ def _waits_for(each: Queued, going: Sequence[Going], hands: Sequence[Hand], cap:
         return WaitsFor.CAP
     if each.at_once and sum(run.blueprint == each.blueprint for run in going) >= each.at_once:
         return WaitsFor.BLUEPRINT_CAP
-    return WaitsFor.SLOT if all(busy[hand.worker] >= hand.slots for hand in able) else WaitsFor.TURN
+    if any(busy[hand.worker] < hand.slots for hand in able):
+        return WaitsFor.TURN
+    reasons = {hand.full for hand in able}
+    return reasons.pop() if len(reasons) == 1 else WaitsFor.SLOT
 
 
 def superseded(newer: Queued, queued: Iterable[Queued]) -> list[int]:

@@ -85,6 +85,7 @@ class Worker(Base):
     """A worker, once it has started. `beat` rises while it lives; `machine`, `pid` and `pid_started` say where to look.
 
     `cap` is how many runs at once in all it was told. `declared_dead_at`: a person said that its machine is gone for good.
+    `room`: where `slots` is measured (what goes on and how many more), the figures and what stands in the way of one more.
     """
 
     __tablename__ = "workers"
@@ -104,6 +105,7 @@ class Worker(Base):
     declared_dead_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     declared_dead_by: Mapped[str] = mapped_column(String(100), default="")
     cap: Mapped[int] = mapped_column(default=0)
+    room: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
 
 class RunEvent(Base):

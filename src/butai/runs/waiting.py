@@ -27,6 +27,10 @@ def _why(place: Place, run: Queued, cap: int) -> str:
             return text("as many runs go on as may at once in all ({count}).", count=cap)
         case WaitsFor.SLOT:
             return text("every worker that could take it is full.")
+        case WaitsFor.MEMORY:
+            return text("no worker has room for it now: too little free memory.")
+        case WaitsFor.CORES:
+            return text("no worker has room for it now: every core is at work.")
         case WaitsFor.LABELS:
             return text(
                 "no worker that is alive carries {labels}. `butai worker {flags}` starts one.",
@@ -37,6 +41,19 @@ def _why(place: Place, run: Queued, cap: int) -> str:
             return text("no worker is alive. `butai worker` starts one.")
         case WaitsFor.TURN:
             return text("a worker takes it in a moment.")
+
+
+def words_of_room(more: int, full: WaitsFor) -> str:
+    """What a worker that measures itself has room for, and what is in the way where it has none."""
+    if more:
+        return text("room for {more} more now", more=more)
+    match full:
+        case WaitsFor.MEMORY:
+            return text("no room now: too little free memory")
+        case WaitsFor.CORES:
+            return text("no room now: every core is at work")
+        case _:
+            return text("no room now: as many runs wait here as one worker follows")
 
 
 def shown(labels: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psutil
 from sqlalchemy import ColumnElement, select
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session
 from butai import __version__
 from butai.datafolder import write_private
 from butai.errors import NotFoundError, RefusedError, did_you_mean
-from butai.runs.queue import Hand
+from butai.runs.queue import Hand, WaitsFor
 from butai.runs.store import Worker
 from butai.text import text
 
@@ -50,7 +51,7 @@ def register(
 ) -> None:
     """Say that this process is the worker now."""
     row = session.get(Worker, worker_id) or Worker(id=worker_id, beat=0)
-    row.cap, row.declared_dead_by = cap, ""
+    row.cap, row.declared_dead_by, row.room = cap, "", None
     row.host, row.machine, row.pid = platform.node(), this_machine(), os.getpid()
     row.pid_started, row.slots, row.labels = psutil.Process().create_time(), slots, dict(labels)
     row.version, row.started_at, row.seen_at = __version__, now, now
@@ -65,6 +66,12 @@ def beat(session: Session, worker_id: str, now: datetime) -> bool:
     return row.declared_dead_at is None
 
 
+def tell_room(session: Session, worker_id: str, slots: int, measured: Mapping[str, Any] | None) -> None:
+    """Say how many runs the worker takes at once as it is now, and where that is measured, out of which figures."""
+    row = session.get_one(Worker, worker_id)
+    row.slots, row.room = slots, dict(measured) if measured else None
+
+
 def everyone(session: Session) -> list[Worker]:
     """All workers that ever were, the newest first."""
     return list(session.scalars(select(Worker).order_by(Worker.started_at.desc())))
@@ -72,7 +79,12 @@ def everyone(session: Session) -> list[Worker]:
 
 def living(session: Session, now: datetime) -> list[Hand]:
     """Workers that were heard of lately, for what a page says (nothing is decided by clocks of two machines)."""
-    return [Hand(row.id, row.labels, row.slots) for row in session.scalars(select(Worker).where(*_alive(now)))]
+    return [hand_of(row) for row in session.scalars(select(Worker).where(*_alive(now)))]
+
+
+def hand_of(row: Worker) -> Hand:
+    """A worker as the rules of the queue see it."""
+    return Hand(row.id, row.labels, row.slots, WaitsFor(row.room["full"]) if row.room else WaitsFor.SLOT)
 
 
 def _alive(now: datetime) -> tuple[ColumnElement[bool], ...]:

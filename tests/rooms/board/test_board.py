@@ -202,6 +202,43 @@ def test_the_pages_show_it_in_both_languages(
     assert "account" in people.text and "1" in people.text
 
 
+@pytest.mark.parametrize(
+    ("full", "language", "words"),
+    [
+        ("memory", "en", ("too little free memory.", "no room now: too little free memory", "1 of 2 cores at work")),
+        ("cores", "en", ("every core is at work.", "no room now: every core is at work", "700 MiB free")),
+        ("cores", "ja", ("すべてのコアが使用中です", "コア 2 個中 1 個が使用中")),
+        ("slot", "en", ("every worker that could take it is full", "as many runs wait here")),
+    ],
+)
+def test_a_machine_that_is_full_is_said_everywhere(
+    butai: Butai, client: TestClient, full: str, language: str, words: tuple[str, ...]
+) -> None:
+    hand = worker(butai, "one", slots=1, account="dev")
+    create(butai, "qa-1")
+    take(butai, hand)
+    second = create(butai, "qa-2")
+
+    def tell(slots: int) -> None:
+        figures = {"cores": 2, "working": 1, "free_mib": 700, "total_mib": 4000, "busy": 0.0, "full": full}
+        with butai.database.session() as session:
+            workers.tell_room(session, "one", slots, figures)
+
+    tell(1)
+    assert waits(butai) == [(second, WaitsFor(full))]
+    assert butai.environments.get("qa-2").state.reason == butai.board.queue().queued[0].place.words
+    accept = {"Accept-Language": language}
+    shown = client.get("/runs", headers=accept).text + client.get("/workers", headers=accept).text
+    for each in words:
+        assert each in shown
+    (one,) = client.get("/api/v1/workers").json()
+    assert (one["slots"], one["room"]["more"], one["room"]["full"]) == (1, 0, full)
+    tell(3)
+    assert waits(butai) == [(second, WaitsFor.TURN)]
+    (one,) = client.get("/api/v1/workers").json()
+    assert (one["room"]["more"], one["room"]["words"]) == (2, "room for 2 more now")
+
+
 def test_declaring_dead_by_api_wants_the_id_and_silence(butai: Butai, client: TestClient) -> None:
     hand = worker(butai, "one", account="dev")
     create(butai, "qa-1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -13,11 +13,13 @@ import pytest
 
 from butai.db import Database
 from butai.runs import claims, executor, workers
+from butai.runs.capacity import Offer
 from butai.runs.carry import Carrier
 from butai.runs.claims import Claim
 from butai.runs.executor import Executor, Terms
 from butai.runs.model import RunEnd, RunStatus
-from butai.runs.queue import Hand
+from butai.runs.queue import Hand, WaitsFor
+from butai.runs.room import Room
 from butai.runs.store import Run, RunClaim, Worker
 from support.carrying import wait_for
 from support.databases import database, database_url, postgres
@@ -57,7 +59,8 @@ def working(database: Database, carried: Carried, **more: Any) -> Iterator[None]
     """The worker `me` works while the block runs."""
     stop = threading.Event()
     terms = Terms("me", more.get("slots", 3), 0, more.get("labels", {}))
-    thread = threading.Thread(target=Executor(database, cast(Carrier, carried), terms, clock).run_until, args=(stop,))
+    one = Executor(database, cast(Carrier, carried), terms, clock, capacity=more.get("capacity"))
+    thread = threading.Thread(target=one.run_until, args=(stop,))
     thread.start()
     try:
         yield
@@ -185,6 +188,38 @@ def test_a_living_worker_that_was_declared_dead_says_that_it_is_there(database: 
         with database.session() as session:
             session.get_one(Worker, "me").declared_dead_at = NOW
         wait_for(lambda: (found := _me(database)) and found.declared_dead_at is None, seconds=10)
+
+
+class Roomy:
+    """A capacity whose room the test says."""
+
+    def __init__(self, more: int, full: WaitsFor) -> None:
+        self.room = Room(more, full)
+
+    def offer(self, going: Collection[int]) -> Offer:
+        return Offer(self.room, {"cores": 2, "working": len(going), "free_mib": 700, "full": str(self.room.full)})
+
+
+def test_as_many_start_as_there_is_room_for_and_the_workers_row_says_what_is_in_the_way(database: Database) -> None:
+    runs = [add_run(database, add_environment(database, f"qa-{number}")) for number in range(3)]
+    capacity = Roomy(0, WaitsFor.MEMORY)
+    with working(database, carried := Carried(), slots=0, capacity=capacity):
+        wait_for(lambda: _me(database), seconds=10)
+        time.sleep(0.5)
+        assert (carried.claims, _told(database)) == ([], (0, WaitsFor.MEMORY))
+        capacity.room = Room(1, WaitsFor.CORES)
+        wait_for(lambda: len(carried.claims) == 3, seconds=10)
+        capacity.room = Room(0, WaitsFor.CORES)
+        wait_for(lambda: _told(database) == (3, WaitsFor.CORES), seconds=10)
+    assert [each.run_id for each in carried.claims] == runs
+    with working(database, Carried(), slots=2):
+        wait_for(lambda: _told(database) == (2, WaitsFor.SLOT), seconds=10, why="a number that is set, from then on")
+
+
+def _told(database: Database) -> tuple[int, WaitsFor]:
+    with database.reading() as session:
+        hand = workers.hand_of(session.get_one(Worker, "me"))
+    return hand.slots, hand.full
 
 
 def _me(database: Database) -> Worker | None:

@@ -40,6 +40,7 @@ HANDS = st.lists(st.builds(Hand, worker=st.just(""), labels=LABELS, slots=st.int
     lambda each: [replace(hand, worker=f"w{n}") for n, hand in enumerate(each)]
 )
 CAPS = st.integers(0, 4)
+FULL = {"w": WaitsFor.CORES, "v": WaitsFor.MEMORY}
 
 
 def queued(run: int, environment: int = 1, kind: RunKind = RunKind.UPDATE, **more: object) -> Queued:
@@ -149,6 +150,16 @@ def test_what_a_person_waits_for_pulls_forward_what_stands_before_it_but_overtak
         ({"cap": 1}, WaitsFor.CAP),
         ({"at_once": 1}, WaitsFor.BLUEPRINT_CAP),
         ({"hands": [Hand("w", {"account": "dev"}, 1)]}, WaitsFor.SLOT),
+        ({"hands": [Hand("w", {"account": "dev"}, 1, WaitsFor.MEMORY)]}, WaitsFor.MEMORY),
+        ({"hands": [Hand("w", {"account": "dev"}, 2, WaitsFor.MEMORY)]}, WaitsFor.TURN),
+        (
+            {"hands": [Hand("w", {"account": "dev"}, 1, WaitsFor.CORES), Hand("v", {}, 0, WaitsFor.MEMORY)]},
+            WaitsFor.CORES,
+        ),
+        (
+            {"hands": [Hand(name, {"account": "dev"}, 1 - (name == "v"), why) for name, why in FULL.items()]},
+            WaitsFor.SLOT,
+        ),
         ({}, WaitsFor.TURN),
     ],
 )
