@@ -143,6 +143,7 @@ def test_doctor_looks_at_everything(server: Server, tmp_path: Path) -> None:
     done = server.butai("doctor", BUTAI_DATA=str(tmp_path / "new"))
     assert done.returncode == 0, done.stdout
     assert "Terraform or OpenTofu" in done.stdout and "provider mirror" in done.stdout
+    assert "runs at once: as measured" in done.stdout
     bad = server.butai("doctor", "--json", BUTAI_DATA=str(tmp_path / "new"), BUTAI_PROVIDER_MIRROR="/nonexistent")
     assert bad.returncode == 1
     engine = next(each for each in json.loads(bad.stdout) if each["name"] == "engine")
