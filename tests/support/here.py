@@ -15,7 +15,7 @@ from support.tiny_team import TinyTeam
 
 def butai_with(folder: Path, team: TinyTeam) -> Butai:
     """A Butai on a folder with this team's blueprint."""
-    butai = assemble(Settings(data=folder / "data"))
+    butai = assemble(Settings(data=folder / "data", acceleration=False))
     butai.blueprints.add(str(team.infra.path))
     return butai
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 @contextmanager
@@ -25,3 +27,9 @@ def in_background(work: Callable[[], object], *, wait_s: float = 60) -> Iterator
     assert not thread.is_alive(), "the work beside the test did not end"
     if failures:
         raise failures[0]
+
+
+def in_a_loop(work: Coroutine[Any, Any, None]) -> None:
+    """`asyncio.run` in a thread of its own: a browser's test leaves a loop in the one that tests run in."""
+    with in_background(lambda: asyncio.run(work), wait_s=240):
+        pass

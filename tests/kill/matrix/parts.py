@@ -47,6 +47,8 @@ class Hand(Worker):
             **own,
             "BUTAI_DATA": str(self.settings.data),
             "BUTAI_DATABASE": self.settings.database,
+            # A provider of each engine's own is what is hit here; shared ones have tests of their own.
+            "BUTAI_ACCELERATION": "false",
             "BUTAI_CONCURRENCY": str(self.settings.concurrency),
             **{name: os.environ[name] for name in ("BUTAI_PROVIDER_MIRROR",) if name in os.environ},
             **self._env,

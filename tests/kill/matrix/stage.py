@@ -95,7 +95,9 @@ class Stage:
         self.gates = Gates(folder / "gates", engine().path)
         self.page = Page()
         self.base = Base(folder, postgres)
-        self.settings = Settings(data=folder / "data-0", database=self.base.url, cache=folder / "cache")
+        self.settings = Settings(
+            data=folder / "data-0", database=self.base.url, cache=folder / "cache", acceleration=False
+        )
         self.butai: Butai = assemble(self.settings)
         self.cloud: Cloud | None = None
         self.cloud_way: Relay | None = None

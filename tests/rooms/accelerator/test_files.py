@@ -11,6 +11,7 @@ import pytest
 
 from butai.terraform.accelerator import pool as pools
 from butai.terraform.accelerator.wire import encoded
+from support.threads import in_a_loop
 from support.toy_stage import request, toy_binary, toy_stage
 
 
@@ -35,7 +36,7 @@ def test_a_file_of_the_runs_folder_is_looked_for_there(tmp_path: Path) -> None:
                 os.kill(told["pid"], 0)
             assert len(stage.pool.members) == 1 and not stage.pool.crashes
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_a_configuration_that_names_a_file_keeps_to_that_folder(tmp_path: Path) -> None:
@@ -55,7 +56,7 @@ def test_a_configuration_that_names_a_file_keeps_to_that_folder(tmp_path: Path) 
             await asyncio.sleep(0.1)
             assert (await stage.connect(front).told("ReadResource", request()))["cwd"] == str(tmp_path / "root")
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import grpc.aio
 import pytest
 
 from butai.terraform.accelerator.protocol import names
+from support.threads import in_a_loop
 from support.toy_plugin import RANDOM, SCHEMA_NAMES, random_answer, schema
 from support.toy_stage import configure, request, toy_stage
 
@@ -28,7 +29,7 @@ def test_unknown_methods_and_random_bytes_pass_unchanged_both_ways(tmp_path: Pat
             arrived = [bytes.fromhex(each["request"]) for each in stage.calls(RANDOM)]
             assert sorted(arrived) == sorted(sent)
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_errors_keep_their_code_and_words(tmp_path: Path) -> None:
@@ -42,7 +43,7 @@ def test_errors_keep_their_code_and_words(tmp_path: Path) -> None:
                     await client.ask("ReadResource", request(fail=code.value[0], details=f"は {code.name}"))
                 assert (raised.value.code(), raised.value.details()) == (code, f"は {code.name}")
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_streams_are_refused_before_anything_is_done(tmp_path: Path) -> None:
@@ -54,7 +55,7 @@ def test_streams_are_refused_before_anything_is_done(tmp_path: Path) -> None:
                     await client.ask(method, request())
                 assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED and not stage.calls(method)
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_the_frame_around_the_protocol(tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_the_frame_around_the_protocol(tmp_path: Path) -> None:
             assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
             assert not stage.calls("start"), "none of it needs a provider"
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_schema_and_check_are_asked_once_for_twenty_at_once_and_kept(tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_schema_and_check_are_asked_once_for_twenty_at_once_and_kept(tmp_path: P
                 assert len(stage.calls(method)) == 1
             assert len(stage.calls("start")) == 1
 
-    asyncio.run(play())
+    in_a_loop(play())
 
     async def play_again() -> None:
         async with toy_stage(tmp_path) as stage:
@@ -95,7 +96,7 @@ def test_schema_and_check_are_asked_once_for_twenty_at_once_and_kept(tmp_path: P
             assert len(stage.calls("GetSchema")) == len(stage.calls("PrepareProviderConfig")) == 1, "kept on disk"
             assert len(stage.calls("start")) == 1, "no provider was started for it"
 
-    asyncio.run(play_again())
+    in_a_loop(play_again())
     kept = [each.read_bytes() for each in (tmp_path / "descriptions").iterdir()]
     assert len(kept) == 2 and not any(secret in each for each in kept)
 
@@ -110,7 +111,7 @@ def test_another_program_or_environment_is_asked_anew(tmp_path: Path) -> None:
             assert len(stage.calls("GetSchema")) == 1, "the same program describes itself alike"
             assert len(stage.calls("PrepareProviderConfig")) == 2, "what it says of a configuration may differ"
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_what_went_wrong_is_not_remembered(tmp_path: Path) -> None:
@@ -125,7 +126,7 @@ def test_what_went_wrong_is_not_remembered(tmp_path: Path) -> None:
                 await client.ask("PrepareProviderConfig", request(refuse=True))
             assert len(stage.calls("PrepareProviderConfig")) == 2
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_an_answer_that_cannot_be_kept_is_given_all_the_same(tmp_path: Path) -> None:
@@ -137,7 +138,7 @@ def test_an_answer_that_cannot_be_kept_is_given_all_the_same(tmp_path: Path) -> 
             assert await client.ask("GetSchema") == schema()
             assert await client.ask("PrepareProviderConfig", request(planned="x")) == request(planned="x")
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_each_run_gets_the_part_of_the_schema_that_it_names(tmp_path: Path) -> None:
@@ -150,7 +151,7 @@ def test_each_run_gets_the_part_of_the_schema_that_it_names(tmp_path: Path) -> N
             assert await whole.ask("GetSchema") == schema()
             assert len(stage.calls("GetSchema")) == 1
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_a_death_of_the_connection_cancels_its_calls_and_no_others(tmp_path: Path) -> None:
@@ -168,7 +169,7 @@ def test_a_death_of_the_connection_cancels_its_calls_and_no_others(tmp_path: Pat
                 await lost
             assert len(stage.calls("ApplyResourceChange", what="cancelled")) == 1
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_a_closed_front_lets_nobody_in_and_cancels(tmp_path: Path) -> None:
@@ -186,4 +187,4 @@ def test_a_closed_front_lets_nobody_in_and_cancels(tmp_path: Path) -> None:
                 await stage.connect(front).ask("Configure", configure("a"))
             assert not list(stage.sockets.glob("[rc]*")), "no socket is left"
 
-    asyncio.run(play())
+    in_a_loop(play())

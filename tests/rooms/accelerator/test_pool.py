@@ -14,6 +14,7 @@ import grpc.aio
 import pytest
 
 from butai.terraform.accelerator import pool as pools
+from support.threads import in_a_loop
 from support.toy_plugin import ERROR, WARNING
 from support.toy_stage import Client, Stage, configure, request, toy_stage
 
@@ -35,7 +36,7 @@ def test_other_bytes_get_another_process_and_the_same_bytes_the_same(tmp_path: P
             abroad = await (await stage.client("another account")).configured("tokyo")
             assert (await _who(abroad))[0] not in {(await _who(tokyo))[0], (await _who(virginia))[0]}
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_many_that_configure_alike_at_once_get_one_process_and_its_warnings(tmp_path: Path) -> None:
@@ -47,7 +48,7 @@ def test_many_that_configure_alike_at_once_get_one_process_and_its_warnings(tmp_
             assert len({await _who(each) for each in clients}) == 1
             assert len(stage.calls("Configure")) == len(stage.calls("start")) == 1
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_a_configure_that_failed_is_told_and_not_remembered(tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_a_configure_that_failed_is_told_and_not_remembered(tmp_path: Path) -> N
             await stage.pool.end_idle(1000)
             assert [each.configured is not None for each in stage.pool.members] == [True], "the failed ones are ended"
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_a_configure_whose_answer_nobody_saw_spoils_no_process_for_others(tmp_path: Path) -> None:
@@ -80,7 +81,7 @@ def test_a_configure_whose_answer_nobody_saw_spoils_no_process_for_others(tmp_pa
             await asyncio.sleep(0.8)
             assert (await _who(tokyo))[1] == "tokyo"
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_what_needs_a_configuration_never_reaches_a_process_without_being_configured(tmp_path: Path) -> None:
@@ -96,7 +97,7 @@ def test_what_needs_a_configuration_never_reaches_a_process_without_being_config
                 assert await bare.told(method, request())
             assert len(stage.calls("ReadResource")) == 1
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_a_connection_that_an_engine_opens_again_is_what_it_was(tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_a_connection_that_an_engine_opens_again_is_what_it_was(tmp_path: Path) 
             with pytest.raises(grpc.aio.AioRpcError, match="needs a configuration"):
                 await _who(stage.connect(front))
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_sixteen_runs_with_their_own_configurations_never_mix(tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_sixteen_runs_with_their_own_configurations_never_mix(tmp_path: Path) ->
             assert sum(await asyncio.gather(*(run(stage, each) for each in range(16)))) > 500
             assert len(stage.pool.members) <= 4 * 3 and not stage.pool.crashes
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 async def _call(client: Client, source: random.Random) -> dict[str, Any]:
@@ -172,7 +173,7 @@ def test_a_dead_provider_is_replaced_for_the_next_call_and_counted(tmp_path: Pat
             assert await _who(other) == (second, "a")
             assert len(stage.calls("ApplyResourceChange")) == 1
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_a_provider_that_was_killed_is_replaced(tmp_path: Path) -> None:
@@ -184,7 +185,7 @@ def test_a_provider_that_was_killed_is_replaced(tmp_path: Path) -> None:
             await asyncio.sleep(0.2)
             assert (await _who(client))[0] != pid and stage.pool.crashes == 1
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_idle_ones_end_and_busy_ones_do_not(tmp_path: Path) -> None:
@@ -204,7 +205,7 @@ def test_idle_ones_end_and_busy_ones_do_not(tmp_path: Path) -> None:
                 os.kill(gone, 0)
             assert (await _who(idle))[1] == "idle" and not stage.pool.crashes
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_a_process_that_cannot_be_configured_again_is_not_asked(tmp_path: Path) -> None:
@@ -221,7 +222,7 @@ def test_a_process_that_cannot_be_configured_again_is_not_asked(tmp_path: Path) 
                 await client.ask("ReadResource", request())
             assert len(stage.calls("ReadResource")) == 1
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_calls_at_once_to_an_account_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,7 +244,7 @@ def test_calls_at_once_to_an_account_are_limited(tmp_path: Path, monkeypatch: py
             await asyncio.gather(*reads, *changes)
             assert (len(stage.calls("ReadResource")), len(stage.calls("ApplyResourceChange"))) == (13, 8)
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 @pytest.mark.parametrize("protocol", [5, 6])
@@ -265,4 +266,4 @@ def test_both_versions_of_the_protocol(tmp_path: Path, protocol: int) -> None:
             await client.ask(stop)
             assert ((await going)["stopped"], len(stage.calls(stop))) == (True, 1)
 
-    asyncio.run(play())
+    in_a_loop(play())

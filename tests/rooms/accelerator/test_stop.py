@@ -12,6 +12,7 @@ import pytest
 
 from butai.terraform.accelerator import pool as pools
 from butai.terraform.accelerator import proxy
+from support.threads import in_a_loop
 from support.toy_stage import request, toy_stage
 
 APPLY, READ = "ApplyResourceChange", "ReadResource"
@@ -39,7 +40,7 @@ def test_a_creation_alone_gets_the_providers_own_stop_and_others_reads_are_repea
             assert (await read)["stopped"] is False
             assert len(stage.calls("Stop")) == 1
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 @pytest.mark.parametrize("method", [APPLY, "OpenEphemeralResource", "NobodyKnowsThis"])
@@ -67,7 +68,7 @@ def test_what_others_do_is_not_touched(tmp_path: Path, monkeypatch: pytest.Monke
             assert (await change)["stopped"] is False
             assert not stage.calls("Stop")
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_a_creation_waits_for_a_moment_in_which_nobody_else_changes_anything(tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_a_creation_waits_for_a_moment_in_which_nobody_else_changes_anything(tmp
             (tmp_path / "go").touch()
             assert (await change)["stopped"] is False and (await creation)["stopped"] is True
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_what_ignores_the_stop_is_waited_for_as_on_the_plain_way(
@@ -102,7 +103,7 @@ def test_what_ignores_the_stop_is_waited_for_as_on_the_plain_way(
             (tmp_path / "go").touch()
             assert (await creation)["pid"]
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_a_runs_own_connections_do_not_wait_for_each_other(tmp_path: Path) -> None:
@@ -119,7 +120,7 @@ def test_a_runs_own_connections_do_not_wait_for_each_other(tmp_path: Path) -> No
             assert [(await each)["stopped"] for each in creations] == [True, True]
             assert time.monotonic() - begun < 2
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_two_runs_that_stop_at_once_leave_a_third_alone(tmp_path: Path) -> None:
@@ -141,7 +142,7 @@ def test_two_runs_that_stop_at_once_leave_a_third_alone(tmp_path: Path) -> None:
             (tmp_path / "go").touch()
             assert (await change)["stopped"] is False and len(stage.calls("Stop")) == 1
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_a_call_that_waits_for_its_turn_is_not_begun_after_a_stop(
@@ -161,7 +162,7 @@ def test_a_call_that_waits_for_its_turn_is_not_begun_after_a_stop(
             assert (await change)["stopped"] is False
             assert await _is_cancelled(waiting) and len(stage.calls(APPLY)) == 1
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_others_in_another_process_are_not_even_asked_again(tmp_path: Path) -> None:
@@ -180,7 +181,7 @@ def test_others_in_another_process_are_not_even_asked_again(tmp_path: Path) -> N
             assert not (await change)["stopped"] and not (await read)["stopped"]
             assert len(stage.calls(READ)) == 1 and len(stage.calls("Stop")) == 1
 
-    asyncio.run(play())
+    in_a_loop(play())
 
 
 def test_a_stop_without_anything_going_on_reaches_nobody(tmp_path: Path) -> None:
@@ -190,4 +191,4 @@ def test_a_stop_without_anything_going_on_reaches_nobody(tmp_path: Path) -> None
             assert await mine.ask("Stop") == b"" and not stage.calls("Stop")
             assert (await mine.told(READ, request()))["configuration"] == "a"
 
-    asyncio.run(play())
+    in_a_loop(play())
