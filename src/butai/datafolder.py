@@ -57,6 +57,17 @@ class FolderLock:
         self._handle.close()
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock in this file; nobody does where there is none."""
+    if not path.exists():
+        return False
+    lock = FolderLock(path)
+    try:
+        return not lock.try_take()
+    finally:
+        lock.release()
+
+
 class DataFolder:
     """Paths below the data folder. Made on first use, for the user alone (0700)."""
 
@@ -92,6 +103,11 @@ class DataFolder:
         """Mirror clones of the repositories."""
         return self._made("git")
 
+    @property
+    def providers(self) -> Path:
+        """What the provider host keeps; made by it."""
+        return self.path / "providers"
+
     def run(self, run_id: int) -> Path:
         """The folder of one run: the exported tree, the engine's output, its witnesses."""
         return self._made("runs") / str(run_id)
@@ -114,14 +130,6 @@ class DataFolder:
                 code="data-folder-in-use",
             )
         return lock
-
-    def is_held(self, name: str) -> bool:
-        """Whether a process holds this lock."""
-        lock = FolderLock(self.path / f"{name}.lock")
-        try:
-            return not lock.try_take()
-        finally:
-            lock.release()
 
     def cli_secret(self) -> str:
         """The command line's key, made on first use."""

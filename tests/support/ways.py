@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from butai.datafolder import FolderLock
-from butai.terraform.accelerator.client import REATTACH, HostClient
+from butai.runs.folder import ENGINES_REATTACH
+from butai.terraform.accelerator.client import HostClient
 from butai.terraform.accelerator.protocol import words
 from butai.terraform.packages import PackageHashes, ProviderBinary, find_binary
 from butai.terraform.providers import Requirement, find_mirrors
@@ -37,7 +38,7 @@ def aws_provider() -> ProviderBinary:
 
 def address_of(sockets: Mapping[str, str]) -> str:
     """The socket in what a run's environment gets."""
-    return str(json.loads(sockets[REATTACH])[AWS]["Addr"]["String"])
+    return str(json.loads(sockets[ENGINES_REATTACH])[AWS]["Addr"]["String"])
 
 
 class Host:
@@ -68,7 +69,7 @@ class Host:
                 until=lock.path,
                 keeper=self._worker.path,
             )
-            yield {REATTACH: json.dumps({AWS: entry})}
+            yield {ENGINES_REATTACH: json.dumps({AWS: entry})}
         finally:
             lock.release()
 

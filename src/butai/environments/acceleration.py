@@ -11,7 +11,7 @@ from typing import Any
 from butai.blueprints.service import AtCommit
 from butai.datafolder import DataFolder
 from butai.environments.reuse import Root
-from butai.environments.way import Circumstances, Way, decide, is_emulated, is_tested
+from butai.environments.way import Circumstances, Way, decide, is_emulated, is_tested, turned_off
 from butai.errors import ButaiError
 from butai.runs.folder import REATTACH
 from butai.runs.model import READ_ONLY, RunKind
@@ -45,10 +45,14 @@ class Acceleration:
         self, data: DataFolder, hashes: PackageHashes, mirrors: Callable[[], Mirrors], *, allowed: bool
     ) -> None:
         self._data, self._hashes, self._mirrors, self._allowed = data, hashes, mirrors, allowed
-        self.host = HostClient(data.path / "providers")
+        self.host = HostClient(data.providers)
 
     def way(self, run: Prospect) -> tuple[Way, dict[str, str]]:
         """The way of a run, and what its supervisor's environment gets for it."""
+        compares = run.kind is RunKind.ENGINE_CHECK
+        off = turned_off(run.at.blueprint.engine.acceleration, allowed=self._allowed, compares=compares)
+        if off is not None:
+            return off, {}
         binaries = self.programs(run.at, run.root.engine, run.root.path)
         way = decide(self._circumstances(run, [each for each in binaries.values() if each]))
         if not way.accelerated:

@@ -14,8 +14,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,11 @@ from butai.aws.lookup import exists
 from butai.aws.named import Found, can_find, find, import_id
 from butai.datafolder import write_json
 from butai.environments.ledger import Creation, is_state_only
+from butai.environments.saying import say
 from butai.terraform import commands
-from butai.terraform.engine import Engine
+from butai.terraform.engine import Engine, stored_engine
 from butai.terraform.events import plain
-from butai.text import Text, stored, text
+from butai.text import Text, text
 
 FILE = "adopt.json"
 STOPPED = 130
@@ -58,7 +59,7 @@ class Task:
         write_json(
             folder / FILE,
             {
-                "engine": {**asdict(self.engine), "path": str(self.engine.path)},
+                "engine": self.engine.as_stored(),
                 "values": str(self.values),
                 "orphans": orphans,
                 "planned_by": {str(run): str(path) for run, path in self.planned_by.items()},
@@ -71,10 +72,11 @@ class Task:
 def read_task(folder: Path) -> Task:
     """What was written."""
     raw = json.loads((folder / FILE).read_text())
-    engine = Engine(raw["engine"]["name"], Path(raw["engine"]["path"]), raw["engine"]["version"])
     orphans = [Creation(**{**each, "began_at": _time(each["began_at"])}) for each in raw["orphans"]]
     planned_by = {int(run): Path(path) for run, path in raw["planned_by"].items()}
-    return Task(engine, Path(raw["values"]), orphans, planned_by, set(raw["taken"]), set(raw["known"]))
+    return Task(
+        stored_engine(raw["engine"]), Path(raw["values"]), orphans, planned_by, set(raw["taken"]), set(raw["known"])
+    )
 
 
 class Adopting:
@@ -177,14 +179,7 @@ class Adopting:
     def _say(self, kind: str, made: Creation, words: Text) -> None:
         resource = {"addr": made.address, "resource_type": made.type}
         hook = {"resource": resource, "id_key": "id", "id_value": made.id, "begun_in": made.run}
-        line = {
-            "@message": words,
-            "@timestamp": datetime.now(UTC).isoformat(),
-            "type": f"butai_{kind}",
-            "hook": hook,
-            "words": stored(words),
-        }
-        print(json.dumps(line), flush=True)
+        say(words, kind, hook=hook)
 
 
 def _is_of(made: Creation, found: Found) -> bool:

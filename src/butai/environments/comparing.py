@@ -15,17 +15,17 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from butai.datafolder import write_json
+from butai.environments.saying import say
+from butai.runs.folder import ENGINES_REATTACH
 from butai.terraform import commands
-from butai.terraform.engine import Engine
-from butai.text import Text, stored, text
+from butai.terraform.engine import Engine, stored_engine
+from butai.text import text
 
 FILE, RESULT = "compare.json", "compared.json"
-SHARED = "TF_REATTACH_PROVIDERS"
 TOLD_AT_MOST = 50
 # What a plan says of itself, not of the world; the second one comes in any order.
 _OF_ITSELF = frozenset({"timestamp", "relevant_attributes"})
@@ -40,16 +40,13 @@ class Task:
 
     def write(self, folder: Path) -> None:
         """Keep it where the program finds it."""
-        engine = {"name": self.engine.name, "path": str(self.engine.path), "version": self.engine.version}
-        write_json(folder / FILE, {"engine": engine, "values": str(self.values)})
+        write_json(folder / FILE, {"engine": self.engine.as_stored(), "values": str(self.values)})
 
 
 def read_task(folder: Path) -> Task:
     """What was written."""
     raw = json.loads((folder / FILE).read_text())
-    return Task(
-        Engine(raw["engine"]["name"], Path(raw["engine"]["path"]), raw["engine"]["version"]), Path(raw["values"])
-    )
+    return Task(stored_engine(raw["engine"]), Path(raw["values"]))
 
 
 def differences(plain: Any, shared: Any, place: str = "") -> Iterator[str]:
@@ -74,7 +71,7 @@ class FailedError(Exception):
 
 def compare(task: Task, folder: Path, environment: Mapping[str, str]) -> list[str]:
     """Plan a change and a destruction on both ways; where they differ. Raises FailedError."""
-    own = {name: value for name, value in environment.items() if name != SHARED}
+    own = {name: value for name, value in environment.items() if name != ENGINES_REATTACH}
     found = []
     for destroy in (False, True):
         plain = _plan(task, folder, own, destroy=destroy)
@@ -104,11 +101,6 @@ def _plan(task: Task, folder: Path, environment: Mapping[str, str], *, destroy: 
         file.unlink(missing_ok=True)
 
 
-def _say(words: Text) -> None:
-    at = datetime.now(UTC).isoformat()
-    print(json.dumps({"@message": words, "@timestamp": at, "type": "butai_note", "words": stored(words)}), flush=True)
-
-
 def main(folder: Path) -> int:
     """Do it."""
     try:
@@ -117,9 +109,9 @@ def main(folder: Path) -> int:
         return 1
     write_json(folder / RESULT, {"differences": found[:TOLD_AT_MOST], "count": len(found)})
     if found:
-        _say(text("Both ways differ in {count} places, the first: {place}", count=len(found), place=found[0]))
+        say(text("Both ways differ in {count} places, the first: {place}", count=len(found), place=found[0]))
     else:
-        _say(text("Both ways are equal."))
+        say(text("Both ways are equal."))
     return 0
 
 

@@ -30,14 +30,20 @@ class CheckFailedError(ButaiError):
 
 def wait_for_plan(server: Api, run_id: int) -> list[dict[str, Any]]:
     """Wait until a plan has ended; what it found. Raises CheckFailedError where it found nothing out."""
+    wait_for_finding(server, run_id, "plan")
+    found: list[dict[str, Any]] = server.get(f"/api/v1/runs/{run_id}/differences")
+    return found
+
+
+def wait_for_finding(server: Api, run_id: int, kind: str) -> None:
+    """Wait until a run that only looks has ended. Raises CheckFailedError where it found nothing out."""
     while (run := server.get(f"/api/v1/runs/{run_id}"))["settled_at"] is None:
         time.sleep(LOOK_EVERY_S)
     if run["end"] == "succeeded":
-        found: list[dict[str, Any]] = server.get(f"/api/v1/runs/{run_id}/differences")
-        return found
+        return
     error = run["error"] or {}
     raise CheckFailedError(
-        error.get("what") or f"The plan (run {run_id}) ended as {run['end'].replace('-', ' ')}.",
+        error.get("what") or f"The {kind} (run {run_id}) ended as {run['end'].replace('-', ' ')}.",
         why=error.get("why", ""),
         next=error.get("next") or f"`butai env logs --run {run_id}` shows its log.",
         where=error.get("where", ""),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Any
 
 import typer
 
 from butai.client import Api, connect
-from butai.environments.drift_commands import CheckFailedError
-from butai.environments.watch import LOOK_EVERY_S
+from butai.environments.drift_commands import wait_for_finding
 from butai.errors import Exit, NotFoundError
 from butai.settings import Settings
 from butai.terminal import JsonFlag, data_out, print_json, say, table
@@ -28,14 +26,15 @@ def check(
     server = connect(Settings())
     name = environment or _newest(server, blueprint)
     started = server.post(f"/api/v1/environments/{name}/engine-check", blueprint=blueprint)
-    run = _ended(server, started["run"]["id"])
-    equal = server.get(f"/api/v1/runs/{run['id']}/engine-check")["equal"]
+    run = started["run"]["id"]
+    wait_for_finding(server, run, "comparison")
+    equal = server.get(f"/api/v1/runs/{run}/engine-check")["equal"]
     if as_json:
-        print_json({"blueprint": blueprint, "environment": name, "run": run["id"], "equal": equal})
+        print_json({"blueprint": blueprint, "environment": name, "run": run, "equal": equal})
     else:
-        data_out.print(f"{blueprint}: both ways {'are equal' if equal else 'differ'} (with {name}, run {run['id']})")
+        data_out.print(f"{blueprint}: both ways {'are equal' if equal else 'differ'} (with {name}, run {run})")
     if not equal:
-        say(f"`butai env logs --run {run['id']}` says where.")
+        say(f"`butai env logs --run {run}` says where.")
         raise typer.Exit(Exit.FAILED)
 
 
@@ -68,17 +67,3 @@ def _newest(server: Api, blueprint: str) -> str:
             code="no-environment",
         )
     return str(max(known, key=lambda each: str(each["created_at"]))["name"])
-
-
-def _ended(server: Api, run_id: int) -> Any:
-    while (run := server.get(f"/api/v1/runs/{run_id}"))["settled_at"] is None:
-        time.sleep(LOOK_EVERY_S)
-    if run["end"] == "succeeded":
-        return run
-    error = run["error"] or {}
-    raise CheckFailedError(
-        error.get("what") or f"The comparison (run {run_id}) ended as {run['end'].replace('-', ' ')}.",
-        why=error.get("why", ""),
-        next=error.get("next") or f"`butai env logs --run {run_id}` shows its log.",
-        where=error.get("where", ""),
-    )

@@ -13,14 +13,14 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from butai.datafolder import write_json
+from butai.environments.saying import say
 from butai.terraform.packages import LOCK_FILE
 from butai.terraform.prepared import PreparedFolders
 from butai.terraform.prepared_key import Ingredients, reason_after, stored_ingredients
-from butai.text import Text, stored, text
+from butai.text import Text, text
 
 FILE = "keep.json"
 
@@ -67,9 +67,7 @@ def main(folder: Path) -> int:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         words = text("What init made could not be kept for later runs ({problem}).", problem=type(error).__name__)
     if words:
-        at = datetime.now(UTC).isoformat()
-        line = {"@message": words, "@timestamp": at, "type": "butai_note", "words": stored(words)}
-        print(json.dumps(line), flush=True)
+        say(words)
     return 0
 
 

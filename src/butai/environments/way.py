@@ -40,14 +40,22 @@ class Way:
     why: Text
 
 
+def turned_off(terms: str, *, allowed: bool, compares: bool) -> Way | None:
+    """The plain way where somebody chose it; none where nobody did. Nothing needs to be looked at for it."""
+    if not allowed:
+        return Way(False, text("the worker's setting turns the fast way off"))
+    if terms == "off" and not compares:
+        return Way(False, text("`engine.acceleration` is `off` in butai.yaml"))
+    return None
+
+
 def decide(at: Circumstances) -> Way:
     """What may be known before the provider is looked at."""
-    if not at.allowed:
-        return Way(False, text("the worker's setting turns the fast way off"))
+    off = turned_off(at.terms, allowed=at.allowed, compares=at.compares)
+    if off is not None:
+        return off
     if at.compares:
         return Way(True, text("it compares both ways"))
-    if at.terms == "off":
-        return Way(False, text("`engine.acceleration` is `off` in butai.yaml"))
     if at.crashed:
         return Way(False, text("a shared provider ended by itself a few runs ago"))
     if at.only_looks:

@@ -19,7 +19,7 @@ from butai.runs.room import History, Machine, Room, Seen, at_work, room
 from butai.runs.store import Run
 
 LOOK_EVERY_S = 1.0
-# Under which the shared providers are kept among the runs, and the folder of their host.
+# Under which the shared providers are kept among the runs.
 PROVIDERS = "providers"
 
 Look = Callable[[Collection[int]], Mapping[str, Seen]]
@@ -90,7 +90,7 @@ def of_this_machine(database: Database, data: DataFolder, cores: int | None = No
         with database.reading() as session:
             rows = session.execute(select(*columns).where(Run.id.in_(going))).all()
         family = gauge.Family()
-        seen = {PROVIDERS: gauge.look_at_providers(family, data.path / PROVIDERS)}
+        seen = {PROVIDERS: gauge.look_at_providers(family, data.providers)}
         for run, folder, way, end in rows:
             at = RunFolder(Path(folder) if folder else data.run(run))
             shared = gauge.shared_way(way)

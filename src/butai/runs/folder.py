@@ -22,9 +22,11 @@ from typing import Any
 
 import psutil
 
-from butai.datafolder import FolderLock, write_json
+from butai.datafolder import is_held, write_json
 from butai.runs.model import EngineEnd, Step
 
+ENGINES_REATTACH = "TF_REATTACH_PROVIDERS"
+"""Variable in which an engine is told the sockets of providers that it does not start itself."""
 REATTACH = "BUTAI_REATTACH"
 """Variable in which a supervisor is told the sockets of providers that its engine shares with others."""
 
@@ -195,13 +197,7 @@ class RunFolder:
 
     def supervised(self) -> bool:
         """Whether a supervisor lives."""
-        if not self.lock_path.exists():
-            return False
-        lock = FolderLock(self.lock_path)
-        try:
-            return not lock.try_take()
-        finally:
-            lock.release()
+        return is_held(self.lock_path)
 
 
 def user_of(run_id: int) -> str:

@@ -24,7 +24,7 @@ from typing import Any
 from butai.datafolder import FolderLock
 from butai.db import AWAY, Database
 from butai.runs.claims import Claim, check
-from butai.runs.folder import REATTACH, USER, Command, RunFolder, Work, user_of
+from butai.runs.folder import ENGINES_REATTACH, REATTACH, USER, Command, RunFolder, Work, user_of
 from butai.runs.model import EngineEnd, Step
 from butai.runs.rescue import keep, take_over_state
 from butai.states.endpoint import StateEndpoint
@@ -208,7 +208,7 @@ def _run_command(
 def _shared_providers(step: Step) -> dict[str, str]:
     """The sockets, but not for `init`: it would leave providers that have one out of the lock file."""
     told = os.environ.get(REATTACH)
-    return {"TF_REATTACH_PROVIDERS": told} if told and step is not Step.INIT else {}
+    return {ENGINES_REATTACH: told} if told and step is not Step.INIT else {}
 
 
 def _written(write: Callable[[], None]) -> bool:

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,17 @@ class Engine:
         """Where a provider source without a host comes from."""
         return REGISTRY_HOSTS[self.name]
 
+    def as_stored(self) -> dict[str, str]:
+        """As a file keeps it."""
+        return {"name": self.name, "path": str(self.path), "version": self.version}
+
     def __str__(self) -> str:
         return f"{TITLES[self.name]} {self.version}"
+
+
+def stored_engine(raw: Mapping[str, str]) -> Engine:
+    """What `as_stored` gave."""
+    return Engine(raw["name"], Path(raw["path"]), raw["version"])
 
 
 def probe(path: Path) -> Engine:

@@ -13,14 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from butai.datafolder import FolderLock
+from butai.datafolder import FolderLock, is_held
 from butai.terraform.accelerator import crashes
 from butai.terraform.packages import ProviderBinary
 
 START_S = 15.0
 ANSWER_S = 75.0
 LOOK_EVERY_S = 0.05
-REATTACH = "TF_REATTACH_PROVIDERS"
 
 
 class HostError(Exception):
@@ -92,7 +91,11 @@ class HostClient:
         except HostError:
             return
         deadline = time.monotonic() + START_S
-        while self._lives() and time.monotonic() < deadline and not (self.status() or {}).get("runs"):
+        while (
+            is_held(self._folder / "host.lock")
+            and time.monotonic() < deadline
+            and not (self.status() or {}).get("runs")
+        ):
             time.sleep(LOOK_EVERY_S)
 
     def ask(self, what: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,15 +115,6 @@ class HostClient:
 
     def _control(self) -> Path:
         return Path(json.loads((self._folder / "host.json").read_text())["sockets"]) / "control"
-
-    def _lives(self) -> bool:
-        if not self._folder.exists():
-            return False
-        lock = FolderLock(self._folder / "host.lock")
-        try:
-            return not lock.try_take()
-        finally:
-            lock.release()
 
     def _start_if_none(self) -> None:
         if self.status() is not None:

@@ -23,7 +23,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from butai.datafolder import FolderLock, write_json
+from butai.datafolder import FolderLock, is_held, write_json
 from butai.terraform.accelerator import crashes
 from butai.terraform.accelerator.front import Front
 from butai.terraform.accelerator.memory import Memory
@@ -49,19 +49,9 @@ class _Visit:
     seen: bool = False
 
     def over(self) -> bool:
-        held = _held(self.until)
+        held = is_held(self.until)
         self.seen = self.seen or held
         return not held and (self.seen or time.monotonic() - self.came_at > ARRIVAL_S)
-
-
-def _held(path: Path) -> bool:
-    if not path.exists():
-        return False
-    lock = FolderLock(path)
-    try:
-        return not lock.try_take()
-    finally:
-        lock.release()
 
 
 class Host:
@@ -95,7 +85,7 @@ class Host:
         self._ending = True
 
     def _forgotten(self) -> bool:
-        if self._visits or any(_held(each) for each in self._keepers):
+        if self._visits or any(is_held(each) for each in self._keepers):
             self._needed_at = time.monotonic()
         return time.monotonic() - self._needed_at > IDLE_HOST_S
 

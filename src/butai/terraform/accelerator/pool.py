@@ -15,11 +15,11 @@ from itertools import count
 from pathlib import Path
 
 from butai.terraform.accelerator.protocol import APPLY, configuration, has_errors
-from butai.terraform.accelerator.provider import Provider, ProviderError, start
+from butai.terraform.accelerator.provider import Provider, start
 from butai.terraform.packages import ProviderBinary
 
-# Calls at once to one account: what AWS answers at once is limited more than what mostly waits for it.
 IDLE_S, IDLE_DESCRIBING_S = 300.0, 10.0
+# Calls at once to one account: what AWS answers at once is limited more than what mostly waits for it.
 ASKING_AT_ONCE, APPLYING_AT_ONCE = 40, 120
 
 
@@ -182,6 +182,3 @@ def _used(provider: Provider) -> Provider:
     """It is about to be asked something, so it is not idle."""
     provider.used_at = time.monotonic()
     return provider
-
-
-__all__ = ["Identity", "Limits", "Pool", "ProviderError", "digest", "identity"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -209,7 +209,3 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
-
-
-Answer = Callable[[str, bytes], Awaitable[bytes]]
-__all__ = ["Answer", "Connection", "Guest", "ProviderError", "StoppedError"]

@@ -1,0 +1,18 @@
+"""How programs that a run's supervisor starts beside the engine speak: in lines like the engine's, on their output."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from butai.text import Text, stored
+
+
+def say(words: Text, kind: str = "note", **more: Any) -> None:
+    """One line of the run's log, with what its words are translated from."""
+    at = datetime.now(UTC).isoformat()
+    print(
+        json.dumps({"@message": words, "@timestamp": at, "type": f"butai_{kind}", **more, "words": stored(words)}),
+        flush=True,
+    )
