@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from butai.aws.s3_state import S3Place
 from butai.aws.session import Access
@@ -15,6 +17,9 @@ from butai.terraform.hcl_syntax import parse_hcl
 
 names = st.from_regex(r"[a-z0-9](-?[a-z0-9]){1,9}", fullmatch=True)
 prefixes = st.from_regex(r"[A-Za-z0-9_.-]{1,8}(/[A-Za-z0-9_.-]{1,8}){0,2}", fullmatch=True)
+
+# A part of dots alone is refused: it would name another folder.
+keys = prefixes.filter(lambda key: all(part.strip(".") for part in key.split("/")))
 
 
 def blueprint(**s3: object) -> Blueprint:
@@ -39,7 +44,13 @@ def test_the_override_file_says_the_place_and_nothing_secret(prefix: str, name: 
     assert "use_lockfile" not in block and "encrypt = true" in block
 
 
-@given(prefixes, names, names)
+@given(st.sampled_from([".", "..", "a/..", "../b", "a/./b"]))
+def test_a_key_that_would_name_another_folder_is_refused(key: str) -> None:
+    with pytest.raises(ValidationError):
+        blueprint(key=f"{key}/x.tfstate")
+
+
+@given(keys, names, names)
 def test_with_a_key_each_environment_is_a_workspace_of_it(key: str, one: str, other: str) -> None:
     places = [place_of(blueprint(key=f"{key}/x.tfstate"), name) for name in (one, other)]
     assert (places[0] == places[1]) is (one == other)
