@@ -164,10 +164,28 @@ def test_a_worker_that_goes_ends_it_at_once_or_with_its_last_run(machine: Machin
     machine.host.end_when_unused()
     assert machine.status()["runs"] == ["run-1"]
     machine.leave("run-1")
-    wait_until(lambda: not machine.status()["runs"])
+    wait_until(lambda: machine.host.status() is None)
+    wait_until(lambda: not machine.processes())
+
+
+def test_a_worker_that_goes_with_its_last_run_leaves_nothing_behind(machine: Machine) -> None:
+    machine.let_in("run-1")
+    machine.leave("run-1")
     machine.host.end_when_unused()
     assert machine.host.status() is None
     wait_until(lambda: not machine.processes())
+
+
+def test_a_run_that_comes_after_a_workers_farewell_keeps_it(machine: Machine) -> None:
+    machine.let_in("run-1")
+    machine.host.end_when_unused()
+    machine.let_in("run-2")
+    machine.leave("run-1")
+    wait_until(lambda: machine.status()["runs"] == ["run-2"])
+    machine.leave("run-2")
+    wait_until(lambda: not machine.status()["runs"])
+    machine.host.end_when_unused()
+    assert machine.host.status() is None
 
 
 def test_many_clients_that_start_it_at_once_get_one(machine: Machine) -> None:

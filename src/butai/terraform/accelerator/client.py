@@ -18,6 +18,7 @@ from butai.terraform.accelerator import crashes
 from butai.terraform.packages import ProviderBinary
 
 START_S = 15.0
+LAST_RUN_S = 3.0
 ANSWER_S = 75.0
 LOOK_EVERY_S = 0.05
 
@@ -90,12 +91,12 @@ class HostClient:
             self.ask({"do": "end"})
         except HostError:
             return
-        deadline = time.monotonic() + START_S
-        while (
-            is_held(self._folder / "host.lock")
-            and time.monotonic() < deadline
-            and not (self.status() or {}).get("runs")
-        ):
+        begun = time.monotonic()
+        while is_held(self._folder / "host.lock"):
+            # A run that is just over is noticed a moment later; one that goes on is not waited for.
+            patience_s = LAST_RUN_S if (self.status() or {}).get("runs") else START_S
+            if time.monotonic() - begun > patience_s:
+                return
             time.sleep(LOOK_EVERY_S)
 
     def ask(self, what: Mapping[str, Any]) -> dict[str, Any]:

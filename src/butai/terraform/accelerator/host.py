@@ -65,7 +65,7 @@ class Host:
         self._keepers: set[Path] = set()
         self._numbers = count(1)
         self._needed_at = time.monotonic()
-        self._ending = False
+        self._ending = self._leaving = False
 
     async def serve(self) -> None:
         """Until nobody needs it."""
@@ -74,7 +74,7 @@ class Host:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self._end)
         async with control:
-            while not self._ending and not self._forgotten():
+            while not self._ending and not self._forgotten() and (self._visits or not self._leaving):
                 await asyncio.sleep(LOOK_EVERY_S)
                 await self._tidy()
         for each in self._visits.values():
@@ -128,6 +128,7 @@ class Host:
         front = Front(Guest(asked["run"], who, asked["root"], names), self._pool, self._memory, path)
         await front.open()
         self._visits[path.name] = _Visit(front, Path(asked["until"]))
+        self._leaving = False
         return {"address": str(path), "protocol": protocol, "pid": os.getpid()}
 
     async def _status(self, _: dict[str, Any]) -> dict[str, Any]:
@@ -148,9 +149,10 @@ class Host:
         }
 
     async def _end_when_unused(self, _: dict[str, Any]) -> dict[str, Any]:
-        """The worker goes: end now, unless a run still needs this."""
-        self._ending = not self._visits
-        return {"ending": self._ending}
+        """The worker goes: end now, or with the last run that still needs this."""
+        await self._tidy()
+        self._leaving = True
+        return {"ending": not self._visits}
 
 
 def _binary(told: dict[str, str]) -> ProviderBinary:
