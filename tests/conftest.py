@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+from support import watchdog
 
 # They wait for the provider's own delays most of the time; begun last, they would be waited for alone.
 LONGEST_FIRST = (
@@ -32,6 +36,13 @@ LONGEST_FIRST = (
     "test_run_deaths",
 )
 
+LONGEST_TEST_S = 1000.0
+LAST_MOMENTS_S = 300.0
+
+# An example's time says more about the machine's other work than about the code.
+hypothesis.settings.register_profile("busy", deadline=None)
+hypothesis.settings.load_profile("busy")
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,6 +53,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _rank(item: pytest.Item) -> int:
     name = item.path.stem
     return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """No test, its fixtures included, holds its process much longer than the limits that tests set themselves."""
+    with watchdog.no_longer_than(LONGEST_TEST_S):
+        return (yield)
+
+
+def pytest_sessionfinish() -> None:
+    """What is left to do after the last test is moments: a thread that never ends would hold the process."""
+    watchdog.start(LAST_MOMENTS_S)
 
 
 @pytest.fixture(autouse=True, scope="session")

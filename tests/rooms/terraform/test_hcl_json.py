@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from butai.terraform.hcl_json import parse_json
@@ -88,14 +88,12 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 KINDS = st.sampled_from(["resource", "variable", "output", "terraform", "locals", "module", "data", "other"])
 
 
-@settings(deadline=None)
 @given(st.dictionaries(KINDS, VALUES), st.sampled_from([None, 1, "\t"]))
 def test_any_json_object_is_read(raw: dict[str, Any], indent: int | str | None) -> None:
     found = parse_json(json.dumps(raw, indent=indent).encode(), "a.tf.json")
     assert found.problem is None
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["a", "b"]), st.none() | st.booleans() | st.integers() | st.text('ab ${}\n"\\é👍'))
 )
@@ -106,7 +104,6 @@ def test_values_come_back(raw: dict[str, Any]) -> None:
         assert each.references or each.value == raw[name]
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=100) | st.text(max_size=100).map(lambda text: text.encode(errors="replace")))
 def test_any_bytes_never_raise(source: bytes) -> None:
     parse_json(source, "a.tf.json")

@@ -192,7 +192,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(PIECES, max_size=40).map("".join))
 def test_text_that_looks_like_hcl_never_raises(text: str) -> None:
     found = parse_hcl(text.encode(), "a.tf")
@@ -204,7 +204,6 @@ def test_text_that_looks_like_hcl_never_raises(text: str) -> None:
         assert found.problem.column >= 1
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_never_raise(source: bytes) -> None:
     parse_hcl(source, "a.tf")
@@ -213,7 +212,6 @@ def test_any_bytes_never_raise(source: bytes) -> None:
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"], exclude_characters='"\\$%'), max_size=20)
 
 
-@settings(deadline=None)
 @given(WORDS)
 def test_a_string_comes_back(text: str) -> None:
     assert expression(f'"{text}"').value == text

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from butai.terraform.prepared_key import (
@@ -41,7 +41,6 @@ def digest_of(files: dict[str, bytes]) -> str:
         return tree_digest(write(files, Path(folder)))
 
 
-@settings(deadline=None)
 @given(INGREDIENTS, st.sampled_from([each.name for each in fields(Ingredients)]), st.data())
 def test_any_change_in_any_ingredient_changes_the_key(made_of: Ingredients, name: str, data: st.DataObject) -> None:
     other: Any = data.draw(MIRRORED if name == "mirrored" else WORDS)
@@ -50,7 +49,6 @@ def test_any_change_in_any_ingredient_changes_the_key(made_of: Ingredients, name
     assert (changed.key() == made_of.key()) == same
 
 
-@settings(deadline=None)
 @given(INGREDIENTS, st.randoms(use_true_random=False))
 def test_the_order_of_what_mirrors_hold_does_not(made_of: Ingredients, chance: object) -> None:
     mixed = list(made_of.mirrored)
@@ -60,7 +58,6 @@ def test_the_order_of_what_mirrors_hold_does_not(made_of: Ingredients, chance: o
     assert made_of.after("lock").key() == replace(made_of, lock="lock").key()
 
 
-@settings(deadline=None)
 @given(INGREDIENTS, WORDS)
 def test_what_moves_from_one_ingredient_to_the_next_changes_the_key(made_of: Ingredients, more: str) -> None:
     one = replace(made_of, tree="a" + more, root="b")
@@ -68,7 +65,6 @@ def test_what_moves_from_one_ingredient_to_the_next_changes_the_key(made_of: Ing
     assert (one.key() == other.key()) == (not more)
 
 
-@settings(deadline=None)
 @given(TREES, TREES)
 def test_two_trees_have_one_digest_only_when_they_are_the_same(one: dict[str, bytes], other: dict[str, bytes]) -> None:
     assert (digest_of(one) == digest_of(other)) == (one == other)
@@ -117,7 +113,6 @@ def test_pinned(source: str | None, version: str | None, pinned: bool) -> None:
     assert is_pinned(source, version) is pinned
 
 
-@settings(deadline=None)
 @given(st.one_of(st.text(), st.text().map("git::https://[{}?ref=main".format)), st.one_of(st.none(), st.text()))
 def test_whether_a_source_is_pinned_can_be_asked_of_any_text(source: str, version: str | None) -> None:
     assert is_pinned(source, version) in (True, False)
