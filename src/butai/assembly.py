@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from butai.aws.session import EngineKeys
 from butai.blueprints.service import Blueprints
 from butai.board.service import Board
 from butai.datafolder import DataFolder
@@ -66,6 +67,7 @@ class Butai:
             self.blueprints,
             self.engines,
             os.environ,
+            EngineKeys(now),
             self.states,
             self.prepared_folders(),
             acceleration,

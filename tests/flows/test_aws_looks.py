@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -13,7 +14,7 @@ from moto.server import ThreadedMotoServer
 from butai.aws.ecs import ServiceRef, look, parse_service_arn
 from butai.aws.http import answer_of
 from butai.aws.lookup import exists
-from butai.aws.session import Access, AccessError, engine_variables, session_for
+from butai.aws.session import Access, AccessError, EngineKeys, session_for
 from butai.environments.secrets import read_secrets
 from butai.errors import MissingPartError
 
@@ -124,11 +125,26 @@ def test_secrets_are_read_by_reference_and_never_quoted(aws: boto3.Session) -> N
 
 def test_a_role_is_taken_on_and_a_wrong_profile_is_said(aws: boto3.Session) -> None:
     role = "arn:aws:iam::123456789012:role/staging"
-    given = engine_variables(Access(REGION, role=role))
+    keys = EngineKeys(lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    given = keys.variables(Access(REGION, role=role))
     assert given["AWS_SESSION_TOKEN"] and given["AWS_ACCESS_KEY_ID"] != "test"
-    assert engine_variables(ACCESS) == {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+    assert keys.variables(ACCESS) == {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
     with pytest.raises(AccessError, match="profile nobody"):
         session_for(Access(REGION, profile="nobody"))
+
+
+def test_a_roles_credentials_serve_many_runs_and_are_renewed_long_before_they_expire(aws: boto3.Session) -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    keys = EngineKeys(lambda: at)
+    one, other = (Access(REGION, role=f"arn:aws:iam::123456789012:role/{name}") for name in ("staging", "other"))
+    first = keys.variables(one)
+    assert keys.variables(one) == first != keys.variables(other)
+    at += timedelta(minutes=29)
+    assert keys.variables(one) == first
+    at += timedelta(minutes=1)
+    renewed = keys.variables(one)
+    assert renewed["AWS_SESSION_TOKEN"] != first["AWS_SESSION_TOKEN"]
+    assert renewed["AWS_ACCESS_KEY_ID"] != first["AWS_ACCESS_KEY_ID"]
 
 
 def test_nobody_answers_at_a_closed_port() -> None:

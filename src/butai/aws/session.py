@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,6 +14,8 @@ from butai.errors import ButaiError
 from butai.text import text
 
 ROLE_SESSION = "butai"
+# What AWS lets every role have, also one that is taken on from another.
+ROLE_LASTS = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,9 @@ def session_for(access: Access) -> boto3.Session:
         session = boto3.Session(profile_name=access.profile or None, region_name=access.region)
         if not access.role:
             return session
-        given = session.client("sts").assume_role(RoleArn=access.role, RoleSessionName=ROLE_SESSION)["Credentials"]
+        sts, lasts = session.client("sts"), int(ROLE_LASTS.total_seconds())
+        asked = sts.assume_role(RoleArn=access.role, RoleSessionName=ROLE_SESSION, DurationSeconds=lasts)
+        given = asked["Credentials"]
     except (BotoCoreError, ClientError) as error:
         profile = text("profile {profile}", profile=access.profile or "default")
         who = text("role {role}", role=access.role) if access.role else profile
@@ -51,18 +58,40 @@ def session_for(access: Access) -> boto3.Session:
     )
 
 
-def engine_variables(access: Access) -> dict[str, str]:
-    """The same access as environment variables for an engine. A role's credentials last one hour."""
-    variables = {"AWS_REGION": access.region, "AWS_DEFAULT_REGION": access.region}
-    if access.profile:
-        variables["AWS_PROFILE"] = access.profile
-    if access.role:
-        given = session_for(access).get_credentials()
-        if given is not None:
-            frozen = given.get_frozen_credentials()
-            variables |= {
-                "AWS_ACCESS_KEY_ID": str(frozen.access_key),
-                "AWS_SECRET_ACCESS_KEY": str(frozen.secret_key),
-                "AWS_SESSION_TOKEN": str(frozen.token),
-            }
-    return variables
+class EngineKeys:
+    """Access as environment variables for engines.
+
+    A role's credentials last an hour and are given out for half of that: runs with the same can share a provider, and
+    every run has half an hour at least.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._taken: dict[Access, tuple[datetime, Mapping[str, str]]] = {}
+        self._lock = threading.Lock()
+
+    def variables(self, access: Access) -> dict[str, str]:
+        """Region, profile or a role's credentials. Raises AccessError when the role cannot be taken on."""
+        variables = {"AWS_REGION": access.region, "AWS_DEFAULT_REGION": access.region}
+        if access.profile:
+            variables["AWS_PROFILE"] = access.profile
+        return {**variables, **self._keys(access)} if access.role else variables
+
+    def _keys(self, access: Access) -> Mapping[str, str]:
+        with self._lock:
+            until, keys = self._taken.get(access, (None, {}))
+            if until is None or self._now() >= until:
+                until, keys = self._now() + ROLE_LASTS / 2, _keys_of(access)
+                self._taken[access] = until, keys
+            return keys
+
+
+def _keys_of(access: Access) -> Mapping[str, str]:
+    given = session_for(access).get_credentials()
+    assert given is not None, "a role's session has credentials"
+    frozen = given.get_frozen_credentials()
+    return {
+        "AWS_ACCESS_KEY_ID": str(frozen.access_key),
+        "AWS_SECRET_ACCESS_KEY": str(frozen.secret_key),
+        "AWS_SESSION_TOKEN": str(frozen.token),
+    }

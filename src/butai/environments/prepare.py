@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from butai.aws.session import Access, engine_variables
+from butai.aws.session import Access, EngineKeys
 from butai.blueprints.service import AtCommit, Blueprints
 from butai.datafolder import write_json, write_private
 from butai.db import Database
@@ -49,6 +49,7 @@ class Preparation:
     blueprints: Blueprints
     engines: Engines
     environ: Mapping[str, str]
+    keys: EngineKeys
     states: States | None = None
     prepared: PreparedFolders | None = None
     acceleration: Acceleration | None = None
@@ -82,7 +83,7 @@ class Preparation:
         root = self._export(row, at, engine, folder, log, wanted.commit, backend, remote)
         values = folder.path / "values.tfvars.json"
         write_json(values, run.params["values"])
-        extra = {**engine_variables(access), **read_secrets(at.blueprint.secrets, access, self.environ)}
+        extra = {**self.keys.variables(access), **read_secrets(at.blueprint.secrets, access, self.environ)}
         if remote and self.states and not self.states.versions(row.id):
             refuse_foreign(open_remote(remote))
         workspace = workspace_of(row.state_place)
