@@ -83,6 +83,7 @@ def test_no_drift_is_0_and_drift_is_5(server: Server) -> None:
     butai.database.close()
     found = server.butai("env", "drift", "qa-3", "--json")
     assert found.returncode == 5, found.stderr
+    assert 'input: "elsewhere.example/web:' in server.butai("env", "drift", "qa-3").stdout
     items = {each["address"]: each["action"] for each in json.loads(found.stdout)["items"]}
     assert items["terraform_data.image"] == "update"
     shown = server.butai("env", "drift", "qa-3")

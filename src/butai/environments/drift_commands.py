@@ -62,7 +62,7 @@ def show_drift(server: Api, path: str, blueprint: str | None, *, wait: bool, as_
         print_json({"environment": name, "run": run, "items": items})
     else:
         for each in items:
-            data_out.print(plain(line_of(each)))
+            data_out.print("\n".join(map(plain, (line_of(each), *attribute_lines(each)))))
         say(_summary(name, len(items)))
     if items:
         raise typer.Exit(Exit.HALF_DONE)
@@ -73,6 +73,16 @@ def line_of(item: dict[str, Any]) -> str:
     outside = OUTSIDE.get(item["outside"], item["outside"])
     would = WOULD.get(item["action"], item["action"])
     return f"{item['address']}: " + ", ".join(part for part in (outside, would) if part)
+
+
+def attribute_lines(item: dict[str, Any]) -> list[str]:
+    """Its attributes that differ: what they are, what an update would make of them."""
+    found = [f"    {each['path']}: {each['before']} -> {each['after']}{_forces(each)}" for each in item["attributes"]]
+    return [*found, *([f"    and {item['more']} more"] if item["more"] else [])]
+
+
+def _forces(attribute: dict[str, Any]) -> str:
+    return " (makes it anew)" if attribute["forces"] else ""
 
 
 def state_of_code(environment: dict[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ a step is a pure look at the runs that it names, and only a person's word, or th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -62,6 +62,7 @@ class Line:
     plan: RunView | None = None
     run: RunView | None = None
     does: str = ""
+    differences: Sequence[Mapping[str, Any]] = ()
     dangerous: Sequence[str] = ()
 
     @property
@@ -174,7 +175,7 @@ class Together:
             found = [each.model_dump() for each in self._environments.differences_of(plan.id)]
         line = _updated(environment, run) if run else _planned(wish, environment, plan, bool(found))
         does = summed(found) if plan.end is RunEnd.SUCCEEDED else ""
-        return replace(line, plan=plan, run=run, does=does, dangerous=dangerous(found))
+        return replace(line, plan=plan, run=run, does=does, differences=found, dangerous=dangerous(found))
 
 
 def _planned(wish: Wish, environment: EnvironmentView, plan: RunView, differs: bool) -> Line:

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from butai.client import Api
-from butai.environments.drift_commands import wait_for_plan
+from butai.environments.drift_commands import attribute_lines, wait_for_plan
 from butai.environments.watch import LOOK_EVERY_S, exit_of
 from butai.environments.waves import dangerous, left_because, summed, waves
 from butai.errors import ButaiError, Exit, NotFoundError, WrongUseError
@@ -218,6 +218,8 @@ def summary(outcome: Outcome) -> list[str]:
         moves = f"{plan.before[:7]} -> {plan.after[:7]}" if plan.before != plan.after else f"{plan.after[:7]}"
         lines.append(f"{plan.environment}  {moves}  {summed(plan.differences)}")
         lines += [f"    destroys or makes anew: {address}" for address in dangerous(plan.differences)]
+        for each in plan.differences:
+            lines += [f"    {line}" for line in (each["address"], *attribute_lines(each)) if each["attributes"]]
     lines += [f"{name}  is there already" for name in outcome.already]
     return [*lines, *_left_and_failed(outcome)]
 

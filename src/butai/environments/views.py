@@ -75,12 +75,25 @@ class TaintedShape(BaseModel):
     complete: bool | None = None
 
 
+class AttributeShape(BaseModel):
+    """One attribute that differs. Values are JSON, shortened where they are long; or `(sensitive)`, or `known after apply`."""
+
+    path: str
+    before: str = Field(description="What it is now.")
+    after: str = Field(description="What an update would make of it.")
+    forces: bool = Field(default=False, description="It is why the thing would be made anew.")
+
+
 class DifferenceShape(BaseModel):
     """One thing that is not as the code says: what happened to it outside, and what an update would do about it."""
 
     address: str
     action: str = Field(description="create, update, delete, replace.")
     outside: str = Field(description="update or delete, where that was seen in the world; else empty.")
+    attributes: list[AttributeShape] = Field(
+        default_factory=list, description="Of what would be changed or replaced: the first that differ."
+    )
+    more: int = Field(default=0, description="How many attributes more differ.")
 
 
 class DriftShape(BaseModel):
