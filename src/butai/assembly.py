@@ -24,7 +24,8 @@ from butai.environments.prepare import Preparation
 from butai.environments.service import Environments
 from butai.environments.state import EnvironmentStates
 from butai.environments.state_job import StateJob
-from butai.runs.carry import Carrier, Job
+from butai.runs.carry import Carrier
+from butai.runs.job import Job
 from butai.runs.model import MAIN, RunKind
 from butai.runs.service import Runs
 from butai.settings import Settings

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from butai.environments import store
 from butai.environments.drift import Difference, Told, differences
 from butai.environments.prepare import Preparation
-from butai.runs.carry import Prepared
 from butai.runs.folder import Command, RunFolder
+from butai.runs.job import Prepared
 from butai.runs.log import RunLog
 from butai.runs.model import RunEnd, Step
 from butai.runs.service import EventView, Runs, RunView

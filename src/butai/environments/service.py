@@ -312,8 +312,8 @@ class Environments:
             if run.kind not in READ_ONLY:
                 return from_params(run.params)
         newest = self._runs.newest_of(session, [row.id])[row.id]
-        # A creation that failed left no better word than its own wish.
-        if newest.kind is RunKind.CREATE:
+        # A creation that failed left no better word than its own wish, nor did a run whose end nobody took note of.
+        if newest.kind is RunKind.CREATE or newest.not_followed_up:
             return from_params(newest.params)
         return Wanted(row.ref, row.commit, row.services, row.variables)
 

@@ -14,7 +14,9 @@ from butai.terraform.text import plain
 
 LOOK_EVERY_S = 0.4
 _ENDS = frozenset({"done", "failed"})
-HALF_DONE = frozenset({"partially-applied", "state-not-saved", "interrupted", "destroy-failed", "lost"})
+HALF_DONE = frozenset(
+    {"partially-applied", "state-not-saved", "interrupted", "destroy-failed", "lost", "not-followed-up"}
+)
 
 
 class Reads(Protocol):
