@@ -10,7 +10,7 @@ from butai.client import Api, connect
 from butai.environments import following
 from butai.environments.drift_commands import show_drift, state_of_code
 from butai.environments.state_commands import app as state_app
-from butai.environments.update_all import check_update, update_all
+from butai.environments.update_all import check_update, rollout, update_all
 from butai.environments.watch import Watch, exit_of
 from butai.errors import Exit
 from butai.settings import Settings
@@ -91,6 +91,7 @@ def show(name: NameArgument, json: JsonFlag = False) -> None:
 
 app.command()(following.logs)
 app.command()(following.wait)
+app.command()(rollout)
 
 
 @app.command()
@@ -111,9 +112,9 @@ def update(
     json: JsonFlag = False,
 ) -> None:
     """Put other versions or values on an environment, or bring all to a ref. Without any wish: make it as its code says."""
-    check_update(name, all_=all_, to=to, others=bool(service or var or latest or commit), wait=wait)
+    check_update(name, all_=all_, to=to, others=bool(service or var or latest or commit))
     if all_:
-        update_all(api(), to, at_once=wave, blueprint=blueprint, yes=yes, as_json=json)
+        update_all(api(), to, at_once=wave, blueprint=blueprint, yes=yes, wait=wait, as_json=json)
         return
     body = {
         "services": _choices(service),
