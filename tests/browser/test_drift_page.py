@@ -114,7 +114,7 @@ def test_a_check_that_somebody_asks_for_is_followed(portal: Portal, page: Page) 
     expect(section).not_to_contain_text("Looking for drift")
 
 
-def test_the_list_says_what_is_behind(portal: Portal, page: Page) -> None:
+def test_the_list_says_what_is_behind(portal: Portal, page: Page, shot: Shot) -> None:
     environment = drifted(portal, "qa-3")
     portal.team.infra.commit({"words.md": "words"}, "Words for everybody")
     portal.butai.blueprints.refresh("tiny")
@@ -123,3 +123,20 @@ def test_the_list_says_what_is_behind(portal: Portal, page: Page) -> None:
     expect(page.locator(f"#environment-{environment} .behind")).to_have_text(words)
     page.goto(f"{portal.url}/environments/tiny/qa-3")
     expect(page.locator("#facts .behind")).to_have_text(words)
+    expect(page.locator("#facts .behind + .sub")).to_contain_text("as of ")
+    repository = portal.team.infra.path
+    repository.rename(repository.with_name("moved"))
+    portal.butai.blueprints.fetch_all(0)
+    page.goto(f"{portal.url}/environments")
+    row = page.locator(f"#environment-{environment}")
+    expect(row.locator(".behind")).to_have_text(words)
+    expect(row).to_contain_text("seconds ago")
+    expect(row.locator("td").first).to_contain_text("not fetched since: There is no")
+    shot(page, "behind-list")
+    page.goto(f"{portal.url}/environments/tiny/qa-3")
+    expect(page.locator("#facts")).to_contain_text("not fetched since:")
+    shot(page, "behind-page")
+    repository.with_name("moved").rename(repository)
+    portal.butai.blueprints.fetch_all(0)
+    page.reload()
+    expect(page.locator("#facts")).not_to_contain_text("not fetched since:")

@@ -155,10 +155,18 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data=tmp_path / "real", concurrency=3, acceleration=False)
 
 
+@pytest.fixture
+def worker(settings: Settings, tmp_path: Path) -> Iterator[Worker]:
+    worker = Worker(settings, tmp_path / "worker.log")
+    yield worker
+    if worker.process and worker.process.poll() is None:
+        worker.end()
+
+
 def test_a_worker_goes_on_by_itself_also_one_that_was_killed(
-    settings: Settings, team: TinyTeam, tmp_path: Path
+    settings: Settings, team: TinyTeam, worker: Worker
 ) -> None:
-    butai, worker = assemble(settings), Worker(settings, tmp_path / "worker.log")
+    butai = assemble(settings)
     butai.blueprints.add(str(team.infra.path))
     worker.start()
     for name in NAMES:

@@ -102,7 +102,8 @@ def test_the_list_says_what_is_behind_and_by_what(server: Server, team: TinyTeam
     assert server.butai("blueprint", "refresh", "tiny").returncode == 0
     behind = environments(server)["qa-1"]["behind"]
     assert (behind["ref"], behind["commits"], behind["subject"], behind["root_changed"]) == ("main", 2, "Words", True)
-    assert "2 commits behind main: Words" in server.butai("env", "list").stdout
+    assert "2 commits behind main: Words, as of just now" in server.butai("env", "list").stdout
+    assert "fetched    just now" in server.butai("env", "show", "qa-1").stdout
     assert behind["head"] != head
 
 

@@ -8,7 +8,7 @@ import typer
 
 from butai.client import Api, connect
 from butai.environments import following
-from butai.environments.drift_commands import show_drift, state_of_code
+from butai.environments.drift_commands import fetched_lines, show_drift, state_of_code
 from butai.environments.state_commands import app as state_app
 from butai.environments.update_all import check_update, rollout, update_all
 from butai.environments.watch import Watch, exit_of
@@ -215,6 +215,7 @@ def _lines(environment: Any) -> list[str]:
     if way:
         lines.append(f"provider   {'shared' if way['accelerated'] else 'of its own'}: {way['why']}")
     behind, drift = state_of_code(environment)
+    lines += [f"fetched    {each}" for each in fetched_lines(environment)]
     lines += [f"behind     {behind}"] * bool(behind) + [f"drift      {drift}"] * bool(drift)
     lines += [f"url        {label}: {url}" for label, url in environment["urls"].items()]
     lines += [f"service    {each['name']}: {each['branch']} {each['commit'][:7]}" for each in environment["services"]]

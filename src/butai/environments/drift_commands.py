@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import typer
@@ -92,10 +93,34 @@ def state_of_code(environment: dict[str, Any]) -> list[str]:
     if behind:
         commits = "1 commit" if behind["commits"] == 1 else f"{behind['commits']} commits"
         same = "" if behind["root_changed"] else " (the root is the same)"
-        words[0] = f"{commits} behind {behind['ref']}: {behind['subject']}{same}"
+        words[0] = f"{commits} behind {behind['ref']}: {behind['subject']}{same}, as of {_as_of(environment)}"
     if drift:
         words[1] = f"{drift['count']} drifted" if drift["count"] else "none"
     return words
+
+
+def fetched_lines(environment: dict[str, Any]) -> list[str]:
+    """As of when it was compared with its branch, and why not since."""
+    fetched = environment["fetched"]
+    if not fetched:
+        return []
+    failure = f"; not fetched since: {fetched['failure']}" if fetched["failure"] else ""
+    return [f"{_as_of(environment)}{failure}"]
+
+
+def _as_of(environment: dict[str, Any]) -> str:
+    at = environment["fetched"]["at"]
+    return ago(datetime.now(UTC) - datetime.fromisoformat(at)) if at else "never"
+
+
+def ago(passed: timedelta) -> str:
+    """A time that passed, roughly: `3 min ago`."""
+    minutes = int(passed.total_seconds() // 60)
+    if minutes < 1:
+        return "just now"
+    if minutes < 120:
+        return f"{minutes} min ago"
+    return f"{minutes // 60} h ago" if minutes < 48 * 60 else f"{minutes // 1440} days ago"
 
 
 def _summary(name: str, count: int) -> str:

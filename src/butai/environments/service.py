@@ -23,13 +23,13 @@ from butai.environments.place import refuse_workspace_root, remote_of, settle_pl
 from butai.environments.plan import Wanted, choose_services, from_params, values_of
 from butai.environments.prepare import access_of
 from butai.environments.views import (
-    BehindShape,
     CreateRequest,
     DestroyRequest,
     DifferenceShape,
     EnvironmentView,
     Started,
     UpdateRequest,
+    as_compared,
     view,
 )
 from butai.errors import NotFoundError, RefusedError, WrongUseError
@@ -330,8 +330,10 @@ class Environments:
 
     def _compared(self, shown: EnvironmentView) -> EnvironmentView:
         """The same with how far it is behind its branch. Outside of any transaction: git may have to be asked."""
-        behind = None if shown.destroyed_at else self._blueprints.behind(shown.blueprint, shown.ref, shown.commit)
-        return shown.model_copy(update={"behind": BehindShape(**asdict(behind))}) if behind else shown
+        if shown.destroyed_at:
+            return shown
+        behind, fetched = self._blueprints.compared(shown.blueprint, shown.ref, shown.commit)
+        return shown.model_copy(update=as_compared(behind, fetched))
 
     def _view(self, session: Session, row: store.Environment) -> EnvironmentView:
         run = self._runs.newest_of(session, [row.id])[row.id]
