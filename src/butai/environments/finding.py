@@ -5,8 +5,9 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from butai.blueprints.service import Blueprints
+from butai.db import Database
 from butai.environments import store
-from butai.errors import NotFoundError, WrongUseError, did_you_mean
+from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mean
 from butai.text import text
 
 
@@ -27,6 +28,22 @@ def find(session: Session, name: str, blueprint: str | None) -> store.Environmen
             code="ambiguous",
         )
     return found[0]
+
+
+def refuse_taken(database: Database, blueprint: str, name: str) -> None:
+    """Raise where a living environment of the blueprint has the name."""
+    with database.reading() as session:
+        taken = store.named(session, name, blueprint)
+    if taken:
+        raise RefusedError(
+            text("An environment `{name}` exists already.", name=name),
+            why=text(
+                "It belongs to {owner}, created {day}.", owner=taken[0].owner, day=f"{taken[0].created_at:%Y-%m-%d}"
+            ),
+            next=text("Take another name, or look at it: `butai env show {name}`.", name=name),
+            where="name",
+            code="name-taken",
+        )
 
 
 def only_blueprint(blueprints: Blueprints) -> str:

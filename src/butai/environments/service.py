@@ -17,19 +17,19 @@ from butai.db import Database
 from butai.environments import left_behind, store
 from butai.environments.drift_job import found_by
 from butai.environments.engines import Engines
-from butai.environments.finding import find, only_blueprint
+from butai.environments.finding import find, only_blueprint, refuse_taken
 from butai.environments.model import check_name
 from butai.environments.place import refuse_workspace_root, remote_of, settle_place
 from butai.environments.plan import Wanted, choose_services, from_params, values_of
 from butai.environments.prepare import access_of
 from butai.environments.views import (
-    BehindShape,
     CreateRequest,
     DestroyRequest,
     DifferenceShape,
     EnvironmentView,
     Started,
     UpdateRequest,
+    as_compared,
     view,
 )
 from butai.errors import NotFoundError, RefusedError, WrongUseError
@@ -69,7 +69,7 @@ class Environments:
         )
         at = self._blueprints.at_commit(blueprint.name, commit)
         name = check_name(request.name, longest=at.blueprint.name_max_length)
-        self._refuse_taken(blueprint.name, name)
+        refuse_taken(self._database, blueprint.name, name)
         services = choose_services(self._blueprints, at, request.services, {})
         wanted = Wanted(ref, commit, services, request.variables)
         engine = self._engines.choose(at, flag=request.engine or None)
@@ -95,22 +95,33 @@ class Environments:
                 return self._submit(session, row, RunKind.CREATE, at, wanted, by)
         except IntegrityError:
             # Somebody took the name between the check and here.
-            self._refuse_taken(blueprint.name, name)
+            refuse_taken(self._database, blueprint.name, name)
             raise
 
-    def update(self, name: str, request: UpdateRequest, *, by: str, blueprint: str | None = None) -> Started:
+    def update(
+        self,
+        name: str,
+        request: UpdateRequest,
+        *,
+        by: str,
+        blueprint: str | None = None,
+        within: Callable[[Session, RunView], None] = lambda *_: None,
+    ) -> Started:
         """Change images, variables or the blueprint's commit. Without a wish for it the commit stays.
 
-        Without any wish the present one is applied again: that is how drift is reconciled.
+        Without any wish the present one is applied again: that is how drift is reconciled. `within` belongs to the
+        transaction that queues the run: what it raises undoes it.
         """
         at, wanted, before = self._wish(name, request, blueprint)
         with self._database.session() as session:
             row = self._row(session, name, blueprint)
             session.refresh(row, with_for_update={"key_share": True})
             if self._wanted_now(session, row) == before:
-                return self._submit(session, row, RunKind.UPDATE, at, wanted, by)
+                started = self._submit(session, row, RunKind.UPDATE, at, wanted, by)
+                within(session, started.run)
+                return started
         # Somebody asked for something else meanwhile, and this run will supersede that one: it has to contain it.
-        return self.update(name, request, by=by, blueprint=blueprint)
+        return self.update(name, request, by=by, blueprint=blueprint, within=within)
 
     def check(
         self,
@@ -312,15 +323,17 @@ class Environments:
             if run.kind not in READ_ONLY:
                 return from_params(run.params)
         newest = self._runs.newest_of(session, [row.id])[row.id]
-        # A creation that failed left no better word than its own wish.
-        if newest.kind is RunKind.CREATE:
+        # A creation that failed left no better word than its own wish, nor did a run whose end nobody took note of.
+        if newest.kind is RunKind.CREATE or newest.not_followed_up:
             return from_params(newest.params)
         return Wanted(row.ref, row.commit, row.services, row.variables)
 
     def _compared(self, shown: EnvironmentView) -> EnvironmentView:
         """The same with how far it is behind its branch. Outside of any transaction: git may have to be asked."""
-        behind = None if shown.destroyed_at else self._blueprints.behind(shown.blueprint, shown.ref, shown.commit)
-        return shown.model_copy(update={"behind": BehindShape(**asdict(behind))}) if behind else shown
+        if shown.destroyed_at:
+            return shown
+        behind, fetched = self._blueprints.compared(shown.blueprint, shown.ref, shown.commit)
+        return shown.model_copy(update=as_compared(behind, fetched))
 
     def _view(self, session: Session, row: store.Environment) -> EnvironmentView:
         run = self._runs.newest_of(session, [row.id])[row.id]
@@ -334,17 +347,3 @@ class Environments:
 
     def _row(self, session: Session, name: str, blueprint: str | None) -> store.Environment:
         return find(session, name, blueprint)
-
-    def _refuse_taken(self, blueprint: str, name: str) -> None:
-        with self._database.session() as session:
-            taken = store.named(session, name, blueprint)
-        if taken:
-            raise RefusedError(
-                text("An environment `{name}` exists already.", name=name),
-                why=text(
-                    "It belongs to {owner}, created {day}.", owner=taken[0].owner, day=f"{taken[0].created_at:%Y-%m-%d}"
-                ),
-                next=text("Take another name, or look at it: `butai env show {name}`.", name=name),
-                where="name",
-                code="name-taken",
-            )
