@@ -114,7 +114,7 @@ class Side:
     def processes(self) -> list[psutil.Process]:
         """Everything that counts, now."""
         engines = [each for each in psutil.Process().children() if "terraform" in each.name()]
-        return [*engines, *(each for engine in engines for each in engine.children())]
+        return [*engines, *(each for engine in engines for each in _children(engine))]
 
     def _terraform(self, folder: Path, arguments: list[str], more: dict[str, str]) -> None:
         done = subprocess.run(
@@ -191,6 +191,14 @@ class Shared(Side):
             return []
         host = psutil.Process(status["pid"])
         return [host, *host.children()]
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    """Those of a process that may just have ended."""
+    try:
+        return process.children()
+    except psutil.NoSuchProcess:
+        return []
 
 
 @contextmanager
