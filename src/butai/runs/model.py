@@ -19,6 +19,7 @@ class RunKind(StrEnum):
     DELETE_ORPHAN = "delete-orphan"
     ROLL_BACK = "roll-back"
     IMPORT_STATE = "import-state"
+    DEPLOY = "deploy"
 
 
 MAIN = frozenset({RunKind.CREATE, RunKind.UPDATE, RunKind.DESTROY})
@@ -48,6 +49,7 @@ class RunEnd(StrEnum):
     DESTROY_FAILED = "destroy-failed"
     LOST = "lost"
     SUPERSEDED = "superseded"
+    NOT_ROLLED_OUT = "not-rolled-out"
 
 
 class NextAction(StrEnum):
@@ -57,6 +59,7 @@ class NextAction(StrEnum):
     RUN_AGAIN = "run-again"
     CHECK_AND_GO_ON = "check-and-go-on"
     DESTROY_AGAIN = "destroy-again"
+    ROLL_BACK = "roll-back"
 
 
 HALF_DONE = frozenset(
@@ -73,7 +76,12 @@ _NEXT = {
     RunEnd.DESTROY_FAILED: NextAction.DESTROY_AGAIN,
     RunEnd.LOST: NextAction.CHECK_AND_GO_ON,
     RunEnd.SUPERSEDED: NextAction.NONE,
+    RunEnd.NOT_ROLLED_OUT: NextAction.ROLL_BACK,
 }
+
+
+ROLL_OUT_FAILED = 4
+"""Exit code with which a deploy says that what it set was seen to fail, and what ran before still serves."""
 
 
 def next_action(end: RunEnd) -> NextAction:
@@ -148,4 +156,6 @@ def judge(kind: RunKind, end: EngineEnd | None, counts: Counts, *, asked: bool =
         return RunEnd.LOST
     if end.cancelled:
         return RunEnd.INTERRUPTED
+    if kind is RunKind.DEPLOY and end.exit_code == ROLL_OUT_FAILED:
+        return RunEnd.NOT_ROLLED_OUT
     return RunEnd.DESTROY_FAILED if kind is RunKind.DESTROY else RunEnd.PARTIALLY_APPLIED

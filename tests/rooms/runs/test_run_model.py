@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from butai.runs.model import Counts, EngineEnd, NextAction, RunEnd, RunKind, Step, judge, next_action
+from butai.runs.model import (
+    ROLL_OUT_FAILED,
+    Counts,
+    EngineEnd,
+    NextAction,
+    RunEnd,
+    RunKind,
+    Step,
+    judge,
+    next_action,
+)
 
 NOTHING, SOME, ALL = Counts(), Counts(planned=3, begun=2, done=1, failed=1), Counts(planned=3, begun=3, done=3)
 
@@ -34,6 +44,10 @@ NOTHING, SOME, ALL = Counts(), Counts(planned=3, begun=2, done=1, failed=1), Cou
         (RunKind.CREATE, EngineEnd(Step.APPLY, -9), SOME, RunEnd.LOST),
         (RunKind.CREATE, EngineEnd(Step.APPLY, -9), NOTHING, RunEnd.FAILED_BEFORE_CHANGE),
         (RunKind.CREATE, None, ALL, RunEnd.LOST),
+        (RunKind.DEPLOY, EngineEnd(Step.APPLY, ROLL_OUT_FAILED), SOME, RunEnd.NOT_ROLLED_OUT),
+        (RunKind.DEPLOY, EngineEnd(Step.APPLY, ROLL_OUT_FAILED, cancelled=True), SOME, RunEnd.INTERRUPTED),
+        (RunKind.DEPLOY, EngineEnd(Step.APPLY, 1), SOME, RunEnd.PARTIALLY_APPLIED),
+        (RunKind.UPDATE, EngineEnd(Step.APPLY, ROLL_OUT_FAILED), SOME, RunEnd.PARTIALLY_APPLIED),
     ],
 )
 def test_ends(kind: RunKind, end: EngineEnd | None, counts: Counts, judged: RunEnd) -> None:
