@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from butai.blueprints.service import Blueprints
 from butai.environments import store
-from butai.errors import NotFoundError, WrongUseError, did_you_mean
+from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mean
 from butai.text import text
 
 
@@ -45,3 +45,18 @@ def only_blueprint(blueprints: Blueprints) -> str:
         next=text("Say which with `--blueprint`: {names}.", names=", ".join(known)),
         where="blueprint",
     )
+
+
+def refuse_taken(session: Session, name: str, blueprint: str) -> None:
+    """Refuse a name that a living environment of the blueprint has."""
+    taken = store.named(session, name, blueprint)
+    if taken:
+        raise RefusedError(
+            text("An environment `{name}` exists already.", name=name),
+            why=text(
+                "It belongs to {owner}, created {day}.", owner=taken[0].owner, day=f"{taken[0].created_at:%Y-%m-%d}"
+            ),
+            next=text("Take another name, or look at it: `butai env show {name}`.", name=name),
+            where="name",
+            code="name-taken",
+        )
