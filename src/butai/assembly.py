@@ -13,6 +13,8 @@ from butai.board.service import Board
 from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.db.migrate import migrate
+from butai.deploys.job import DeployJob
+from butai.deploys.service import Deploys
 from butai.environments.acceleration import Acceleration
 from butai.environments.check_job import CheckJob
 from butai.environments.drift_job import DriftJob
@@ -22,6 +24,7 @@ from butai.environments.jobs import EnvironmentJob
 from butai.environments.mend_jobs import MendJob
 from butai.environments.orphans import Orphans
 from butai.environments.prepare import Preparation
+from butai.environments.readiness import Readiness
 from butai.environments.service import Environments
 from butai.environments.state import EnvironmentStates
 from butai.environments.state_job import StateJob
@@ -59,6 +62,11 @@ class Butai:
         """What can be done with an environment's state."""
         return EnvironmentStates(self.environments, self.runs, self.states)
 
+    @property
+    def deploys(self) -> Deploys:
+        """What can be done with deploys."""
+        return Deploys(self.environments)
+
     def carrier(self) -> Carrier:
         """What a worker carries runs out with."""
         acceleration = self.acceleration()
@@ -81,6 +89,8 @@ class Butai:
         )
         jobs[RunKind.DRIFT_CHECK] = DriftJob(preparation, self.runs, now)
         jobs[RunKind.ENGINE_CHECK] = CheckJob(preparation, acceleration, self.blueprints, self.runs, now)
+        ready = Readiness(self.database, self.states, self.runs)
+        jobs[RunKind.DEPLOY] = DeployJob(self.environments, self.blueprints, self.states, preparation.keys, ready.wait)
         return Carrier(self.database, self.data, self.states, jobs, now)
 
     def prepared_folders(self) -> PreparedFolders | None:

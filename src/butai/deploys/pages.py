@@ -1,0 +1,7 @@
+"""The portal's side of deploys."""
+
+from __future__ import annotations
+
+from butai.deploys.api import router as api_router
+
+__all__ = ["api_router"]
