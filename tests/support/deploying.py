@@ -51,12 +51,14 @@ class Stage:
     cloud: Cloud
     folder: Path
     team: Team = field(init=False)
+    infra: WorkingTree = field(init=False)
     butai: Butai = field(init=False)
     commits: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.team = Team(self.cloud)
         repositories = TinyTeam(self.cloud.repositories, yaml=YAML, root=ROOT)
+        self.infra = repositories.infra
         for name, files in {"one": server("1"), "two": server("2"), "broken": CRASHES}.items():
             self.branch(repositories.web, name, files)
         self.cloud.client("ecr").create_repository(repositoryName="web")
@@ -70,6 +72,10 @@ class Stage:
         web.git("switch", "--quiet", "main")
         web.branch(name)
         self.commits[name] = web.commit(files, name)
+
+    def blueprint(self, yaml: str) -> None:
+        """The blueprint's newest commit says this; environments that are there keep theirs."""
+        self.infra.commit({"staging/butai.yaml": yaml}, "Another way")
 
     def environment(self, name: str, *, branch: str = "one", breaker: bool = True, **container: Any) -> int:
         """An environment whose service runs a branch; its id."""

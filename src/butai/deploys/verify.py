@@ -53,6 +53,7 @@ class Verification:
 
     def look(self) -> Verified:
         """First services and images, then definitions, then what those name. Each of the three side by side."""
+        self._make_clients()
         clusters = sorted({each.cluster for each in self._targets})
         self._at_once(
             [
@@ -64,6 +65,12 @@ class Verification:
         self._at_once([partial(self._definition, each) for each in there])
         self._at_once(list(self._named(needs_of(each.definition) for each in self.found.present.values())))
         return self.found
+
+    def _make_clients(self) -> None:
+        """By this thread: several could not make one at the same time."""
+        self._clients("ecs")
+        for region in {image.region for each in self._targets if (image := parse_image(each.image)).is_ecr}:
+            self._clients("ecr", region)
 
     def _at_once(self, looks: list[Look]) -> None:
         with ThreadPoolExecutor(AT_ONCE) as pool:
