@@ -16,7 +16,7 @@ from butai.environments import api, check_api, mend_api, mend_forms, state_api, 
 from butai.environments.drift import newest_check
 from butai.environments.live import Tongue
 from butai.environments.log_text import as_text
-from butai.environments.log_view import TITLES, fold
+from butai.environments.log_view import fold, titles_of
 from butai.environments.service import (
     CreateRequest,
     DestroyRequest,
@@ -215,7 +215,7 @@ def _show(request: Request, environment: EnvironmentView, run: int | None = None
         "asked": run is not None,
         "history": history,
         "steps": fold(events, shown),
-        "titles": {step.value: title for step, title in TITLES.items()},
+        "titles": {step.value: title for step, title in titles_of(shown).items()},
         "error": None,
         "flight": None,
         **_drift(request, environment, history),

@@ -10,7 +10,7 @@ from pathlib import Path
 from babel.messages.extract import extract
 
 from butai.board.model import WORDS as WORKER_WORDS
-from butai.environments.log_view import TITLES
+from butai.environments.log_view import DEPLOY_TITLE, TITLES
 from butai.environments.model import WORDS
 from butai.web.render import TEMPLATES
 from butai.web.room import Room
@@ -32,6 +32,7 @@ def message_ids(rooms: tuple[Room, ...]) -> set[str]:
         *WORDS,
         *WORKER_WORDS.values(),
         *TITLES.values(),
+        DEPLOY_TITLE,
         *(room.title for room in rooms),
         *(room.group for room in rooms),
     }
