@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,6 +16,7 @@ from butai.runs.model import NextAction, RunEnd, Step
 from support.cloud import running_cloud
 from support.deploying import YAML, Stage, point_at
 from support.localcloud_team import wait_for
+from support.tiny_team import Server
 
 
 @pytest.fixture(scope="module")
@@ -193,3 +197,36 @@ def test_a_killed_program_ends_truly_and_a_repetition_does_nothing_twice(stage: 
     assert stage.definition(name)["revision"] - stage.revisions(name) in (0, 1)
     assert stage.revisions(name) == 2, "none was registered twice"
     assert stage.team.get(name).json()["version"] == "2"
+
+
+def test_the_command_line_follows_a_deploy_to_its_end(stage: Stage) -> None:
+    stage.environment("cli")
+    server = Server(stage.butai.settings, stage.folder / "server.log")
+    server.start()
+    try:
+        done = carried(stage, server, "deploy", "cli", "web=two")
+        assert done.returncode == 0, done.stderr
+        assert "web runs" in done.stderr and "succeeded" in done.stderr
+        broken = carried(stage, server, "deploy", "cli", "web=broken")
+        assert broken.returncode == 1
+        assert "Its last line: no database here" in broken.stderr
+        back = carried(stage, server, "rollback", "cli", "web", "--json")
+        assert back.returncode == 0, back.stderr
+        assert json.loads(back.stdout)["kind"] == "deploy"
+        table = server.butai("deploys", "cli").stdout
+        assert "not-rolled-out" in table and "broken" in table
+        wrong = server.butai("deploy", "cli", "web")
+        assert wrong.returncode == 2 and "NAME=VALUE" in wrong.stderr
+    finally:
+        assert server.end() == 0
+
+
+def carried(stage: Stage, server: Server, *argv: str) -> subprocess.CompletedProcess[str]:
+    """A command whose run is carried out while it waits."""
+    known = stage.butai.environments.get("cli").id
+    before = stage.butai.environments.runs_of(known)[0].id
+    with ThreadPoolExecutor() as pool:
+        done = pool.submit(server.butai, *argv)
+        wait_for(lambda: stage.butai.environments.runs_of(known)[0].id > before)
+        stage.carry(stage.butai.environments.runs_of(known)[0])
+        return done.result()
