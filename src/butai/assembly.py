@@ -20,6 +20,7 @@ from butai.environments.check_job import CheckJob
 from butai.environments.drift_job import DriftJob
 from butai.environments.drift_schedule import DriftSchedule
 from butai.environments.engines import Engines
+from butai.environments.holding import Holding
 from butai.environments.jobs import EnvironmentJob
 from butai.environments.mend_jobs import MendJob
 from butai.environments.orphans import Orphans
@@ -61,6 +62,11 @@ class Butai:
     def environment_states(self) -> EnvironmentStates:
         """What can be done with an environment's state."""
         return EnvironmentStates(self.environments, self.runs, self.states)
+
+    @property
+    def holding(self) -> Holding:
+        """What can be done with holds."""
+        return Holding(self.database, self.environments, self.settings.zone, now)
 
     @property
     def deploys(self) -> Deploys:

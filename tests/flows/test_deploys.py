@@ -217,6 +217,12 @@ def test_the_command_line_follows_a_deploy_to_its_end(stage: Stage) -> None:
         assert "not-rolled-out" in table and "broken" in table
         wrong = server.butai("deploy", "cli", "web")
         assert wrong.returncode == 2 and "NAME=VALUE" in wrong.stderr
+        held = server.butai("hold", "cli", "--reason", "Trial", "--until", "1h", "--holder", "ken")
+        assert held.returncode == 0 and "cli is held by ken until" in held.stderr
+        assert "held by ken until" in server.butai("env", "list").stdout
+        refused = server.butai("deploy", "cli", "web=one")
+        assert refused.returncode == 3 and "held by ken until" in refused.stderr and "Trial" in refused.stderr
+        assert server.butai("release", "cli").returncode == 3, "it is not theirs"
     finally:
         assert server.end() == 0
 

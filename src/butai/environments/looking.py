@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -22,8 +23,8 @@ from butai.text import text
 class Looking:
     """Environments as they are."""
 
-    def __init__(self, database: Database, blueprints: Blueprints, runs: Runs) -> None:
-        self._database, self._blueprints, self._runs = database, blueprints, runs
+    def __init__(self, database: Database, blueprints: Blueprints, runs: Runs, now: Callable[[], datetime]) -> None:
+        self._database, self._blueprints, self._runs, self._now = database, blueprints, runs, now
 
     def list(self) -> list[EnvironmentView]:
         """Every environment that is not gone."""
@@ -33,7 +34,9 @@ class Looking:
             session.expire_all()
             rows = [row for row in store.living(session) if row.id in runs]
             standing = self._standing(session, *runs.values())
-            found = [view(row, runs[row.id], leases.of(session, row.id), standing=standing) for row in rows]
+            found = [
+                view(row, runs[row.id], leases.of(session, row.id), now=self._now(), standing=standing) for row in rows
+            ]
         return [self._compared(each) for each in found]
 
     def count(self) -> int:
@@ -93,7 +96,8 @@ class Looking:
         run = self._runs.newest_of(session, [row.id])[row.id]
         # Not older than its run: PostgreSQL shows each statement what was committed before it.
         session.refresh(row)
-        return view(row, run, leases.of(session, row.id), standing=self._standing(session, run))
+        standing = self._standing(session, run)
+        return view(row, run, leases.of(session, row.id), now=self._now(), standing=standing)
 
     def _standing(self, session: Session, *runs: RunView) -> Standing | None:
         """The queue, asked for only where one of these runs has not ended."""

@@ -18,6 +18,7 @@ from butai.db import Database
 from butai.environments import left_behind, store
 from butai.environments.engines import Engines
 from butai.environments.finding import only_blueprint, refuse_taken
+from butai.environments.hold import refuse_held
 from butai.environments.looking import Looking
 from butai.environments.model import check_name
 from butai.environments.place import refuse_workspace_root, remote_of, settle_place
@@ -65,8 +66,8 @@ class Environments(Looking):
         states: States,
         now: Callable[[], datetime],
     ) -> None:
-        super().__init__(database, blueprints, runs)
-        self._data, self._now, self._engines, self._states = data, now, engines, states
+        super().__init__(database, blueprints, runs, now)
+        self._data, self._engines, self._states = data, engines, states
 
     def create(self, request: CreateRequest, *, by: str) -> Started:
         """Create an environment: name, versions, variables and engine are checked, leases taken, the run queued."""
@@ -274,6 +275,9 @@ class Environments(Looking):
         priority: Priority = Priority.PERSON,
         **more: Any,
     ) -> Started:
+        if kind not in READ_ONLY and kind is not RunKind.CREATE:
+            session.refresh(row, ["hold"], with_for_update={"key_share": True})
+            refuse_held(row.hold, row.name, by, self._now())
         refuse_workspace_root(row.state_place, at)
         lent = leases.take_all(session, row.blueprint, row.id, row.name, at.blueprint.pools(), now=self._now())
         values = values_of(at, row.name, wanted, lent)
@@ -282,7 +286,7 @@ class Environments(Looking):
         run = self._runs.submit(session, row.id, kind, params, by, terms)
         if kind in READ_ONLY:
             return Started(environment=self._view(session, row), run=run)
-        return Started(environment=view(row, run, lent), run=run)
+        return Started(environment=view(row, run, lent, now=self._now()), run=run)
 
     def _wanted_now(self, session: Session, row: store.Environment) -> Wanted:
         """What the environment will be when everything that is queued is done: the base of the next change."""

@@ -19,7 +19,14 @@ SOURCE = Path(__file__).parents[1]
 # What only the command line shows stays English.
 TERMINAL = frozenset(
     {"cli.py", "commands.py", "init.py", "doctor.py", "client.py", "terminal.py", "serve.py", "worker.py"}
-    | {"following.py", "state_commands.py", "drift_commands.py", "engine_commands.py", "update_all.py"}
+    | {
+        "following.py",
+        "state_commands.py",
+        "drift_commands.py",
+        "engine_commands.py",
+        "hold_commands.py",
+        "update_all.py",
+    }
     | {"demo", "localcloud", "migrations"}
 )
 OURS = re.compile(r"^from butai\.text import .*\btext\b", re.M)
