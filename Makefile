@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Values of this machine that would break the engines and the tests that start them.
 unexport AWS_CA_BUNDLE TF_CLI_CONFIG_FILE
+# Set in many images. The tests start hundreds of processes, each of which would compile every library anew (2 s).
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fix docs screenshots soak vendor lock clean

@@ -32,6 +32,7 @@ from butai.environments.state_job import StateJob
 from butai.runs.carry import Carrier, Job
 from butai.runs.model import MAIN, RunKind
 from butai.runs.service import Runs
+from butai.runs.spawn import Spawn
 from butai.settings import Settings
 from butai.states.service import States
 from butai.tables import load_tables
@@ -73,8 +74,8 @@ class Butai:
         """What can be done with deploys."""
         return Deploys(self.environments)
 
-    def carrier(self) -> Carrier:
-        """What a worker carries runs out with."""
+    def carrier(self, start: Spawn | None = None) -> Carrier:
+        """What a worker carries runs out with. `start`: how supervisors are started, if not anew."""
         acceleration = self.acceleration()
         preparation = Preparation(
             self.database,
@@ -97,7 +98,7 @@ class Butai:
         jobs[RunKind.ENGINE_CHECK] = CheckJob(preparation, acceleration, self.blueprints, self.runs, now)
         ready = Readiness(self.database, self.states, self.runs)
         jobs[RunKind.DEPLOY] = DeployJob(self.environments, self.blueprints, self.states, preparation.keys, ready.wait)
-        return Carrier(self.database, self.data, self.states, jobs, now)
+        return Carrier(self.database, self.data, self.states, jobs, now, start)
 
     def prepared_folders(self) -> PreparedFolders | None:
         """What earlier runs' `init` made on this machine; none where the settings say that every run does its own."""

@@ -14,6 +14,7 @@ from butai.assembly import assemble, now
 from butai.runs import workers
 from butai.runs.capacity import capacity
 from butai.runs.executor import Executor, Terms
+from butai.runs.nursery import Nursery
 from butai.runs.tidy import Retention, Tidy
 from butai.settings import Settings
 
@@ -22,6 +23,8 @@ log = structlog.get_logger()
 
 def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT. Refused when another worker has this data folder."""
+    # First of all, as long as this process has one thread and nothing open.
+    nursery = Nursery()
     butai = assemble(settings)
     # One worker for a data folder: two under one id would carry a run out twice. Held until the process ends.
     lock = butai.data.lock("worker")
@@ -39,7 +42,7 @@ def run(settings: Settings) -> None:
     Tidy(butai.database, butai.data, retention, now).in_background()
     chores = [butai.drift_schedule().submit_due]
     room = capacity(terms.slots, butai.database, butai.data)
-    Executor(butai.database, butai.carrier(), terms, now, chores, capacity=room).run_until(stop)
+    Executor(butai.database, butai.carrier(nursery.spawn), terms, now, chores, capacity=room).run_until(stop)
     butai.acceleration().host.end_when_unused()
     lock.release()
     log.info("worker stops; engines go on under their supervisors")

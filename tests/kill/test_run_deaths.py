@@ -15,7 +15,6 @@ import pytest
 
 from butai.environments import left_behind
 from butai.errors import RefusedError
-from butai.runs import supervisor
 from butai.runs.carry import Prepared
 from butai.runs.folder import Command, RunFolder
 from butai.runs.log import RunLog
@@ -24,6 +23,7 @@ from butai.runs.service import RunView
 from butai.terraform.state import summary
 from support.carrying import QUICK, SLOW, RootJob, Stage, carry_in_a_process, has_begun, slow, wait_for
 from support.rows import add_run
+from support.supervisors import is_supervisor
 from support.threads import in_background
 
 
@@ -31,7 +31,7 @@ def supervisor_of(folder: RunFolder) -> psutil.Process:
     engine = folder.living_engine()
     assert engine is not None
     supervisor = engine.parent()
-    assert supervisor is not None and "butai.runs.supervisor" in supervisor.cmdline()
+    assert supervisor is not None and is_supervisor(supervisor, folder.path)
     return supervisor
 
 
@@ -124,15 +124,15 @@ class OneSleep(RootJob):
         return replace(prepared, work=replace(prepared.work, commands=[Command(Step.APPLY, argv)]))
 
 
-def dying_supervisor(folder: RunFolder, environment: Mapping[str, str], url: str, key: Path) -> None:
+def dying_supervisor(folder: RunFolder, environment: Mapping[str, str]) -> None:
     """A supervisor that is killed at the worst moment: the engine is started, and not written down yet."""
     code = (
-        "import os, signal, sys; from butai.runs import supervisor; from butai.runs.folder import RunFolder;"
+        "import os, signal, sys; from pathlib import Path;"
+        "from butai.runs import supervisor; from butai.runs.folder import RunFolder;"
         "RunFolder.write_engine = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
-        "supervisor._start(sys.argv[1:])"
+        "supervisor.start(Path(sys.argv[1]))"
     )
-    own = {supervisor.DATABASE: url, supervisor.STATE_KEY: str(key)}
-    process = subprocess.Popen([sys.executable, "-c", code, str(folder.path)], env={**environment, **own})
+    process = subprocess.Popen([sys.executable, "-c", code, str(folder.path)], env=dict(environment))
     process.wait(60)
     assert process.returncode == -signal.SIGKILL
 

@@ -31,7 +31,8 @@ from butai.runs.reader import Reader
 from butai.runs.remote import keep_copy, open_remote, release_left
 from butai.runs.rescue import take_over_state
 from butai.runs.service import RunView, view
-from butai.runs.spawn import spawn
+from butai.runs.spawn import Spawn, spawn
+from butai.runs.supervisor import DATABASE, STATE_KEY
 from butai.states.service import States
 from butai.text import text
 
@@ -74,18 +75,16 @@ class Job(Protocol):
         """Take note that `after` could not be done."""
 
 
+@dataclass(frozen=True)
 class Carrier:
-    """Carries out runs on this machine."""
+    """Carries out runs on this machine. `start`: how supervisors are started, if not anew."""
 
-    def __init__(
-        self,
-        database: Database,
-        data: DataFolder,
-        states: States,
-        jobs: Mapping[str, Job],
-        now: Callable[[], datetime],
-    ) -> None:
-        self._database, self._data, self._states, self._jobs, self._now = database, data, states, jobs, now
+    database: Database
+    data: DataFolder
+    states: States
+    jobs: Mapping[str, Job]
+    now: Callable[[], datetime]
+    start: Spawn | None = None
 
     def carry(self, claim: Claim) -> None:
         """Everything, until the run is over or the claim has passed to somebody else. Waits for a database that is away."""
@@ -95,9 +94,9 @@ class Carrier:
     def _carried(self, claim: Claim) -> bool:
         """Carry out; false when the database went away, and it has to be gone on with."""
         try:
-            with self._database.reading() as session:
+            with self.database.reading() as session:
                 kind = session.get_one(store.Run, claim.run_id).kind
-            one = _Carrying(self._database, self._data, self._states, self._jobs[kind], self._now, claim)
+            one = _Carrying(self, self.jobs[kind], claim)
             one.engine_part()
             one.after_part()
         except LostClaimError:
@@ -111,23 +110,16 @@ class Carrier:
 class _Carrying:
     """One run under one claim."""
 
-    def __init__(
-        self,
-        database: Database,
-        data: DataFolder,
-        states: States,
-        job: Job,
-        now: Callable[[], datetime],
-        claim: Claim,
-    ) -> None:
-        self._fenced = Fenced(database, claim)
-        self._claim, self._job, self._now, self._states = claim, job, now, states
-        self._database_url, self._state_key = database.url, data.state_key
-        self._log = RunLog(self._fenced, claim.run_id, now)
+    def __init__(self, by: Carrier, job: Job, claim: Claim) -> None:
+        self._fenced = Fenced(by.database, claim)
+        self._claim, self._job, self._now, self._states = claim, job, by.now, by.states
+        self._own = {DATABASE: by.database.url, STATE_KEY: str(by.data.state_key)}
+        self._start_supervisor = by.start or spawn
+        self._log = RunLog(self._fenced, claim.run_id, by.now)
         # Whether the newest version here is what the engine wrote; not so while a bucket that has it is out of reach.
         self._known = True
         recorded = self._view().folder
-        self._folder = RunFolder(Path(recorded) if recorded else data.run(claim.run_id))
+        self._folder = RunFolder(Path(recorded) if recorded else by.data.run(claim.run_id))
 
     def engine_part(self) -> None:
         """From the queue to a known end; entering it again goes on where it was."""
@@ -218,7 +210,7 @@ class _Carrying:
             return
         self._folder.write_work(work)
         if self._hand_over():
-            spawn(self._folder, prepared.environment, self._database_url, self._state_key)
+            self._start_supervisor(self._folder, {**prepared.environment, **self._own})
         else:
             self._folder.forget_work()
 

@@ -11,6 +11,7 @@ from butai.errors import ButaiError
 from butai.runs import store
 from butai.runs.folder import RunFolder
 from butai.runs.model import EngineEnd, RunEnd, Step
+from butai.runs.spawn import ERRORS
 from butai.terraform.events import plain
 from butai.text import text
 
@@ -42,7 +43,7 @@ def problem_of(
 
 def _without_words(engine_end: EngineEnd | None, folder: RunFolder) -> ButaiError:
     step = engine_end.step if engine_end else Step.INIT
-    words = _tail(folder.errors(step)) or _tail(folder.path / "supervisor.err")
+    words = _tail(folder.errors(step)) or _tail(folder.path / ERRORS)
     code = engine_end.exit_code if engine_end else None
     if code is not None and code >= 0:
         return ButaiError(text("The engine ended with exit code {code}.", code=code), why=words, code="engine-error")

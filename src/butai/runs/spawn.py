@@ -5,20 +5,22 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 from butai.runs.folder import RunFolder
-from butai.runs.supervisor import DATABASE, STATE_KEY
+
+# Its words, beside the engine's.
+ERRORS = "supervisor.err"
+# Starts a supervisor for a folder, with the whole of its environment.
+Spawn = Callable[[RunFolder, Mapping[str, str]], None]
 
 
-def spawn(folder: RunFolder, environment: Mapping[str, str], database_url: str, state_key: Path) -> None:
-    """Start a supervisor that outlives this process. Its words go to a file beside the engine's."""
-    own = {DATABASE: database_url, STATE_KEY: str(state_key)}
-    with (folder.path / "supervisor.err").open("ab") as errors:
+def spawn(folder: RunFolder, environment: Mapping[str, str]) -> None:
+    """Start a supervisor that outlives this process. `environment` is the whole of its own."""
+    with (folder.path / ERRORS).open("ab") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "butai.runs.supervisor", str(folder.path)],
-            env={**environment, **own},
+            env=dict(environment),
             cwd=folder.path,
             stdin=subprocess.DEVNULL,
             stdout=errors,

@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from butai.datafolder import FolderLock
 from butai.db import AWAY, Database
@@ -232,10 +231,11 @@ def _wait(process: subprocess.Popen[bytes], wish: _Wish) -> bool:
             sent += 1
 
 
-def _start(argv: list[str]) -> Any:
+def start(folder: Path) -> int:
+    """Be the supervisor of a run's folder; the exit code of this process."""
     os.umask(0o077)
-    return main(RunFolder(Path(argv[0])))
+    return main(RunFolder(folder))
 
 
 if __name__ == "__main__":
-    sys.exit(_start(sys.argv[1:]))
+    sys.exit(start(Path(sys.argv[1])))

@@ -24,6 +24,7 @@ from support.carrying import engine, wait_for
 from support.cloud import REGION, Cloud
 from support.postgres import PostgresServer
 from support.repository import WorkingTree
+from support.supervisors import is_supervisor
 
 WORKERS = {Store.SQLITE: 1, Store.POSTGRESQL: 3}
 
@@ -220,9 +221,8 @@ class Page:
 
 def _end_leftovers(folder: Path) -> None:
     """Supervisors of a cell that broke: they would wait for their database for ever. Their engines end with their backend."""
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or [""]
-        if "butai.runs.supervisor" in words and words[-1].startswith(f"{folder}/"):
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        if is_supervisor(process, folder):
             process.kill()
 
 

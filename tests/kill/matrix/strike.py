@@ -17,6 +17,7 @@ from butai.runs.folder import RunFolder
 from kill.matrix.cells import Cell, Fault, Target
 from kill.matrix.relay import Relay
 from kill.matrix.stage import Stage
+from support.supervisors import is_supervisor
 
 # How long a network is cut, a disk full, a database away.
 LASTS_S = 2.5
@@ -79,11 +80,7 @@ def processes(stage: Stage, target: Target, run_id: int) -> list[psutil.Process]
 
 def supervisor_of(folder: RunFolder) -> psutil.Process | None:
     """The supervisor of a run's folder, while it lives."""
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []
-        if "butai.runs.supervisor" in words and words[-1] == str(folder.path):
-            return process
-    return None
+    return next((each for each in psutil.process_iter(["cmdline", "cwd"]) if is_supervisor(each, folder.path)), None)
 
 
 def providers_of(engine: psutil.Process | None) -> list[psutil.Process]:

@@ -1,0 +1,111 @@
+"""A process that supervisors are forked from: all that they need is loaded there already.
+
+Loading it takes more than half a second of a core, and at every run again. The nursery is a fork of the worker from before it
+had threads, locks or connections; so are the supervisors, which are there in milliseconds. It ends with its worker; they do not.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import setproctitle
+import structlog
+
+from butai.runs import supervisor
+from butai.runs.folder import RunFolder
+from butai.runs.spawn import ERRORS, spawn
+
+ANSWERS_WITHIN_S = 10.0
+BEGUN = b"begun\n"
+
+log = structlog.get_logger()
+
+
+class Nursery:
+    """Starts supervisors. Where the nursery is gone they are started anew, which only takes longer.
+
+    To be made by a process that has one thread, no locks and no connections.
+    """
+
+    def __init__(self) -> None:
+        self._channel, theirs = socket.socketpair()
+        self._turn, self._lives = threading.Lock(), True
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._channel.close()
+            _serve(theirs)
+        theirs.close()
+        self._channel.settimeout(ANSWERS_WITHIN_S)
+
+    def spawn(self, folder: RunFolder, environment: Mapping[str, str]) -> None:
+        """Start a supervisor that outlives this process. `environment` is the whole of its own."""
+        if not self._asked({"folder": str(folder.path), "environment": dict(environment)}):
+            log.warning("no nursery any more: supervisors are started anew, which takes longer")
+            spawn(folder, environment)
+
+    def _asked(self, told: dict[str, Any]) -> bool:
+        with self._turn:
+            try:
+                if self._lives:
+                    self._channel.sendall(json.dumps(told).encode() + b"\n")
+                    self._lives = self._channel.recv(len(BEGUN)) == BEGUN
+            except OSError:
+                # Whether it begins after all is not known, and does no harm: a folder has one supervisor.
+                self._lives = False
+            return self._lives
+
+
+def _serve(channel: socket.socket) -> NoReturn:
+    """Fork until the worker is gone. A terminal's Ctrl-C is the worker's affair."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them here: none stays a zombie
+    os.environ["SPT_NOENV"] = "1"  # a title takes the place of the arguments alone
+    setproctitle.setproctitle("butai.runs.nursery")
+    gc.freeze()
+    with channel.makefile("rb") as asked:
+        for line in asked:
+            if os.fork() == 0:
+                channel.close()
+                _live(json.loads(line))
+            channel.sendall(BEGUN)
+    os._exit(0)
+
+
+def _live(told: dict[str, Any]) -> NoReturn:
+    """Be a supervisor, as if started anew."""
+    folder, code = Path(told["folder"]), 1
+    try:
+        for number in (signal.SIGTERM, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.setsid()
+        os.chdir(folder)
+        setproctitle.setproctitle(f"butai.runs.supervisor {folder.name}")
+        _speak_to(folder / ERRORS)
+        os.environ.clear()
+        os.environ.update(told["environment"])
+        code = supervisor.start(folder)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _speak_to(file: Path) -> None:
+    nothing, words = os.open(os.devnull, os.O_RDONLY), os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    for here, there in ((nothing, 0), (words, 1), (words, 2)):
+        os.dup2(here, there)
+    os.close(nothing)
+    os.close(words)
