@@ -105,3 +105,32 @@ def test_a_branch_that_was_searched_for_is_deployed_from_the_environments_page(
     run = portal.butai.runs.get(5)
     assert run.params["services"]["web"]["commit"] == portal.team.blue_commit
     portal.end(5, RunEnd.CANCELLED_BEFORE_CHANGE)
+
+
+@pytest.mark.parametrize(("locale", "width", "scheme"), [("en-GB", 1280, "dark"), ("ja-JP", 390, "light")])
+def test_an_environment_is_held_and_given_back(
+    portal: Portal,
+    browser: Browser,
+    watched: Open,
+    shot: Callable[[Page, str], None],
+    locale: str,
+    width: int,
+    scheme: str,
+) -> None:
+    japanese = locale == "ja-JP"
+    page = signed_in(portal, browser, watched, locale, width, scheme)
+    page.goto(f"{portal.url}/environments/tiny/qa-1")
+    hold = page.locator("#hold")
+    shot(page, f"free-{locale}-{scheme}")
+    hold.get_by_label("理由" if japanese else "Why").fill("Trial with the carrier")
+    hold.get_by_role("button", name="確保" if japanese else "Hold").click()
+    expect(hold).to_contain_text("Trial with the carrier")
+    assert fits(page)
+    shot(page, f"held-{locale}-{scheme}")
+    page.goto(f"{portal.url}/environments")
+    expect(page.locator("#rows")).to_contain_text("確保中" if japanese else "Held by")
+    assert fits(page)
+    shot(page, f"held-list-{locale}-{scheme}")
+    page.goto(f"{portal.url}/environments/tiny/qa-1")
+    hold.get_by_role("button", name="解放" if japanese else "Release").click()
+    expect(hold).not_to_contain_text("Trial with the carrier")
