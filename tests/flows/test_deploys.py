@@ -15,7 +15,7 @@ from butai.runs.folder import RunFolder
 from butai.runs.model import NextAction, RunEnd, Step
 from support.cloud import running_cloud
 from support.deploying import YAML, Stage, point_at
-from support.localcloud_team import wait_for
+from support.localcloud_team import server, wait_for
 from support.tiny_team import Server
 
 
@@ -63,6 +63,19 @@ def test_the_same_again_registers_nothing(stage: Stage) -> None:
     assert stage.deploy("again", "two").end is RunEnd.SUCCEEDED
     assert stage.deploy("again", "two").end is RunEnd.SUCCEEDED
     assert stage.revisions("again") == 2
+
+
+def test_a_tag_that_moves_is_rolled_out_again(stage: Stage) -> None:
+    stage.blueprint(YAML.replace("web:{commit}", "web:{branch}"))
+    stage.branch(stage.web, "moving", server("5"))
+    stage.environment("moving")
+    assert stage.deploy("moving", "moving").end is RunEnd.SUCCEEDED
+    assert stage.team.get("moving").json()["version"] == "5"
+    stage.web.git("switch", "--quiet", "moving")
+    stage.web.commit(server("6"), "Another build under the same name")
+    assert stage.deploy("moving", "moving").end is RunEnd.SUCCEEDED
+    stage.blueprint(YAML)
+    assert stage.team.get("moving").json()["version"] == "6"
 
 
 def test_an_image_that_is_not_there_ends_it_before_any_change(stage: Stage) -> None:

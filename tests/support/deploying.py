@@ -52,13 +52,14 @@ class Stage:
     folder: Path
     team: Team = field(init=False)
     infra: WorkingTree = field(init=False)
+    web: WorkingTree = field(init=False)
     butai: Butai = field(init=False)
     commits: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.team = Team(self.cloud)
         repositories = TinyTeam(self.cloud.repositories, yaml=YAML, root=ROOT)
-        self.infra = repositories.infra
+        self.infra, self.web = repositories.infra, repositories.web
         for name, files in {"one": server("1"), "two": server("2"), "broken": CRASHES}.items():
             self.branch(repositories.web, name, files)
         self.cloud.client("ecr").create_repository(repositoryName="web")

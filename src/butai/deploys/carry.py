@@ -108,7 +108,7 @@ class Deploying:
         arn = self._registered(ecs, present, wanted)
         self._write(target.name, Came(Stage.REGISTERED, present.arn, arn))
         deployment = deployments.primary(service)
-        if arn != service["taskDefinition"] or _has_failed(service):
+        if arn != service["taskDefinition"] or _has_failed(service) or target.moves:
             self._write(target.name, Came(Stage.SETTING, present.arn, arn))
             again = arn == service["taskDefinition"]
             deployment = deployments.set_revision(ecs, target.cluster, target.service, arn, again=again)

@@ -16,6 +16,7 @@ from butai.aws.ecs import ServiceRef, parse_service_arn
 from butai.aws.session import Access, EngineKeys, session_for
 from butai.blueprints.service import AtCommit, Blueprints
 from butai.deploys.clients import Clients
+from butai.deploys.model import has_moving_tag
 from butai.deploys.task import IN_PLACE, Came, Stage, Target, Task, read_result, read_task, write_result
 from butai.environments.service import Environments, EnvironmentView
 from butai.errors import RefusedError
@@ -71,7 +72,8 @@ class DeployJob:
                 code="no-ecs-service",
             )
         variables = run.params["deploy"]["services"][name]["variables"]
-        return Target(name, address, ref.cluster, ref.name, run.params["services"][name]["image"], variables)
+        image, moves = run.params["services"][name]["image"], has_moving_tag(at.blueprint.services[name].image)
+        return Target(name, address, ref.cluster, ref.name, image, variables, moves)
 
     def look(self, run: RunView, log: RunLog) -> bool:
         """The program was killed: ask ECS what each service is set on, and write that down."""

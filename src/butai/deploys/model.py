@@ -65,6 +65,11 @@ def same_repository(one: str, other: str) -> bool:
     return len({(each.account, each.region, each.repository) for each in parts}) == 1
 
 
+def has_moving_tag(template: str) -> bool:
+    """Whether images of this template are named after a branch alone: each of its builds has the same name."""
+    return "{commit}" not in template and "{short_commit}" not in template
+
+
 @dataclass(frozen=True)
 class Exchange:
     """A definition with another version in it, and the containers that have it."""
@@ -201,6 +206,12 @@ def wrong_ports(service: Raw, definition: Raw) -> list[Text]:
             words = text("A target group wants port {port} of `{name}`, which it does not open.", port=port, name=name)
             found.append(words)
     return found
+
+
+def other_controller(service: Raw) -> str:
+    """Who rolls the service out, where that is not ECS itself."""
+    controller = str((service.get("deploymentController") or {}).get("type", "ECS"))
+    return "" if controller == "ECS" else controller
 
 
 def missing_architecture(definition: Raw, offered: Iterable[str]) -> str:

@@ -20,7 +20,10 @@ TASK, RESULT = "deploy.json", "deployed.json"
 
 @dataclass(frozen=True)
 class Target:
-    """One service: its name in the blueprint, its address in the root, where ECS has it, and what it is to run."""
+    """One service: its name in the blueprint, its address in the root, where ECS has it, and what it is to run.
+
+    `moves`: the image's tag may mean another build than before, so that the same image is rolled out again.
+    """
 
     name: str
     address: str
@@ -28,6 +31,7 @@ class Target:
     service: str
     image: str
     variables: Mapping[str, str] = field(default_factory=dict)
+    moves: bool = False
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from butai.deploys.model import (
     is_assumable,
     missing_architecture,
     needs_of,
+    other_controller,
     parse_image,
     wants_fargate,
     wrong_ports,
@@ -160,6 +161,8 @@ def _of_definition(
             repository=parse_image(target.image).repository,
             hint=did_you_mean(target.name, names),
         )
+    if controller := other_controller(service):
+        yield text("{service}: {controller} rolls it out, not ECS.", service=target.name, controller=controller)
     yield from wrong_ports(service, definition)
     size = str(definition.get("cpu") or ""), str(definition.get("memory") or "")
     if wants_fargate(service, definition) and not fits_fargate(*size):

@@ -15,10 +15,12 @@ from butai.deploys.model import (
     Version,
     exchange,
     fits_fargate,
+    has_moving_tag,
     is_assumable,
     log_stream,
     missing_architecture,
     needs_of,
+    other_controller,
     parse_image,
     roll_out,
     rolled_back_to,
@@ -169,6 +171,16 @@ def test_target_groups_want_a_container_and_a_port() -> None:
         "loadBalancers": [{"containerName": "web", "containerPort": 81}, {"containerName": "x", "containerPort": 80}]
     }
     assert len(wrong_ports(wrong, definition)) == 2
+
+
+def test_who_else_may_roll_a_service_out() -> None:
+    assert other_controller({"deploymentController": {"type": "CODE_DEPLOY"}}) == "CODE_DEPLOY"
+    assert other_controller({"deploymentController": {"type": "ECS"}}) == "" == other_controller({})
+
+
+def test_only_a_branch_s_tag_moves() -> None:
+    assert has_moving_tag("web:{branch}")
+    assert not has_moving_tag("web:{branch}-{short_commit}") and not has_moving_tag("web:{commit}")
 
 
 def test_an_image_has_to_be_for_the_tasks_architecture() -> None:
