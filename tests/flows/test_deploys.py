@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 
 from butai.deploys.service import RollBackRequest
@@ -210,6 +211,34 @@ def test_a_killed_program_ends_truly_and_a_repetition_does_nothing_twice(stage: 
     assert stage.definition(name)["revision"] - stage.revisions(name) in (0, 1)
     assert stage.revisions(name) == 2, "none was registered twice"
     assert stage.team.get(name).json()["version"] == "2"
+
+
+def test_without_its_supervisor_the_program_goes_on_and_its_end_is_known(stage: Stage) -> None:
+    environment = stage.environment("alone")
+    run = stage.ask("alone", "two")
+    folder = RunFolder(stage.butai.data.run(run.id))
+
+    def kill() -> None:
+        wait_for(lambda: "ECS is set on" in stage.log(run))
+        [supervisor] = [each for each in psutil.process_iter() if str(folder.path) in said_of(each, "supervisor")]
+        supervisor.kill()
+
+    killing = threading.Thread(target=kill)
+    killing.start()
+    ended = stage.carry(run)
+    killing.join(10)
+    assert ended.end is RunEnd.SUCCEEDED
+    assert stage.butai.environments.by_id(environment).services[0].branch == "two"
+    assert stage.team.get("alone").json()["version"] == "2"
+
+
+def said_of(process: psutil.Process, program: str) -> str:
+    """The command line of a process that runs this program of ours."""
+    try:
+        line = " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+    return line if f"butai.runs.{program}" in line else ""
 
 
 def test_the_command_line_follows_a_deploy_to_its_end(stage: Stage) -> None:

@@ -150,6 +150,9 @@ def judge(kind: RunKind, end: EngineEnd | None, counts: Counts, *, asked: bool =
         return RunEnd.SUCCEEDED
     if counts.begun == 0:
         return RunEnd.CANCELLED_BEFORE_CHANGE if end.cancelled else RunEnd.FAILED_BEFORE_CHANGE
+    if kind is RunKind.DEPLOY and end.exit_code is None and 0 < counts.planned == counts.done:
+        # Every roll-out was seen complete; only who saw it was not there any more to see its program go.
+        return RunEnd.SUCCEEDED
     killed = end.step is Step.APPLY and (end.exit_code is None or end.exit_code < 0)
     if killed and not asked:
         # What it was making may exist and stand in no state.

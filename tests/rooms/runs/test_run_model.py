@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from butai.runs.model import (
+    READ_ONLY,
     ROLL_OUT_FAILED,
     Counts,
     EngineEnd,
@@ -48,6 +49,11 @@ NOTHING, SOME, ALL = Counts(), Counts(planned=3, begun=2, done=1, failed=1), Cou
         (RunKind.DEPLOY, EngineEnd(Step.APPLY, ROLL_OUT_FAILED, cancelled=True), SOME, RunEnd.INTERRUPTED),
         (RunKind.DEPLOY, EngineEnd(Step.APPLY, 1), SOME, RunEnd.PARTIALLY_APPLIED),
         (RunKind.UPDATE, EngineEnd(Step.APPLY, ROLL_OUT_FAILED), SOME, RunEnd.PARTIALLY_APPLIED),
+        # Its supervisor was killed, and the program went on alone.
+        (RunKind.DEPLOY, EngineEnd(Step.APPLY, None), ALL, RunEnd.SUCCEEDED),
+        (RunKind.DEPLOY, EngineEnd(Step.APPLY, None), SOME, RunEnd.LOST),
+        (RunKind.DEPLOY, EngineEnd(Step.APPLY, None), NOTHING, RunEnd.FAILED_BEFORE_CHANGE),
+        (RunKind.CREATE, EngineEnd(Step.APPLY, None), ALL, RunEnd.LOST),
     ],
 )
 def test_ends(kind: RunKind, end: EngineEnd | None, counts: Counts, judged: RunEnd) -> None:
@@ -64,7 +70,7 @@ ends = st.builds(
 )
 
 
-@given(st.sampled_from(RunKind), st.none() | ends, counts)
+@given(st.sampled_from(sorted(set(RunKind) - READ_ONLY - {RunKind.DEPLOY})), st.none() | ends, counts)
 def test_only_an_apply_that_was_seen_to_end_well_is_a_success(
     kind: RunKind, end: EngineEnd | None, seen: Counts
 ) -> None:
