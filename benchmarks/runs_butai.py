@@ -15,9 +15,10 @@ from benchmarks.runs import database_with_tables
 from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.environments.store import Environment
-from butai.runs.carry import Carrier, Prepared
+from butai.runs.carry import Carrier
 from butai.runs.executor import Executor, Terms
 from butai.runs.folder import RunFolder, Work
+from butai.runs.job import Prepared
 from butai.runs.log import RunLog
 from butai.runs.model import RunEnd, RunKind
 from butai.runs.service import Runs, RunView

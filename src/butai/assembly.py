@@ -26,10 +26,12 @@ from butai.environments.mend_jobs import MendJob
 from butai.environments.orphans import Orphans
 from butai.environments.prepare import Preparation
 from butai.environments.readiness import Readiness
+from butai.environments.rollouts import Rollouts
 from butai.environments.service import Environments
 from butai.environments.state import EnvironmentStates
 from butai.environments.state_job import StateJob
-from butai.runs.carry import Carrier, Job
+from butai.runs.carry import Carrier
+from butai.runs.job import Job
 from butai.runs.model import MAIN, RunKind
 from butai.runs.service import Runs
 from butai.runs.spawn import Spawn
@@ -110,6 +112,11 @@ class Butai:
         """The providers that runs of this machine share."""
         hashes = PackageHashes(self.settings.cache / "packages.json")
         return Acceleration(self.data, hashes, lambda: self.engines.mirrors, allowed=self.settings.acceleration)
+
+    @property
+    def rollouts(self) -> Rollouts:
+        """All environments of a blueprint brought to a ref."""
+        return Rollouts(self.database, self.environments, self.runs, now)
 
     def drift_schedule(self) -> DriftSchedule:
         """What a worker queues drift checks with that nobody asked for."""

@@ -10,8 +10,10 @@ import structlog
 import uvicorn
 
 from butai.assembly import assemble
+from butai.blueprints.service import in_background
 from butai.datafolder import write_json
 from butai.errors import RefusedError
+from butai.interval import interval
 from butai.loopback import listen
 from butai.rooms import ROOMS
 from butai.settings import Settings
@@ -45,6 +47,7 @@ def run(settings: Settings) -> None:
     )
     butai.data.cli_secret()
     write_json(butai.data.server_file, {"url": url, "pid": os.getpid()})
+    in_background(butai.blueprints.fetch_all, interval(settings.fetch_every))
     say(f"Open {sign_in.address(url)}")
     # The server ends by itself on these; without a handler of ours they would then end the process in mid-cleaning.
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -74,6 +74,11 @@ class Settings(BaseSettings):
         pattern=EVERY,
         description="Time between two drift checks of an environment (30m, 24h, 7d, or off); `butai.yaml` goes before it.",
     )
+    fetch_every: str = Field(
+        default="5m",
+        pattern=EVERY,
+        description="Time between two fetches of the blueprints' repositories by the server (5m, 1h, or off).",
+    )
     provider_mirror: Path | None = Field(default=None, description="Filesystem mirror with providers for the engine.")
     tofu_base_url: str = Field(
         default=RELEASES_URL,

@@ -8,6 +8,7 @@ STORES = (
     "butai.blueprints.store",
     "butai.leases.store",
     "butai.environments.store",
+    "butai.environments.rollout_store",
     "butai.runs.store",
     "butai.states.store",
 )

@@ -13,10 +13,13 @@ import structlog
 from butai.assembly import assemble, now
 from butai.runs import workers
 from butai.runs.capacity import capacity
+from butai.runs.chores import Chores
 from butai.runs.executor import Executor, Terms
 from butai.runs.nursery import Nursery
 from butai.runs.tidy import Retention, Tidy
 from butai.settings import Settings
+
+ROLLOUTS_EVERY_S = 2.0
 
 log = structlog.get_logger()
 
@@ -40,7 +43,8 @@ def run(settings: Settings) -> None:
         settings.keep_prepared_mib,
     )
     Tidy(butai.database, butai.data, retention, now).in_background()
-    chores = [butai.drift_schedule().submit_due]
+    # A rollout's next wave is waited for; a drift check is not.
+    chores = [Chores([butai.drift_schedule().submit_due]), Chores([butai.rollouts.step_all], every_s=ROLLOUTS_EVERY_S)]
     room = capacity(terms.slots, butai.database, butai.data)
     Executor(butai.database, butai.carrier(nursery.spawn), terms, now, chores, capacity=room).run_until(stop)
     butai.acceleration().host.end_when_unused()

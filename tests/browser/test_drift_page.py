@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -12,8 +12,20 @@ from butai.runs.model import RunKind
 from butai.runs.store import Run
 from support.portal import Portal
 
+Shot = Callable[[Page, str], None]
+
 ITEMS = [
-    {"address": "aws_ssm_parameter.word", "action": "update", "outside": "update"},
+    {
+        "address": "aws_ssm_parameter.word",
+        "action": "update",
+        "outside": "update",
+        "attributes": [
+            {"path": "tags.Team", "before": '"calls"', "after": '"voice"'},
+            {"path": "value", "before": "(sensitive)", "after": "(sensitive)"},
+            {"path": "version", "before": "2", "after": "known after apply", "forces": True},
+        ],
+        "more": 3,
+    },
     {"address": 'module.cache.aws_elasticache_replication_group.main["a"]', "action": "replace", "outside": ""},
 ]
 
@@ -50,7 +62,7 @@ def drifted(portal: Portal, name: str) -> int:
     return environment
 
 
-def test_what_differs_is_shown_and_put_right_by_an_update(portal: Portal, page: Page) -> None:
+def test_what_differs_is_shown_and_put_right_by_an_update(portal: Portal, page: Page, shot: Shot) -> None:
     environment = drifted(portal, "qa-1")
     page.goto(f"{portal.url}/environments")
     row = page.locator(f"#environment-{environment}")
@@ -58,7 +70,23 @@ def test_what_differs_is_shown_and_put_right_by_an_update(portal: Portal, page: 
     row.get_by_role("link", name="qa-1").click()
     section = page.locator("#drift")
     expect(section).to_contain_text("2 things differ")
-    expect(section.locator("li").first).to_have_text("aws_ssm_parameter.wordchanged outside, an update would change it")
+    first = section.locator("li").first
+    expect(first).to_contain_text("aws_ssm_parameter.wordchanged outside, an update would change it")
+    expect(first.locator("dl > div")).to_have_text(
+        [
+            'tags.Team"calls" →becomes "voice"',
+            "value(sensitive) →becomes (sensitive)",
+            "version makes it anew2 →becomes known after apply",
+        ]
+    )
+    expect(first).to_contain_text("3 attributes more")
+    expect(section.locator("li").last.locator("dl")).to_have_count(0)
+    for scheme in ("light", "dark"):
+        for width in (1280, 390):
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": width, "height": 900})
+            shot(page, f"drift-{scheme}-{width}")
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
     section.get_by_role("button", name="Make it as the code says").click()
     expect(page.locator("#headline")).to_contain_text("Queued")
     newest = portal.butai.runs.of_environment(environment)[0]
@@ -86,7 +114,7 @@ def test_a_check_that_somebody_asks_for_is_followed(portal: Portal, page: Page) 
     expect(section).not_to_contain_text("Looking for drift")
 
 
-def test_the_list_says_what_is_behind(portal: Portal, page: Page) -> None:
+def test_the_list_says_what_is_behind(portal: Portal, page: Page, shot: Shot) -> None:
     environment = drifted(portal, "qa-3")
     portal.team.infra.commit({"words.md": "words"}, "Words for everybody")
     portal.butai.blueprints.refresh("tiny")
@@ -95,3 +123,20 @@ def test_the_list_says_what_is_behind(portal: Portal, page: Page) -> None:
     expect(page.locator(f"#environment-{environment} .behind")).to_have_text(words)
     page.goto(f"{portal.url}/environments/tiny/qa-3")
     expect(page.locator("#facts .behind")).to_have_text(words)
+    expect(page.locator("#facts .behind + .sub")).to_contain_text("as of ")
+    repository = portal.team.infra.path
+    repository.rename(repository.with_name("moved"))
+    portal.butai.blueprints.fetch_all(0)
+    page.goto(f"{portal.url}/environments")
+    row = page.locator(f"#environment-{environment}")
+    expect(row.locator(".behind")).to_have_text(words)
+    expect(row).to_contain_text("seconds ago")
+    expect(row.locator("td").first).to_contain_text("not fetched since: There is no")
+    shot(page, "behind-list")
+    page.goto(f"{portal.url}/environments/tiny/qa-3")
+    expect(page.locator("#facts")).to_contain_text("not fetched since:")
+    shot(page, "behind-page")
+    repository.with_name("moved").rename(repository)
+    portal.butai.blueprints.fetch_all(0)
+    page.reload()
+    expect(page.locator("#facts")).not_to_contain_text("not fetched since:")

@@ -1,8 +1,10 @@
-"""Update all: the form, all plans as one, one first and then the others by itself, and what was left."""
+"""Update all: the form, all plans as one, one first and then the others with no page open, and what was left."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -11,8 +13,10 @@ from butai.environments.store import Environment
 from butai.runs.model import RunEnd, RunKind, Step
 from butai.runs.service import RunView
 from butai.runs.store import RunEvent, next_seq
+from support.looks import LANGUAGES, looks
 from support.portal import Portal
 from support.rows import NOW
+from support.threads import in_background
 
 Open = Callable[[BrowserContext], Page]
 Shot = Callable[[Page, str], None]
@@ -70,13 +74,29 @@ def updated(portal: Portal, environment: int, end: RunEnd = RunEnd.SUCCEEDED) ->
     portal.end(run.id, end)
 
 
+@contextmanager
+def worker(portal: Portal) -> Iterator[None]:
+    """What a worker does with rollouts, while the block runs."""
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.wait(0.2):
+            portal.butai.rollouts.step_all()
+
+    with in_background(work):
+        try:
+            yield
+        finally:
+            stop.set()
+
+
 def ask(portal: Portal, page: Page) -> None:
     """From the list to the plans."""
     page.goto(f"{portal.url}/environments")
     page.get_by_role("link", name="Update all").click()
     expect(page.get_by_label("Bring to")).to_have_value("main")
     page.get_by_role("button", name="Plan all of them").click()
-    expect(page.locator("#together")).to_contain_text("Planning: nothing changes yet.")
+    expect(page.locator("#rollout")).to_contain_text("Planning: nothing changes yet.")
 
 
 def test_one_first_then_the_others_by_itself(portal: Portal, browser: Browser, watched: Open, shot: Shot) -> None:
@@ -105,20 +125,27 @@ def test_one_first_then_the_others_by_itself(portal: Portal, browser: Browser, w
     expect(page.locator(f"#line-{two} .state")).to_have_text("Waits")
     assert len(portal.butai.runs.of_environment(two)) == 2, "one first"
     shot(page, "all-first")
-    updated(portal, one)
-    expect(page.locator(f"#line-{two} .state")).to_have_text("Updating", timeout=SOON_MS)
-    expect(page.locator(f"#line-{three} .state")).to_have_text("Updating")
-    expect(page.locator(f"#line-{one} .state")).to_have_text("Updated")
-    page.reload()
-    expect(page.locator(f"#line-{three} .state")).to_have_text("Updating")
-    for environment in (two, three):
-        updated(portal, environment)
-    expect(page.locator("#together")).to_contain_text("It is over: 3 updated.", timeout=SOON_MS)
+    address = page.url
+    page.goto(f"{portal.url}/environments")
+    with worker(portal):
+        updated(portal, one)
+        other = open_page(portal, browser, watched)
+        other.goto(f"{portal.url}/environments/update-all")
+        other.get_by_role("link", name="tiny to main").click()
+        assert other.url == address, "whoever looks sees the same"
+        expect(other.locator(f"#line-{two} .state")).to_have_text("Updating", timeout=SOON_MS)
+        page.goto(address)
+        expect(page.locator(f"#line-{three} .state")).to_have_text("Updating")
+        expect(page.locator(f"#line-{one} .state")).to_have_text("Updated")
+        for environment in (two, three):
+            updated(portal, environment)
+        expect(page.locator("#rollout")).to_contain_text("It is over: 3 updated.", timeout=SOON_MS)
+        other.context.close()
     assert [len(portal.butai.runs.of_environment(each)) for each in (one, two, three, busy)] == [3, 3, 3, 1]
     shot(page, "all-over")
 
 
-def test_it_can_be_held_and_a_failure_ends_it(portal: Portal, browser: Browser, watched: Open, shot: Shot) -> None:
+def test_it_can_be_stopped_and_a_failure_ends_it(portal: Portal, browser: Browser, watched: Open, shot: Shot) -> None:
     one, two, three = add(portal, "qa-1"), add(portal, "qa-2"), add(portal, "qa-3")
     portal.team.infra.commit({"words.md": "words"}, "Words for everybody")
     page = open_page(portal, browser, watched)
@@ -127,18 +154,22 @@ def test_it_can_be_held_and_a_failure_ends_it(portal: Portal, browser: Browser, 
         planned(portal, environment, ("aws_sqs_queue.calls", "create"))
     page.get_by_label("At a time").fill("1")
     page.get_by_role("button", name="Update 3 environments").click()
-    page.get_by_role("link", name="Begin nothing more").click()
-    updated(portal, one)
-    expect(page.locator("#together")).to_contain_text("Held: the next wave waits for you.", timeout=SOON_MS)
-    page.wait_for_timeout(2500)
-    assert len(portal.butai.runs.of_environment(two)) == 2, "nothing is begun by itself"
-    page.get_by_role("button", name="Begin the next wave").click()
-    expect(page.locator(f"#line-{two} .state")).to_have_text("Updating")
-    updated(portal, two, RunEnd.PARTIALLY_APPLIED)
-    expect(page.locator("#together")).to_contain_text("One failed: nothing more was begun.", timeout=SOON_MS)
-    expect(page.locator(f"#line-{three}")).to_contain_text("one before it failed")
-    page.wait_for_timeout(2000)
-    assert len(portal.butai.runs.of_environment(three)) == 2
+    with worker(portal):
+        page.get_by_role("button", name="Stop after this wave").click()
+        said = page.locator("#rollout")
+        expect(said).to_contain_text("stopped it: no further wave is begun. What was begun goes on.")
+        updated(portal, one)
+        expect(said).to_contain_text("1 updated, 2 wait.", timeout=SOON_MS)
+        page.wait_for_timeout(1000)
+        assert len(portal.butai.runs.of_environment(two)) == 2, "nothing is begun by itself"
+        shot(page, "all-held")
+        page.get_by_role("button", name="Go on").click()
+        expect(page.locator(f"#line-{two} .state")).to_have_text("Updating")
+        updated(portal, two, RunEnd.PARTIALLY_APPLIED)
+        expect(said).to_contain_text("One failed: nothing more was begun.", timeout=SOON_MS)
+        expect(page.locator(f"#line-{three}")).to_contain_text("one before it failed")
+        page.wait_for_timeout(1000)
+        assert len(portal.butai.runs.of_environment(three)) == 2
     shot(page, "all-stopped")
 
 
@@ -150,7 +181,7 @@ def test_a_ref_that_is_not_there_is_said_in_the_form(portal: Portal, browser: Br
     page.get_by_role("button", name="Plan all of them").click()
     expect(page.get_by_role("alert")).to_contain_text("nowhere")
     expect(page.get_by_label("Bring to")).to_have_value("nowhere")
-    assert page.goto(f"{portal.url}/environments/update-all?to=main&plans=x").status == 422  # type: ignore[union-attr]
+    assert page.goto(f"{portal.url}/environments/rollouts/7").status == 404  # type: ignore[union-attr]
 
 
 def test_it_fits_in_every_look(portal: Portal, browser: Browser, watched: Open, shot: Shot) -> None:
@@ -162,13 +193,9 @@ def test_it_fits_in_every_look(portal: Portal, browser: Browser, watched: Open, 
         planned(portal, environment, ("aws_sqs_queue.calls", "create"), (f"module.cache[0].{DANGER}[0]", "replace"))
     expect(page.get_by_role("button", name="Update 2 environments")).to_be_visible(timeout=SOON_MS)
     address = page.url
-    for scheme in ("light", "dark"):
-        for width in (1280, 390):
-            for locale in ("en-GB", "ja-JP"):
-                more = {"color_scheme": scheme, "locale": locale, "viewport": {"width": width, "height": 800}}
-                look = open_page(portal, browser, watched, **more)
-                for name, where in (("form", f"{portal.url}/environments/update-all"), ("plans", address)):
-                    look.goto(where)
-                    shot(look, f"all-{name}-{scheme}-{width}-{locale}")
-                    assert look.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, width, locale)
-                look.context.close()
+    for language in LANGUAGES:
+        page = open_page(portal, browser, watched, locale=language)
+        for name, where in (("form", f"{portal.url}/environments/update-all"), ("plans", address)):
+            page.goto(where)
+            for look in looks(page):
+                shot(page, f"all-{name}-{language}-{look}")

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import text, update
 
 from butai.errors import RefusedError
-from butai.runs.carry import Prepared
 from butai.runs.folder import RunFolder
+from butai.runs.job import Prepared
 from butai.runs.log import RunLog
 from butai.runs.model import RunEnd, RunKind
 from butai.runs.service import RunView

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from butai.assembly import Butai, assemble
+from butai.environments.drift_job import PLAN
 from butai.environments.service import CreateRequest, EnvironmentView, UpdateRequest
 from butai.environments.views import ServiceChoice
 from butai.runs.model import RunEnd, RunKind, RunStatus
 from butai.runs.service import RunView
 from butai.settings import Settings
 from butai.states.model import Lock
+from butai.terraform.attributes import LATER
 from support.carrying import now, wait_for
 from support.postgres import PostgresServer, postgres
 from support.tiny_team import ROOT, TinyTeam, Worker
@@ -97,6 +99,13 @@ def test_drift_is_found_shown_and_reconciled(butai: Butai, worker: Worker, made:
     assert drifted.drift is not None
     found = {each.address: each.action for each in drifted.drift.items}
     assert found == {"terraform_data.image": "update", "outputs": "update"}
+    image = next(each for each in drifted.drift.items if each.address == "terraform_data.image")
+    told = {each.path: (each.before, each.after) for each in image.attributes}
+    assert told["input"] == ('"registry.example/web:other"', f'"{made.services[0].image}"')
+    assert told["output"] == ('"registry.example/web:other"', LATER)
+    run = butai.runs.get(drifted.drift.run)
+    assert butai.environments.differences_of(run.id) == drifted.drift.items, "a preview's go the same way"
+    assert not (Path(run.folder) / PLAN).exists(), "a plan holds every secret"
     assert (butai.states.read(made.id), butai.states.versions(made.id)) == (changed, versions)
     assert (drifted.state, drifted.last_run.id) == (made.state, made.last_run.id), "a check says nothing of the state"
     assert butai.environments.list()[0].drift == drifted.drift

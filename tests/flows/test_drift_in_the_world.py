@@ -10,6 +10,7 @@ from butai.environments.service import CreateRequest, UpdateRequest
 from butai.environments.views import DriftShape
 from butai.runs.model import RunEnd
 from butai.settings import Settings
+from butai.terraform.attributes import HIDDEN
 from support.cloud import REGION, running_cloud
 from support.repository import WorkingTree
 from support.rows import claim_run
@@ -59,7 +60,7 @@ def test_a_parameter_changed_and_one_deleted_in_aws(tmp_path: Path) -> None:
         before = butai.states.read(made.environment.id)
 
         ssm = cloud.client("ssm")
-        ssm.put_parameter(Name="/words/qa-1/one", Value="somebody's word", Overwrite=True)
+        ssm.put_parameter(Name="/words/qa-1/one", Value="somebody's word", Description="mine", Overwrite=True)
         ssm.delete_parameter(Name="/words/qa-1/two")
         drift = checked(butai)
         found = {each.address: (each.outside, each.action) for each in drift.items}
@@ -67,6 +68,11 @@ def test_a_parameter_changed_and_one_deleted_in_aws(tmp_path: Path) -> None:
             'aws_ssm_parameter.word["one"]': ("update", "update"),
             'aws_ssm_parameter.word["two"]': ("delete", "create"),
         }
+        (one,) = (each for each in drift.items if "one" in each.address)
+        told = {each.path: (each.before, each.after) for each in one.attributes}
+        assert (told["value"], told["description"]) == ((HIDDEN, HIDDEN), ('"mine"', "null")), told
+        log = "".join(path.read_text() for path in butai.data.run(drift.run).glob("*.*l*"))
+        assert "somebody" not in log
         assert butai.states.read(made.environment.id) == before, "looking is not writing"
         assert ssm.get_parameter(Name="/words/qa-1/one")["Parameter"]["Value"] == "somebody's word"
 

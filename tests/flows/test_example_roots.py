@@ -1,7 +1,11 @@
-"""The example's Terraform roots on the local cloud: two environments beside each other, a deploy, and nothing left over."""
+"""The example's Terraform roots on the local cloud: two environments beside each other, a deploy, and nothing left over.
+
+The second goes the fast way, with a provider that it shares: what both keep is the same."""
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +23,7 @@ from butai.demo.team import TeamRepositories, examples_folder, make_team
 from butai.loopback import free_port
 from support.cloud import Cloud, running_cloud
 from support.engine import Engine
+from support.ways import Host
 
 pytestmark = [pytest.mark.timeout(600)]
 
@@ -40,18 +45,22 @@ class Seen:
     menus: dict[str, dict[str, Any]] = field(default_factory=dict)
     stats: dict[str, dict[str, Any]] = field(default_factory=dict)
     nobody: int = 0
+    states: dict[str, dict[str, Any]] = field(default_factory=dict)
     inventories: dict[str, dict[str, set[str]]] = field(default_factory=dict)
 
 
 class Story:
     """The team's roots, as the blueprint fills them."""
 
-    def __init__(self, cloud: Cloud, team: TeamRepositories, folder: Path) -> None:
+    def __init__(self, cloud: Cloud, team: TeamRepositories, folder: Path, host: Host) -> None:
         self.cloud, self.team, self.seen, self.port = cloud, team, Seen(), free_port()
         infra = examples_folder() / "ivr" / "infra"
         self.blueprint = parse((infra / "staging" / "butai.yaml").read_text())
         self.base = engine_of(infra / "base", folder / "base", cloud)
-        self.staging = {name: engine_of(infra / "staging", folder / name, cloud) for name in NAMES}
+        self.staging = {
+            name: engine_of(infra / "staging", folder / name, cloud, shared)
+            for name, shared in zip(NAMES, (None, host), strict=True)
+        }
         self.base.init()
         for engine in self.staging.values():
             engine.init_like(self.base)
@@ -64,6 +73,7 @@ class Story:
         self._take_stock("base")
         self._each("apply", lambda name: self.staging[name].apply(**self.variables(name)))
         self._each("plan", self._plan)
+        self.seen.states = {name: state_of(engine) for name, engine in self.staging.items()}
         self._use()
         self._deploy_the_banner()
         self._take_stock("both")
@@ -140,9 +150,11 @@ class Story:
         )
 
 
-def engine_of(source: Path, folder: Path, cloud: Cloud) -> Engine:
-    """An engine in a folder of its own with the root's files."""
+def engine_of(source: Path, folder: Path, cloud: Cloud, shared: Host | None = None) -> Engine:
+    """An engine in a folder of its own with the root's files; with a provider of its own, or one that is shared."""
     engine = Engine(folder, cloud.env)
+    if shared is not None:
+        engine.around = lambda: shared.let_in(folder, engine.env)
     for file in source.glob("*.tf"):
         (folder / file.name).write_bytes(file.read_bytes())
     return engine
@@ -151,6 +163,34 @@ def engine_of(source: Path, folder: Path, cloud: Cloud) -> Engine:
 def numbers(blueprint: Blueprint) -> list[str]:
     """The test numbers that the blueprint lends."""
     return blueprint.leases["test_number"].list_ or []
+
+
+def state_of(engine: Engine) -> dict[str, Any]:
+    """What an engine keeps of each resource, without what is another's in another environment."""
+    kept = json.loads((engine.folder / "terraform.tfstate").read_text())
+    return {
+        f"{each.get('module', '')}{each['mode']}.{each['type']}.{each['name']}": [
+            plain(one["attributes"], engine.folder.name) for one in each["instances"]
+        ]
+        for each in kept["resources"]
+    }
+
+
+def plain(value: Any, environment: str) -> Any:
+    """A value without the environment's name, the numbers lent to it, ids that AWS made up, and times."""
+    if isinstance(value, dict):
+        return {key: plain(each, environment) for key, each in value.items() if key not in _OWN}
+    if isinstance(value, list):
+        return [plain(each, environment) for each in value]
+    if isinstance(value, str) and value.startswith("["):
+        return plain(json.loads(value), environment)
+    return re.sub(_MADE_UP, "ID", value.replace(environment, "NAME")) if isinstance(value, str) else value
+
+
+# Lent to an environment, or of a moment.
+_OWN = {"priority", "port", "address", "value", "insecure_value", "creation_time", "revision"}
+_OWN |= {"running_tasks_count", "pending_tasks_count"}
+_MADE_UP = r"\b[0-9a-f]{8,}(-[0-9a-f]{4,})*\b"
 
 
 def inventory(cloud: Cloud) -> dict[str, set[str]]:
@@ -215,15 +255,24 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> TeamRepositories:
 def story(team: TeamRepositories, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """The story, told once."""
     folder = tmp_path_factory.mktemp("example")
+    host = Host(folder / "host")
     with running_cloud(folder, repositories=team.folder) as cloud:
-        story = Story(cloud, team, folder)
+        story = Story(cloud, team, folder, host)
         story.tell()
+        assert not host.client.crashed_lately()
         yield story
+    host.close()
 
 
 def test_an_apply_leaves_nothing_to_plan(story: Story) -> None:
     plans = story.seen.plans
     assert [plans[step] for step in ("base", "qa-1", "qa-2", "deployed")] == [{}, {}, {}, {}]
+
+
+def test_both_ways_keep_the_same(story: Story) -> None:
+    plain_way, fast_way = (story.seen.states[name] for name in NAMES)
+    assert set(plain_way) == set(fast_way) and len(plain_way) > 25
+    assert [address for address in plain_way if plain_way[address] != fast_way[address]] == []
 
 
 def test_a_deploy_touches_the_service_and_nothing_else(story: Story) -> None:

@@ -17,8 +17,8 @@ from butai.environments import reuse
 from butai.environments.service import CreateRequest, UpdateRequest
 from butai.environments.views import DestroyRequest, ServiceChoice
 from butai.runs import workers
-from butai.runs.carry import Prepared
 from butai.runs.folder import Command, RunFolder, Work
+from butai.runs.job import Prepared
 from butai.runs.log import RunLog
 from butai.runs.model import RunEnd, RunKind, Step
 from butai.runs.service import RunView

@@ -15,8 +15,8 @@ from butai.datafolder import FolderLock
 from butai.environments.model import Kind
 from butai.environments.service import CreateRequest
 from butai.environments.stopping import CancelRequest, Stopping
-from butai.runs.carry import Prepared
 from butai.runs.folder import Command, RunFolder
+from butai.runs.job import Prepared
 from butai.runs.log import RunLog
 from butai.runs.model import RunEnd, Step
 from butai.runs.service import RunView

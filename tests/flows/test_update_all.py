@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,7 @@ def test_no_drift_is_0_and_drift_is_5(server: Server) -> None:
     butai.database.close()
     found = server.butai("env", "drift", "qa-3", "--json")
     assert found.returncode == 5, found.stderr
+    assert 'input: "elsewhere.example/web:' in server.butai("env", "drift", "qa-3").stdout
     items = {each["address"]: each["action"] for each in json.loads(found.stdout)["items"]}
     assert items["terraform_data.image"] == "update"
     shown = server.butai("env", "drift", "qa-3")
@@ -100,7 +102,8 @@ def test_the_list_says_what_is_behind_and_by_what(server: Server, team: TinyTeam
     assert server.butai("blueprint", "refresh", "tiny").returncode == 0
     behind = environments(server)["qa-1"]["behind"]
     assert (behind["ref"], behind["commits"], behind["subject"], behind["root_changed"]) == ("main", 2, "Words", True)
-    assert "2 commits behind main: Words" in server.butai("env", "list").stdout
+    assert "2 commits behind main: Words, as of just now" in server.butai("env", "list").stdout
+    assert "fetched    just now" in server.butai("env", "show", "qa-1").stdout
     assert behind["head"] != head
 
 
@@ -150,6 +153,23 @@ def test_one_first_then_waves_a_busy_one_is_left_and_images_stay(server: Server,
     )
 
 
+def test_without_waiting_it_goes_on_by_itself_and_can_be_looked_at(server: Server, team: TinyTeam) -> None:
+    newest = extend(team, "quick")
+    begun = server.butai("env", "update", "--all", "--to", "main", "--wave", "3", "--yes", "--no-wait", "--json")
+    assert begun.returncode == 0, begun.stderr
+    number = json.loads(begun.stdout)["id"]
+    followed = server.butai("env", "rollout", "--wait", "--json")
+    assert followed.returncode == 0, followed.stderr
+    assert json.loads(followed.stdout)["rollout"] == number
+    assert {each["commit"] for each in environments(server).values()} == {newest}
+    shown = server.butai("env", "rollout", str(number))
+    assert shown.returncode == 0 and f"rollout {number}: all to main, over" in shown.stderr
+    assert server.butai("env", "rollout", str(number), "--stop").returncode == 3
+    assert server.butai("env", "rollout", "99").returncode == 2
+    listed = connect(server.settings).get("/api/v1/rollouts")
+    assert listed[0]["id"] == number and listed[0]["ended_at"]
+
+
 def test_it_stops_when_one_fails(server: Server, team: TinyTeam) -> None:
     good = team.infra.git("rev-parse", "main")
     wrong = extend(team, "wrong", '  provisioner "local-exec" {\n    command = "exit 3"\n  }')
@@ -179,3 +199,8 @@ def test_ctrl_c_starts_nothing_more_and_what_was_started_goes_on(server: Server,
     shown = environments(server)
     assert (shown["qa-1"]["last_run"]["end"], shown["qa-1"]["commit"]) == ("succeeded", newest)
     assert all(shown[name]["commit"] != newest for name in NAMES[1:])
+    time.sleep(5)
+    assert "held, stopped by" in server.butai("env", "rollout").stderr
+    assert all(environments(server)[name]["commit"] != newest for name in NAMES[1:])
+    assert server.butai("env", "rollout", "--go-on", "--wait").returncode == 0
+    assert {each["commit"] for each in environments(server).values()} == {newest}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from butai.runs.carry import Prepared
 from butai.runs.folder import RunFolder
+from butai.runs.job import Prepared
 from butai.runs.log import RunLog
 from butai.runs.model import RunEnd
 from butai.runs.service import RunView

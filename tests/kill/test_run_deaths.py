@@ -15,8 +15,8 @@ import pytest
 
 from butai.environments import left_behind
 from butai.errors import RefusedError
-from butai.runs.carry import Prepared
 from butai.runs.folder import Command, RunFolder
+from butai.runs.job import Prepared
 from butai.runs.log import RunLog
 from butai.runs.model import NextAction, RunEnd, Step
 from butai.runs.service import RunView

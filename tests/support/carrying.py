@@ -18,9 +18,10 @@ from sqlalchemy.orm import Session
 
 from butai.datafolder import DataFolder
 from butai.db import Database
-from butai.runs.carry import Carrier, Prepared
+from butai.runs.carry import Carrier
 from butai.runs.claims import Claim, Fenced
 from butai.runs.folder import Command, RunFolder, Work
+from butai.runs.job import Prepared
 from butai.runs.log import RunLog
 from butai.runs.model import RunEnd, RunKind, Step
 from butai.runs.service import Runs, RunView

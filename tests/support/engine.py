@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from butai.terraform.providers import cli_config, find_mirrors
 
 _TIMEOUT_S = 240
+Around = Callable[[], AbstractContextManager[Mapping[str, str] | None]]
 
 
 @cache
@@ -23,10 +25,14 @@ def provider_config() -> str:
 
 
 class Engine:
-    """terraform in `folder`, with the mirrors and the given variables as its whole environment."""
+    """terraform in `folder`, with the mirrors and the given variables as its whole environment.
+
+    `around`: what each command but `init` runs in, and what its environment gets from there.
+    """
 
     def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
         self.folder = folder
+        self.around: Around = nullcontext
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "engine.tfrc"
         config.write_text(provider_config())
@@ -89,15 +95,16 @@ class Engine:
         return self._ask(*arguments, allowed=allowed).stdout
 
     def _ask(self, *arguments: str, allowed: tuple[int, ...]) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            ["terraform", *arguments],
-            cwd=self.folder,
-            env=self.env,
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
+        with self.around() if arguments[0] != "init" else nullcontext() as more:
+            done = subprocess.run(
+                ["terraform", *arguments],
+                cwd=self.folder,
+                env={**self.env, **(more or {})},
+                capture_output=True,
+                text=True,
+                timeout=_TIMEOUT_S,
+                check=False,
+            )
         assert done.returncode in allowed, f"terraform {arguments[0]}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 

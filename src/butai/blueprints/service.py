@@ -17,6 +17,7 @@ from butai.blueprints.door import AtCommit, check_root, find_root, look
 from butai.blueprints.export import export
 from butai.blueprints.git import Repositories, Repository, top_folder
 from butai.blueprints.locations import LocationError, is_commit, is_url, repository_name, resolve_location
+from butai.blueprints.mirrors import Fetched, Mirrors, in_background
 from butai.blueprints.model import (
     FILE_NAME,
     NAME,
@@ -49,10 +50,12 @@ __all__ = [
     "BlueprintView",
     "Blueprints",
     "Branch",
+    "Fetched",
     "Service",
     "VariableError",
     "check_against_root",
     "image_for",
+    "in_background",
     "json_schema",
     "parse",
     "variables_for",
@@ -69,7 +72,7 @@ class Blueprints:
 
     def __init__(self, database: Database, data: DataFolder, now: Callable[[], datetime]) -> None:
         self._database, self._now = database, now
-        self._repositories, self._comparison = Repositories(data.git), Comparison()
+        self._repositories, self._comparison, self._mirrors = Repositories(data.git), Comparison(), Mirrors()
         # What a commit holds never changes.
         self._look = functools.lru_cache(REMEMBERED)(self._look_anew)
 
@@ -161,13 +164,22 @@ class Blueprints:
             row = store.named(session, name)
         return as_known(row) if row else None
 
-    def behind(self, name: str, ref: str, commit: str) -> Behind | None:
-        """How far a commit is behind a ref of the blueprint's repository, as of the last fetch; none when it is not."""
+    def compared(self, name: str, ref: str, commit: str) -> tuple[Behind | None, Fetched | None]:
+        """How far a commit is behind a ref of the blueprint's repository (none when it is not), and as of when."""
         with self._database.reading() as session:
             row = store.named(session, name)
         if row is None:
-            return None
-        return self._comparison.behind(self._repositories.at(row.repository), commit, ref, row.root)
+            return None, None
+        repository = self._repositories.at(row.repository)
+        # Asked first: a fetch that comes between the two makes the answer newer than it says, never older.
+        fetched = self._mirrors.fetched(repository)
+        return self._comparison.behind(repository, commit, ref, row.root), fetched
+
+    def fetch_all(self, max_age_s: float) -> None:
+        """Bring the mirrors of all blueprints up to date, of those that are older than that."""
+        with self._database.reading() as session:
+            known = sorted({row.repository for row in store.all_of(session)})
+        self._mirrors.fetch(map(self._repositories.at, known), max_age_s=max_age_s)
 
     def at_commit(self, name: str, commit: str) -> AtCommit:
         """The blueprint as a commit holds it, checked against the root of that commit."""

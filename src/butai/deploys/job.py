@@ -20,8 +20,8 @@ from butai.deploys.model import has_moving_tag
 from butai.deploys.task import IN_PLACE, Came, Stage, Target, Task, read_result, read_task, write_result
 from butai.environments.service import Environments, EnvironmentView
 from butai.errors import RefusedError
-from butai.runs.carry import Prepared
 from butai.runs.folder import Command, RunFolder, Work
+from butai.runs.job import Prepared
 from butai.runs.log import RunLog
 from butai.runs.model import RunEnd, Step
 from butai.runs.service import RunView

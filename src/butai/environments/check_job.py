@@ -19,8 +19,8 @@ from butai.environments.comparing import RESULT, Task
 from butai.environments.plan import from_params
 from butai.environments.prepare import Preparation
 from butai.errors import RefusedError
-from butai.runs.carry import Prepared
 from butai.runs.folder import REATTACH, Command, RunFolder
+from butai.runs.job import Prepared
 from butai.runs.log import RunLog
 from butai.runs.model import RunEnd, Step
 from butai.runs.service import Runs, RunView

@@ -8,10 +8,10 @@ import typer
 
 from butai.client import Api, connect
 from butai.environments import following
-from butai.environments.drift_commands import show_drift, state_of_code
+from butai.environments.drift_commands import fetched_lines, show_drift, state_of_code
 from butai.environments.hold_commands import held
 from butai.environments.state_commands import app as state_app
-from butai.environments.update_all import check_update, update_all
+from butai.environments.update_all import check_update, rollout, update_all
 from butai.environments.watch import Watch, exit_of
 from butai.errors import Exit
 from butai.settings import Settings
@@ -92,6 +92,7 @@ def show(name: NameArgument, json: JsonFlag = False) -> None:
 
 app.command()(following.logs)
 app.command()(following.wait)
+app.command()(rollout)
 
 
 @app.command()
@@ -112,9 +113,9 @@ def update(
     json: JsonFlag = False,
 ) -> None:
     """Put other versions or values on an environment, or bring all to a ref. Without any wish: make it as its code says."""
-    check_update(name, all_=all_, to=to, others=bool(service or var or latest or commit), wait=wait)
+    check_update(name, all_=all_, to=to, others=bool(service or var or latest or commit))
     if all_:
-        update_all(api(), to, at_once=wave, blueprint=blueprint, yes=yes, as_json=json)
+        update_all(api(), to, at_once=wave, blueprint=blueprint, yes=yes, wait=wait, as_json=json)
         return
     body = {
         "services": _choices(service),
@@ -217,6 +218,7 @@ def _lines(environment: Any) -> list[str]:
     if way:
         lines.append(f"provider   {'shared' if way['accelerated'] else 'of its own'}: {way['why']}")
     behind, drift = state_of_code(environment)
+    lines += [f"fetched    {each}" for each in fetched_lines(environment)]
     lines += [f"behind     {behind}"] * bool(behind) + [f"drift      {drift}"] * bool(drift)
     lines += [f"url        {label}: {url}" for label, url in environment["urls"].items()]
     lines += [f"service    {each['name']}: {each['branch']} {each['commit'][:7]}" for each in environment["services"]]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from types import MappingProxyType
 
 from butai.runs.model import RunEnd, RunStatus
+from butai.terraform.attributes import OUTPUTS, Attribute, Changed
 
-OUTPUTS = "outputs"
 _SILENT = frozenset({"", "read", "noop"})
 
 
@@ -24,18 +25,21 @@ class Told:
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not as the code says. The engine's lines name no attributes, so none are named here.
+    """One thing that is not as the code says.
 
     `outside`: what happened to it outside of Butai (update, delete), empty where nothing was seen. `action`: what an
-    update would do about it (create, update, delete, replace).
+    update would do about it (create, update, delete, replace). `attributes`: where it is changed or replaced, the first
+    that differ, and how many `more` do; none where they could not be read.
     """
 
     address: str
     action: str
     outside: str = ""
+    attributes: Sequence[Attribute] = ()
+    more: int = 0
 
 
-def differences(told: Iterable[Told]) -> list[Difference]:
+def differences(told: Iterable[Told], changed: Mapping[str, Changed] = MappingProxyType({})) -> list[Difference]:
     """What a plan would do, one entry for each address, in the order in which the addresses were first told.
 
     Providers report drift of things that are as the code says too (a tag map that is empty in another way): what no
@@ -48,7 +52,12 @@ def differences(told: Iterable[Told]) -> list[Difference]:
             outside[line.address] = line.action
         elif line.action not in _SILENT:
             planned[OUTPUTS if line.kind == "outputs" else line.address] = line.action
-    return [Difference(address, action, outside.get(address, "")) for address, action in planned.items()]
+    nothing = Changed("", (), 0)
+    return [
+        Difference(address, action, outside.get(address, ""), each.attributes, each.more)
+        for address, action in planned.items()
+        for each in [changed.get(address, nothing)]
+    ]
 
 
 @dataclass(frozen=True)

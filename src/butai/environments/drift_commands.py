@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import typer
@@ -62,7 +63,7 @@ def show_drift(server: Api, path: str, blueprint: str | None, *, wait: bool, as_
         print_json({"environment": name, "run": run, "items": items})
     else:
         for each in items:
-            data_out.print(plain(line_of(each)))
+            data_out.print("\n".join(map(plain, (line_of(each), *attribute_lines(each)))))
         say(_summary(name, len(items)))
     if items:
         raise typer.Exit(Exit.HALF_DONE)
@@ -75,6 +76,16 @@ def line_of(item: dict[str, Any]) -> str:
     return f"{item['address']}: " + ", ".join(part for part in (outside, would) if part)
 
 
+def attribute_lines(item: dict[str, Any]) -> list[str]:
+    """Its attributes that differ: what they are, what an update would make of them."""
+    found = [f"    {each['path']}: {each['before']} -> {each['after']}{_forces(each)}" for each in item["attributes"]]
+    return [*found, *([f"    and {item['more']} more"] if item["more"] else [])]
+
+
+def _forces(attribute: dict[str, Any]) -> str:
+    return " (makes it anew)" if attribute["forces"] else ""
+
+
 def state_of_code(environment: dict[str, Any]) -> list[str]:
     """How far it is behind its branch, and what the newest check found; empty words where there is nothing to say."""
     behind, drift = environment["behind"], environment["drift"]
@@ -82,10 +93,34 @@ def state_of_code(environment: dict[str, Any]) -> list[str]:
     if behind:
         commits = "1 commit" if behind["commits"] == 1 else f"{behind['commits']} commits"
         same = "" if behind["root_changed"] else " (the root is the same)"
-        words[0] = f"{commits} behind {behind['ref']}: {behind['subject']}{same}"
+        words[0] = f"{commits} behind {behind['ref']}: {behind['subject']}{same}, as of {_as_of(environment)}"
     if drift:
         words[1] = f"{drift['count']} drifted" if drift["count"] else "none"
     return words
+
+
+def fetched_lines(environment: dict[str, Any]) -> list[str]:
+    """As of when it was compared with its branch, and why not since."""
+    fetched = environment["fetched"]
+    if not fetched:
+        return []
+    failure = f"; not fetched since: {fetched['failure']}" if fetched["failure"] else ""
+    return [f"{_as_of(environment)}{failure}"]
+
+
+def _as_of(environment: dict[str, Any]) -> str:
+    at = environment["fetched"]["at"]
+    return ago(datetime.now(UTC) - datetime.fromisoformat(at)) if at else "never"
+
+
+def ago(passed: timedelta) -> str:
+    """A time that passed, roughly: `3 min ago`."""
+    minutes = int(passed.total_seconds() // 60)
+    if minutes < 1:
+        return "just now"
+    if minutes < 120:
+        return f"{minutes} min ago"
+    return f"{minutes // 60} h ago" if minutes < 48 * 60 else f"{minutes // 1440} days ago"
 
 
 def _summary(name: str, count: int) -> str:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from butai.environments import store
 from butai.environments.drift import Difference, Told, differences
 from butai.environments.prepare import Preparation
-from butai.runs.carry import Prepared
 from butai.runs.folder import Command, RunFolder
+from butai.runs.job import Prepared
 from butai.runs.log import RunLog
 from butai.runs.model import RunEnd, Step
-from butai.runs.service import Runs, RunView
+from butai.runs.service import EventView, Runs, RunView
 from butai.terraform import commands
+from butai.terraform.attributes import Attribute, Changed
+from butai.terraform.engine import Engine
 
 # The list stands in every answer about the environment; all of it is in the run.
 KEPT = 100
-TELLING = ("drift", "planned", "outputs")
+TELLING = ("drift", "planned", "outputs", "attributes")
+PLAN = "look.plan"
 
 
 @dataclass(frozen=True)
@@ -33,16 +38,23 @@ class DriftJob:
 
     def prepare(self, run: RunView, folder: RunFolder, log: RunLog) -> Prepared:
         """The folder made ready, and a plan without the state's lock."""
-        return self.preparation.prepare(
-            run, folder, log, lambda engine, values: [Command(Step.PLAN, commands.plan(engine, [values], lock=False))]
-        )
+        file = folder.path / PLAN
+
+        def then(engine: Engine, values: Path) -> list[Command]:
+            plan = commands.plan(engine, [values], out=file, lock=False)
+            telling = [sys.executable, "-m", "butai.environments.telling", str(file), *commands.show(engine, file)]
+            # By 2 a plan says that it found differences: nothing else is worth a look at its attributes.
+            return [Command(Step.PLAN, plan, goes_on=2), Command(Step.PLAN, telling)]
+
+        return self.preparation.prepare(run, folder, log, then)
 
     def look(self, run: RunView, log: RunLog) -> bool:  # noqa: ARG002
         """A plan leaves nothing behind."""
         return True
 
-    def ended(self, session: Session, run: RunView, end: RunEnd, folder: RunFolder) -> None:  # noqa: ARG002
-        """Keep what was found, as the environment's drift."""
+    def ended(self, session: Session, run: RunView, end: RunEnd, folder: RunFolder) -> None:
+        """Keep what was found, as the environment's drift. The plan holds secrets, and was only made to be read."""
+        (folder.path / PLAN).unlink(missing_ok=True)
         if end is RunEnd.SUCCEEDED and not run.params.get("preview"):
             found = [asdict(each) for each in found_by(self.runs, session, run.id)]
             row = session.get_one(store.Environment, run.environment_id)
@@ -58,4 +70,10 @@ class DriftJob:
 def found_by(runs: Runs, session: Session, run_id: int) -> list[Difference]:
     """What the plan of a run found, out of its log."""
     told = runs.told(session, run_id, TELLING)
-    return differences(Told(each.kind, each.address, each.action) for each in told)
+    changed = {each.address: _changed(each) for each in told if each.kind == "attributes"}
+    return differences((Told(each.kind, each.address, each.action) for each in told), changed)
+
+
+def _changed(told: EventView) -> Changed:
+    attributes = [Attribute(**each) for each in told.detail.get("attributes", ())]
+    return Changed(told.address, attributes, told.detail.get("more", 0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from butai.blueprints.service import Blueprints
+from butai.db import Database
 from butai.environments import store
 from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mean
 from butai.text import text
@@ -29,6 +30,22 @@ def find(session: Session, name: str, blueprint: str | None) -> store.Environmen
     return found[0]
 
 
+def refuse_taken(database: Database, blueprint: str, name: str) -> None:
+    """Raise where a living environment of the blueprint has the name."""
+    with database.reading() as session:
+        taken = store.named(session, name, blueprint)
+    if taken:
+        raise RefusedError(
+            text("An environment `{name}` exists already.", name=name),
+            why=text(
+                "It belongs to {owner}, created {day}.", owner=taken[0].owner, day=f"{taken[0].created_at:%Y-%m-%d}"
+            ),
+            next=text("Take another name, or look at it: `butai env show {name}`.", name=name),
+            where="name",
+            code="name-taken",
+        )
+
+
 def only_blueprint(blueprints: Blueprints) -> str:
     """The blueprint that is meant where none was named; an error where there is none, or are several."""
     known = [each.name for each in blueprints.list()]
@@ -45,18 +62,3 @@ def only_blueprint(blueprints: Blueprints) -> str:
         next=text("Say which with `--blueprint`: {names}.", names=", ".join(known)),
         where="blueprint",
     )
-
-
-def refuse_taken(session: Session, name: str, blueprint: str) -> None:
-    """Refuse a name that a living environment of the blueprint has."""
-    taken = store.named(session, name, blueprint)
-    if taken:
-        raise RefusedError(
-            text("An environment `{name}` exists already.", name=name),
-            why=text(
-                "It belongs to {owner}, created {day}.", owner=taken[0].owner, day=f"{taken[0].created_at:%Y-%m-%d}"
-            ),
-            next=text("Take another name, or look at it: `butai env show {name}`.", name=name),
-            where="name",
-            code="name-taken",
-        )

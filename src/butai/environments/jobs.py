@@ -21,8 +21,8 @@ from butai.environments.prepare import Preparation, access_of, lock_file_of
 from butai.environments.readiness import Readiness
 from butai.errors import ButaiError
 from butai.leases import service as leases
-from butai.runs.carry import Prepared
 from butai.runs.folder import Command, RunFolder
+from butai.runs.job import Prepared
 from butai.runs.log import RunLog
 from butai.runs.model import HALF_DONE, RunEnd, RunKind, Step
 from butai.runs.remote import open_remote

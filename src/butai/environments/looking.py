@@ -13,7 +13,7 @@ from butai.db import Database
 from butai.environments import store
 from butai.environments.drift_job import found_by
 from butai.environments.finding import find
-from butai.environments.views import BehindShape, DifferenceShape, EnvironmentView, view
+from butai.environments.views import DifferenceShape, EnvironmentView, as_compared, view
 from butai.errors import NotFoundError
 from butai.leases import service as leases
 from butai.runs.service import Runs, RunView, Standing
@@ -89,8 +89,10 @@ class Looking:
 
     def _compared(self, shown: EnvironmentView) -> EnvironmentView:
         """The same with how far it is behind its branch. Outside of any transaction: git may have to be asked."""
-        behind = None if shown.destroyed_at else self._blueprints.behind(shown.blueprint, shown.ref, shown.commit)
-        return shown.model_copy(update={"behind": BehindShape(**asdict(behind))}) if behind else shown
+        if shown.destroyed_at:
+            return shown
+        behind, fetched = self._blueprints.compared(shown.blueprint, shown.ref, shown.commit)
+        return shown.model_copy(update=as_compared(behind, fetched))
 
     def _view(self, session: Session, row: store.Environment) -> EnvironmentView:
         run = self._runs.newest_of(session, [row.id])[row.id]

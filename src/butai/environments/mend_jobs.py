@@ -19,8 +19,8 @@ from butai.environments.orphans import Orphans
 from butai.environments.plan import from_params
 from butai.environments.prepare import Preparation, access_of
 from butai.errors import RefusedError
-from butai.runs.carry import Prepared
 from butai.runs.folder import Command, RunFolder
+from butai.runs.job import Prepared
 from butai.runs.log import RunLog
 from butai.runs.model import RunEnd, RunKind, Step
 from butai.runs.service import RunView

@@ -117,6 +117,7 @@ _HALF_DONE = {
     RunEnd.INTERRUPTED: "Interrupted",
     RunEnd.DESTROY_FAILED: "Partly destroyed",
     RunEnd.LOST: "Lost",
+    RunEnd.NOT_FOLLOWED_UP: "Not followed up",
 }
 _OUT_OF_SIGHT = "Out of sight"
 _HEALTH = {

@@ -12,7 +12,17 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response, Streamin
 from starlette.concurrency import run_in_threadpool
 
 from butai.blueprints.service import Blueprints
-from butai.environments import api, check_api, hold_api, mend_api, mend_forms, state_api, state_pages, together_pages
+from butai.environments import (
+    api,
+    check_api,
+    hold_api,
+    mend_api,
+    mend_forms,
+    rollout_api,
+    rollout_pages,
+    state_api,
+    state_pages,
+)
 from butai.environments.drift import newest_check
 from butai.environments.live import Tongue
 from butai.environments.log_text import as_text
@@ -43,7 +53,8 @@ ROOM = Room(
     group="Stage",
     path="/environments",
     routers=(
-        *(api.router, check_api.router, state_api.router, state_pages.router, mend_api.router, together_pages.router),
+        *(api.router, check_api.router, state_api.router, state_pages.router, mend_api.router),
+        *(rollout_api.router, rollout_pages.router),
         *(hold_api.router, hold_api.forms(lambda *given: _do(*given))),  # noqa: PLW0108 - it comes below
         *(mend_forms.routes(lambda *given: _do(*given)), router),  # noqa: PLW0108 - it comes below
     ),

@@ -20,8 +20,8 @@ from butai.environments.plan import from_params
 from butai.environments.reuse import Root, first_commands
 from butai.environments.secrets import read_secrets
 from butai.environments.way import Way
-from butai.runs.carry import Prepared
 from butai.runs.folder import Command, RunFolder, Work
+from butai.runs.job import Prepared
 from butai.runs.log import RunLog
 from butai.runs.model import READ_ONLY, Step
 from butai.runs.remote import open_remote

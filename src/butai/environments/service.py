@@ -38,7 +38,7 @@ from butai.leases import service as leases
 from butai.runs.model import READ_ONLY, NextAction, RunKind
 from butai.runs.queue import Priority
 from butai.runs.remote import open_remote
-from butai.runs.service import Runs, Terms
+from butai.runs.service import Runs, RunView, Terms
 from butai.states.service import States
 from butai.text import restored, text
 
@@ -78,7 +78,7 @@ class Environments(Looking):
         )
         at = self._blueprints.at_commit(blueprint.name, commit)
         name = check_name(request.name, longest=at.blueprint.name_max_length)
-        self._refuse_taken(blueprint.name, name)
+        refuse_taken(self._database, blueprint.name, name)
         services = choose_services(self._blueprints, at, request.services, {})
         wanted = Wanted(ref, commit, services, request.variables)
         engine = self._engines.choose(at, flag=request.engine or None)
@@ -104,22 +104,33 @@ class Environments(Looking):
                 return self._submit(session, row, RunKind.CREATE, at, wanted, by)
         except IntegrityError:
             # Somebody took the name between the check and here.
-            self._refuse_taken(blueprint.name, name)
+            refuse_taken(self._database, blueprint.name, name)
             raise
 
-    def update(self, name: str, request: UpdateRequest, *, by: str, blueprint: str | None = None) -> Started:
+    def update(
+        self,
+        name: str,
+        request: UpdateRequest,
+        *,
+        by: str,
+        blueprint: str | None = None,
+        within: Callable[[Session, RunView], None] = lambda *_: None,
+    ) -> Started:
         """Change images, variables or the blueprint's commit. Without a wish for it the commit stays.
 
-        Without any wish the present one is applied again: that is how drift is reconciled.
+        Without any wish the present one is applied again: that is how drift is reconciled. `within` belongs to the
+        transaction that queues the run: what it raises undoes it.
         """
         at, wanted, before = self._wish(name, request, blueprint)
         with self._database.session() as session:
             row = self._row(session, name, blueprint)
             session.refresh(row, with_for_update={"key_share": True})
             if self._wanted_now(session, row) == before:
-                return self._submit(session, row, RunKind.UPDATE, at, wanted, by)
+                started = self._submit(session, row, RunKind.UPDATE, at, wanted, by)
+                within(session, started.run)
+                return started
         # Somebody asked for something else meanwhile, and this run will supersede that one: it has to contain it.
-        return self.update(name, request, by=by, blueprint=blueprint)
+        return self.update(name, request, by=by, blueprint=blueprint, within=within)
 
     def check(
         self,
@@ -293,8 +304,9 @@ class Environments(Looking):
         for run in reversed(self._runs.unfinished(session, row.id)):
             if run.kind not in READ_ONLY:
                 return from_params(run.params)
+        newest = self._runs.newest_of(session, [row.id])[row.id]
+        if newest.not_followed_up:
+            # Nobody took note of its end; what was deployed since stays.
+            since = self._runs.later_than(session, row.id, newest.id)
+            return with_deploys(from_params(newest.params), since, row.services)
         return Wanted(row.ref, row.commit, row.services, row.variables)
-
-    def _refuse_taken(self, blueprint: str, name: str) -> None:
-        with self._database.session() as session:
-            refuse_taken(session, name, blueprint)

@@ -16,9 +16,9 @@ from butai.environments.left_behind import refuse_other
 from butai.environments.model import Health
 from butai.environments.state import refuse_import
 from butai.errors import RefusedError
-from butai.runs.carry import Prepared
 from butai.runs.claims import check
 from butai.runs.folder import RunFolder, Work
+from butai.runs.job import Prepared
 from butai.runs.log import RunLog
 from butai.runs.model import RunEnd, RunKind, Step
 from butai.runs.service import RunView

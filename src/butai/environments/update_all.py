@@ -1,39 +1,24 @@
-"""`butai env update --all`: all plans first, one question, then waves. Over the public API alone."""
+"""`butai env update --all` and `butai env rollout`: viewers of a rollout, which goes on by itself. Over the public API alone."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
-from butai.client import Api
-from butai.environments.drift_commands import wait_for_plan
-from butai.environments.watch import LOOK_EVERY_S, exit_of
-from butai.environments.waves import dangerous, left_because, summed, waves
-from butai.errors import ButaiError, Exit, NotFoundError, WrongUseError
-from butai.terminal import print_json, say, talk
+from butai.client import Api, connect
+from butai.environments.drift_commands import attribute_lines
+from butai.environments.following import Patient
+from butai.environments.watch import LOOK_EVERY_S, Reads, exit_of
+from butai.environments.waves import dangerous, summed
+from butai.errors import Exit, NotFoundError, WrongUseError
+from butai.settings import Settings
+from butai.terminal import JsonFlag, print_json, say, talk
 
-# A plan that ended so had to make way for somebody's run.
-_MADE_WAY = ("superseded", "cancelled-before-any-change")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the update of one environment would do."""
-
-    environment: str
-    id: int
-    before: str
-    after: str
-    differences: list[dict[str, Any]]
-
-    @property
-    def is_nothing(self) -> bool:
-        """Whether it is there already."""
-        return self.before == self.after and not self.differences
+PASSING = ("going", "between")
 
 
 @dataclass
@@ -41,157 +26,148 @@ class Outcome:
     """What became of all of them, by `BLUEPRINT/NAME`; `left` and `failed` say why."""
 
     to: str
-    plans: list[Plan] = field(default_factory=list)
+    rollout: int
+    plans: list[dict[str, Any]] = field(default_factory=list)
     already: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     going_on: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
     exit: Exit = Exit.DONE
 
-    def fails(self, name: str, why: str, code: Exit) -> None:
-        """Take note of a failure; the worst exit code stays."""
-        self.failed[name] = why
-        self.exit = max(self.exit, code)
 
-
-@dataclass(frozen=True)
-class UpdateAll:
-    """Brings environments to a ref of their blueprint. Their images stay as they are."""
-
-    server: Api
-    to: str
-    at_once: int
-    outcome: Outcome
-
-    def plan(self, blueprint: str) -> None:
-        """Plan every environment that can be updated now; the others are left."""
-        found = self.server.get("/api/v1/environments")
-        chosen = [each for each in found if blueprint in ("", each["blueprint"])]
-        if not chosen:
-            raise NotFoundError("There is no such environment.", next="`butai env list` shows them.")
-        begun = [(each, run) for each in chosen if (run := self._begin_plan(each))]
-        for environment, run in begun:
-            self._end_plan(environment, run)
-
-    def _begin_plan(self, environment: dict[str, Any]) -> dict[str, Any] | None:
-        name = _name(environment)
-        if why := left_because(environment):
-            self.outcome.left[name] = why
-            return None
-        try:
-            path = f"/api/v1/environments/{environment['name']}/preview"
-            begun = self.server.post(path, {"commit": self.to}, blueprint=environment["blueprint"])
-        except ButaiError as error:
-            self.outcome.fails(name, _words(error), error.exit)
-            return None
-        run: dict[str, Any] = begun["run"]
-        return run
-
-    def _end_plan(self, environment: dict[str, Any], run: dict[str, Any]) -> None:
-        name = _name(environment)
-        try:
-            found = wait_for_plan(self.server, run["id"])
-        except ButaiError as error:
-            if self.server.get(f"/api/v1/runs/{run['id']}")["end"] in _MADE_WAY:
-                self.outcome.left[name] = "somebody's run came first"
-            else:
-                self.outcome.fails(name, _words(error), Exit.FAILED)
-            return
-        plan = Plan(name, environment["id"], environment["commit"], run["params"]["commit"], found)
-        if plan.is_nothing:
-            self.outcome.already.append(name)
+def outcome_of(server: Reads, rollout: dict[str, Any]) -> Outcome:
+    """What the lines of a rollout add up to, with the worst exit code of what failed."""
+    outcome = Outcome(rollout["ref"], rollout["id"])
+    lists = {"Updated": outcome.done, "Is there already": outcome.already, "Waits": outcome.waiting}
+    for line in rollout["lines"]:
+        name, word = line["name"], line["word"]
+        if line["plan"] and word not in ("Is there already", "Planning") and line["does"]:
+            outcome.plans.append(line)
+        if word == "Failed":
+            outcome.failed[name] = line["reason"]
+            outcome.exit = max(outcome.exit, _exit_of(server, line))
+        elif word == "Left for later":
+            outcome.left[name] = line["reason"]
         else:
-            self.outcome.plans.append(plan)
-
-    def carry_out(self) -> None:
-        """Wave after wave, until one fails. Ctrl-C starts nothing more; what was started goes on by itself."""
-        waiting, why = list(self.outcome.plans), "one before it failed"
-        known = len(self.outcome.failed)
-        try:
-            for wave in waves(self.outcome.plans, self.at_once):
-                self._carry_out(wave, waiting)
-                if len(self.outcome.failed) > known:
-                    break
-        except KeyboardInterrupt:
-            self.outcome.exit, why = Exit.INTERRUPTED, "stopped"
-        self.outcome.left |= {plan.environment: why for plan in waiting}
-
-    def _carry_out(self, wave: Sequence[Plan], waiting: list[Plan]) -> None:
-        runs: dict[int, Plan] = {}
-        for plan in wave:
-            try:
-                number = self._start(plan)
-            except ButaiError as error:
-                self.outcome.fails(plan.environment, _words(error), error.exit)
-                number = 0
-            waiting.remove(plan)
-            if number:
-                runs[number] = plan
-        self._follow(runs)
-
-    def _start(self, plan: Plan) -> int:
-        """The run that was begun; 0 where the environment is left for later."""
-        environment = self.server.get(f"/api/v1/environments/by-id/{plan.id}")
-        if why := "it is gone" if environment["destroyed_at"] else left_because(environment):
-            self.outcome.left[plan.environment] = why
-            return 0
-        path = f"/api/v1/environments/{environment['name']}"
-        started = self.server.patch(path, {"commit": plan.after}, blueprint=environment["blueprint"])
-        self.outcome.going_on.append(plan.environment)
-        say(f"{plan.environment}: run {started['run']['id']} is queued")
-        return int(started["run"]["id"])
-
-    def _follow(self, runs: dict[int, Plan]) -> None:
-        while runs:
-            for number, plan in list(runs.items()):
-                run = self.server.get(f"/api/v1/runs/{number}")
-                if run["settled_at"] is not None:
-                    self._note(plan, run)
-                    del runs[number]
-            time.sleep(LOOK_EVERY_S if runs else 0)
-
-    def _note(self, plan: Plan, run: dict[str, Any]) -> None:
-        self.outcome.going_on.remove(plan.environment)
-        if run["end"] == "superseded":
-            self.outcome.left[plan.environment] = f"run {run['superseded_by']} came instead"
-            return
-        environment = self.server.get(f"/api/v1/environments/by-id/{plan.id}")
-        code = exit_of({**environment, "last_run": run})
-        state = environment["state"]
-        if code is Exit.DONE:
-            self.outcome.done.append(plan.environment)
-            say(f"{plan.environment}: done")
-        else:
-            self.outcome.fails(plan.environment, state["reason"] or state["word"], code)
+            lists.get(word, outcome.going_on).append(name)
+    return outcome
 
 
-def update_all(server: Api, to: str, *, at_once: int, blueprint: str, yes: bool, as_json: bool) -> None:
+def _exit_of(server: Reads, line: dict[str, Any]) -> Exit:
+    if line["run"] is None:
+        return Exit.FAILED
+    environment = server.get(f"/api/v1/environments/by-id/{line['environment_id']}")
+    code = exit_of({**environment, "last_run": server.get(f"/api/v1/runs/{line['run']}")})
+    return code if code is not Exit.DONE else Exit.FAILED
+
+
+def update_all(server: Api, to: str, *, at_once: int, blueprint: str, yes: bool, wait: bool, as_json: bool) -> None:
     """Plans, one question, waves; leaves with the exit code of what came of it."""
-    outcome = Outcome(to)
-    work = UpdateAll(server, to, at_once, outcome)
-    work.plan(blueprint)
-    for line in summary(outcome):
+    rollout = server.post("/api/v1/rollouts", {"ref": to, "blueprint": blueprint, "at_once": at_once})
+    rollout = _until(server, rollout, lambda phase: phase != "planning")
+    planned = outcome_of(server, rollout)
+    for line in summary(planned):
         say(line)
-    if outcome.plans:
-        if not (yes or _confirmed(len(outcome.plans))):
-            say("Nothing was changed.")
-            raise typer.Exit(Exit.REFUSED)
-        work.carry_out()
+    if rollout["phase"] != "asked":
+        _leave(planned, as_json=as_json)
+    if not (yes or _confirmed(len(planned.waiting))):
+        say("Nothing was changed.")
+        raise typer.Exit(Exit.REFUSED)
+    rollout = server.post(f"/api/v1/rollouts/{rollout['id']}/begin")
+    if not wait:
+        print_json(rollout) if as_json else say(_goes_on(rollout["id"]))
+        return
+    follow(rollout, as_json=as_json)
+
+
+def follow(rollout: dict[str, Any], *, as_json: bool) -> None:
+    """Show how it goes on until it is over. Ctrl-C begins no further wave; what was begun goes on."""
+    server = Patient(lambda: connect(Settings()))
+    try:
+        rollout = _until(server, rollout, lambda phase: phase not in PASSING, aloud=True)
+    except KeyboardInterrupt:
+        stopped = connect(Settings()).post(f"/api/v1/rollouts/{rollout['id']}/stop")
+        outcome = outcome_of(server, stopped)
+        outcome.exit = Exit.INTERRUPTED
+        say(f"No further wave is begun. `butai env rollout {rollout['id']} --go-on` begins them after all.")
+        _leave(_held(outcome), as_json=as_json)
+    outcome = outcome_of(server, rollout)
+    _leave(_held(outcome) if rollout["phase"] == "held" else outcome, as_json=as_json)
+
+
+def _held(outcome: Outcome) -> Outcome:
+    outcome.left |= dict.fromkeys(outcome.waiting, "stopped")
+    return outcome
+
+
+def _until(server: Reads, rollout: dict[str, Any], there: Any, *, aloud: bool = False) -> dict[str, Any]:
+    """Look until its phase is one of those; `aloud`: say what each environment comes to."""
+    said: dict[str, str] = {}
+    while True:
+        for line in rollout["lines"] if aloud else ():
+            if line["word"] != said.get(line["name"], "Waits") and line["run"]:
+                word = f"run {line['run']} is queued" if line["word"] == "Updating" else line["word"].lower()
+                say(f"{line['name']}: {word}")
+            said[line["name"]] = line["word"]
+        if there(rollout["phase"]):
+            return rollout
+        time.sleep(LOOK_EVERY_S)
+        rollout = server.get(f"/api/v1/rollouts/{rollout['id']}")
+
+
+def _leave(outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
         print_json({**asdict(outcome), "exit": exit_code(outcome)})
     for line in report(outcome):
         say(line)
-    if code := exit_code(outcome):
-        raise typer.Exit(code)
+    raise typer.Exit(exit_code(outcome))
 
 
-def check_update(name: str, *, all_: bool, to: str, others: bool, wait: bool) -> None:
+def rollout(
+    number: Annotated[int, typer.Argument(help="Its number; the newest one, if not given.")] = 0,
+    stop: Annotated[bool, typer.Option("--stop", help="Begin no further wave; what was begun goes on.")] = False,
+    go_on: Annotated[bool, typer.Option("--go-on", help="Begin the next waves after all.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it until it is over.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """How far `butai env update --all` is, begun here or anywhere else."""
+    if stop and go_on:
+        raise WrongUseError("Stop, or go on?", where="--stop")
+    server = connect(Settings())
+    known = server.get("/api/v1/rollouts") if not number else []
+    if not number and not known:
+        raise NotFoundError("There is no rollout.", next="`butai env update --all --to REF` makes one.")
+    path = f"/api/v1/rollouts/{number or known[0]['id']}"
+    verb = "stop" if stop else "go-on" if go_on else ""
+    found = server.post(f"{path}/{verb}") if verb else server.get(path)
+    if wait:
+        follow(found, as_json=json)
+    elif json:
+        print_json(found)
+    else:
+        for line in _lines(found):
+            say(line)
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    by = f", stopped by {found['stopped_by']}" if found["phase"] == "held" else ""
+    head = f"rollout {found['id']}: {found['blueprint'] or 'all'} to {found['ref']}, {found['phase']}{by}"
+    lines = (f"{each['name']}  {each['word'].lower()}  {each['reason'] or each['does']}" for each in found["lines"])
+    return [head, *(line.rstrip() for line in lines)]
+
+
+def _goes_on(number: int) -> str:
+    return f"Rollout {number} goes on by itself. `butai env rollout {number} --wait` follows it, `--stop` stops it."
+
+
+def check_update(name: str, *, all_: bool, to: str, others: bool) -> None:
     """Refuse flags that do not go together."""
     if not all_ and (not name or to):
         raise WrongUseError("Which environment?", next="Give its name, or `--all --to REF`.", where="NAME")
-    if all_ and (name or others or not wait):
-        raise WrongUseError("`--all` goes with --to, --wave, --blueprint and --yes alone.", where="--all")
+    if all_ and (name or others):
+        raise WrongUseError("`--all` goes with --to, --wave, --blueprint, --no-wait and --yes alone.", where="--all")
     if all_ and not to:
         raise WrongUseError("Where to?", next="Name a branch: `--all --to main`.", where="--to")
 
@@ -215,11 +191,17 @@ def summary(outcome: Outcome) -> list[str]:
     """All plans as one."""
     lines = []
     for plan in outcome.plans:
-        moves = f"{plan.before[:7]} -> {plan.after[:7]}" if plan.before != plan.after else f"{plan.after[:7]}"
-        lines.append(f"{plan.environment}  {moves}  {summed(plan.differences)}")
-        lines += [f"    destroys or makes anew: {address}" for address in dangerous(plan.differences)]
+        before, after, found = plan["before"], plan["after"], plan["differences"]
+        moves = f"{before[:7]} -> {after[:7]}" if before != after else after[:7]
+        lines.append(f"{plan['name']}  {moves}  {summed(found)}")
+        lines += [f"    destroys or makes anew: {address}" for address in dangerous(found)]
+        lines += [f"    {line}" for each in found for line in _attributes(each)]
     lines += [f"{name}  is there already" for name in outcome.already]
     return [*lines, *_left_and_failed(outcome)]
+
+
+def _attributes(difference: dict[str, Any]) -> Sequence[str]:
+    return (difference["address"], *attribute_lines(difference)) if difference["attributes"] else ()
 
 
 def report(outcome: Outcome) -> list[str]:
@@ -234,11 +216,3 @@ def report(outcome: Outcome) -> list[str]:
 def _left_and_failed(outcome: Outcome) -> list[str]:
     failed = [f"{name}  failed: {why}" for name, why in outcome.failed.items()]
     return [*failed, *(f"{name}  left for later: {why}" for name, why in outcome.left.items())]
-
-
-def _words(error: ButaiError) -> str:
-    return " ".join(part for part in (error.what, error.next) if part)
-
-
-def _name(environment: dict[str, Any]) -> str:
-    return f"{environment['blueprint']}/{environment['name']}"

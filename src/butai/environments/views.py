@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
 
+from butai.blueprints.service import Behind, Fetched
 from butai.environments.hold import held_now
 from butai.environments.model import Health, Kind, LastRun, StateView, state_of
 from butai.environments.store import Environment
@@ -76,12 +78,25 @@ class TaintedShape(BaseModel):
     complete: bool | None = None
 
 
+class AttributeShape(BaseModel):
+    """One attribute that differs. Values are JSON, shortened where they are long; or `(sensitive)`, or `known after apply`."""
+
+    path: str
+    before: str = Field(description="What it is now.")
+    after: str = Field(description="What an update would make of it.")
+    forces: bool = Field(default=False, description="It is why the thing would be made anew.")
+
+
 class DifferenceShape(BaseModel):
     """One thing that is not as the code says: what happened to it outside, and what an update would do about it."""
 
     address: str
     action: str = Field(description="create, update, delete, replace.")
     outside: str = Field(description="update or delete, where that was seen in the world; else empty.")
+    attributes: list[AttributeShape] = Field(
+        default_factory=list, description="Of what would be changed or replaced: the first that differ."
+    )
+    more: int = Field(default=0, description="How many attributes more differ.")
 
 
 class DriftShape(BaseModel):
@@ -94,7 +109,7 @@ class DriftShape(BaseModel):
 
 
 class BehindShape(BaseModel):
-    """What the branch has that the environment has not, as of the last fetch of its repository."""
+    """What the branch has that the environment has not, as of `fetched`."""
 
     ref: str
     commits: int
@@ -110,6 +125,13 @@ class HoldShape(BaseModel):
     reason: str
     since: datetime
     until: datetime
+
+
+class FetchedShape(BaseModel):
+    """As of when Butai knows the branches of the blueprint's repository; `failure`: why it could not be fetched since."""
+
+    at: datetime | None
+    failure: Shown
 
 
 class EnvironmentView(BaseModel):
@@ -137,6 +159,7 @@ class EnvironmentView(BaseModel):
     drift: DriftShape | None
     behind: BehindShape | None = None
     hold: HoldShape | None = None
+    fetched: FetchedShape | None = None
     last_run: RunView
 
     @property
@@ -257,6 +280,14 @@ def view(
         hold=HoldShape(**held) if held else None,
         last_run=run,
     )
+
+
+def as_compared(behind: Behind | None, fetched: Fetched | None) -> dict[str, Any]:
+    """The part of a view that git knows."""
+    return {
+        "behind": BehindShape(**asdict(behind)) if behind else None,
+        "fetched": FetchedShape(at=fetched.at, failure=fetched.failure) if fetched else None,
+    }
 
 
 def _left(each: Mapping[str, Any]) -> LeftOverShape:

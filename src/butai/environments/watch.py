@@ -14,7 +14,9 @@ from butai.terraform.text import plain
 
 LOOK_EVERY_S = 0.4
 _ENDS = frozenset({"done", "failed"})
-HALF_DONE = frozenset({"partially-applied", "state-not-saved", "interrupted", "destroy-failed", "lost"})
+HALF_DONE = frozenset(
+    {"partially-applied", "state-not-saved", "interrupted", "destroy-failed", "lost", "not-followed-up"}
+)
 
 
 class Reads(Protocol):
@@ -57,7 +59,7 @@ class Watch:
                 self._tell(environment, bars is None)
                 if bars:
                     _draw(bars, tasks[environment["id"]], environment)
-            if all(environment["state"]["kind"] != "busy" for environment in shown):
+            if not any(map(goes_on, shown)):
                 return shown
             if time.monotonic() >= self._deadline:
                 return shown
@@ -94,6 +96,12 @@ def _draw(bars: Progress, task: TaskID, environment: dict[str, Any]) -> None:
     )
     if settled:
         bars.stop_task(task)
+
+
+def goes_on(environment: dict[str, Any]) -> bool:
+    """Whether something is still to come. It is up a moment before its run is over."""
+    run = environment["last_run"]
+    return environment["state"]["kind"] == "busy" or not (run["settled_at"] or run["lost"])
 
 
 def exit_of(environment: dict[str, Any]) -> Exit:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 from sqlalchemy.orm import Session
@@ -21,9 +20,10 @@ from sqlalchemy.orm import Session
 from butai.datafolder import DataFolder, FolderLock
 from butai.db import AWAY, Database
 from butai.errors import ButaiError
-from butai.runs import store
+from butai.runs import faults, store
 from butai.runs.claims import Claim, Fenced, LostClaimError, check, free
-from butai.runs.folder import RunFolder, Work
+from butai.runs.folder import RunFolder
+from butai.runs.job import Job
 from butai.runs.log import RunLog
 from butai.runs.model import Counts, EngineEnd, RunEnd, RunStatus, Step, did_its_work, judge
 from butai.runs.problem import problem_of
@@ -46,36 +46,6 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """What a supervisor is given: the work, and the engine's whole environment (secrets included, so never stored)."""
-
-    work: Work
-    environment: Mapping[str, str]
-
-
-class Job(Protocol):
-    """What a room does around the engine, for one kind of run."""
-
-    def prepare(self, run: RunView, folder: RunFolder, log: RunLog) -> Prepared:
-        """Make the run's folder ready. A ButaiError ends the run before any change.
-
-        No commands: the run needs no engine, and its work is done. After a death this is entered again: it is done once.
-        """
-
-    def look(self, run: RunView, log: RunLog) -> bool:
-        """The run ended before its work was done: find what it made that no state knows. False: it could not be looked."""
-
-    def ended(self, session: Session, run: RunView, end: RunEnd, folder: RunFolder) -> None:
-        """Take note of the end, in the transaction that records it."""
-
-    def after(self, run: RunView, end: RunEnd, log: RunLog) -> None:
-        """What follows the end (bounded, may be repeated): wait until services are steady, verify a destroy."""
-
-    def gave_up(self, run: RunView, reason: str, log: RunLog) -> None:
-        """Take note that `after` could not be done."""
-
-
-@dataclass(frozen=True)
 class Carrier:
     """Carries out runs on this machine. `start`: how supervisors are started, if not anew."""
 
@@ -88,36 +58,51 @@ class Carrier:
 
     def carry(self, claim: Claim) -> None:
         """Everything, until the run is over or the claim has passed to somebody else. Waits for a database that is away."""
-        while not self._carried(claim):
-            time.sleep(AWAY_LOOK_S)
+        while pause := self._carried(claim):
+            time.sleep(pause)
 
-    def _carried(self, claim: Claim) -> bool:
-        """Carry out; false when the database went away, and it has to be gone on with."""
+    def _carried(self, claim: Claim) -> float:
+        """Carry out; in how many seconds it has to be gone on with, 0 for never."""
         try:
             with self.database.reading() as session:
                 kind = session.get_one(store.Run, claim.run_id).kind
-            one = _Carrying(self, self.jobs[kind], claim)
-            one.engine_part()
-            one.after_part()
+            return self._tried(_Carrying(self, self.jobs[kind], claim), claim)
         except LostClaimError:
             log.warning("claim lost", run=claim.run_id, fence=claim.fence)
         except AWAY as error:
             log.warning("database away", run=claim.run_id, why=type(error.orig).__name__)
-            return False
-        return True
+            return AWAY_LOOK_S
+        return 0
+
+    def _tried(self, one: _Carrying, claim: Claim) -> float:
+        """Carry out. A fault is tried again, a few times: then the run ends with what was seen, and lets others pass."""
+        try:
+            one.engine_part()
+            one.after_part()
+        except (LostClaimError, *AWAY):
+            raise
+        except Exception as fault:
+            log.exception("a fault", run=claim.run_id)
+            pause = faults.pause_after(faults.count(one.fenced))
+            if not pause:
+                one.give_up(fault)
+            return pause
+        return 0
 
 
 class _Carrying:
     """One run under one claim."""
 
     def __init__(self, by: Carrier, job: Job, claim: Claim) -> None:
-        self._fenced = Fenced(by.database, claim)
+        self.fenced = Fenced(by.database, claim)
         self._claim, self._job, self._now, self._states = claim, job, by.now, by.states
         self._own = {DATABASE: by.database.url, STATE_KEY: str(by.data.state_key)}
         self._start_supervisor = by.start or spawn
-        self._log = RunLog(self._fenced, claim.run_id, by.now)
+        self._log = RunLog(self.fenced, claim.run_id, by.now)
         # Whether the newest version here is what the engine wrote; not so while a bucket that has it is out of reach.
         self._known = True
+        # Whether all that the engine said is stored: then the run's figures are whole.
+        self._read = False
         recorded = self._view().folder
         self._folder = RunFolder(Path(recorded) if recorded else by.data.run(claim.run_id))
 
@@ -135,6 +120,7 @@ class _Carrying:
                 self._close()
             if self._folder.was_begun:
                 self._collect()
+            self._read = True
         except LostClaimError:
             raise
         except ButaiError as caught:
@@ -147,9 +133,21 @@ class _Carrying:
         run = self._view()
         if run.end is not None and run.settled_at is None:
             self._after(run, run.end)
-        with self._fenced.session() as session:
+        with self.fenced.session() as session:
             session.get_one(store.Run, run.id).settled_at = self._now()
             free(session, self._claim)
+
+    def give_up(self, fault: Exception) -> None:
+        """A fault that comes again and again: the end is what was seen, and nobody waits for what follows it."""
+        while self._anybody_at_work():
+            self._pass_on_wishes()
+            time.sleep(LOOK_EVERY_S)
+        engine_end = self._folder.read_end() if self._folder.was_begun else None
+        faults.give_up(self._job, self._log, fault, engine_end, read=self._read, now=self._now())
+
+    def _anybody_at_work(self) -> bool:
+        folder = self._folder
+        return folder.was_begun and (folder.supervised() or folder.living_engine() is not None)
 
     def _after(self, run: RunView, end: RunEnd) -> None:
         try:
@@ -216,7 +214,7 @@ class _Carrying:
 
     def _hand_over(self) -> bool:
         """Say that from now on an engine may run; false when somebody asked to stop before."""
-        with self._fenced.session() as session:
+        with self.fenced.session() as session:
             row = session.get_one(store.Run, self._claim.run_id)
             if row.cancel_requested_at is not None:
                 return False
@@ -240,7 +238,7 @@ class _Carrying:
         while True:
             # The order matters: what was written before they went is read after they were seen gone.
             starting = not folder.engine_was_started and time.monotonic() - started < SUPERVISOR_START_S
-            alive = folder.supervised() or folder.living_engine() is not None or starting
+            alive = self._anybody_at_work() or starting
             over = folder.read_end() is not None or not alive
             for reader in readers.values():
                 reader.read(last=over)
@@ -304,7 +302,7 @@ class _Carrying:
         if not self._folder.was_begun and not run.handed_over:
             engine_end = EngineEnd(Step.EXPORT, None, cancelled=run.cancel_requested)
         asked = self._ask(run, engine_end)
-        with self._fenced.session() as session:
+        with self.fenced.session() as session:
             row = session.get_one(store.Run, run.id)
             end = judge(run.kind, engine_end, row.counts, asked=asked)
             problem = error or problem_of(session, run.id, end, engine_end, self._folder)
@@ -327,11 +325,11 @@ class _Carrying:
             return False
 
     def _counts(self) -> Counts:
-        with self._fenced.database.reading() as session:
+        with self.fenced.database.reading() as session:
             return session.get_one(store.Run, self._claim.run_id).counts
 
     def _view(self) -> RunView:
-        with self._fenced.database.reading() as session:
+        with self.fenced.database.reading() as session:
             return view(session.get_one(store.Run, self._claim.run_id))
 
 

@@ -22,7 +22,7 @@ class Chores:
 
     def __init__(self, chores: Sequence[Callable[[], None]], *, every_s: float = EVERY_S) -> None:
         self._chores, self._every_s = chores, every_s
-        self._done_at = time.monotonic() + FIRST_AFTER_S - every_s
+        self._done_at = time.monotonic() + min(FIRST_AFTER_S, every_s) - every_s
         self._thread: threading.Thread | None = None
 
     def do_when_due(self) -> None:

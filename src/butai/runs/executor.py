@@ -52,11 +52,11 @@ class Executor:
         carrier: Carrier,
         terms: Terms,
         now: Callable[[], datetime],
-        chores: Sequence[Callable[[], None]] = (),
+        chores: Sequence[Chores] = (),
         capacity: Capacity | None = None,
     ) -> None:
         self._database, self._carrier, self._terms, self._now = database, carrier, terms, now
-        self._chores, self._capacity = Chores(chores), capacity or Fixed(terms.slots)
+        self._chores, self._capacity = chores, capacity or Fixed(terms.slots)
         self._told: tuple[int, WaitsFor] | None = None
         self._going: dict[int, threading.Thread] = {}
         self._wake = threading.Event()  # a run has ended: its slot is free
@@ -102,7 +102,8 @@ class Executor:
         if time.monotonic() - self._tended_at >= TEND_EVERY_S:
             self._tended_at = time.monotonic()
             self._tend()
-            self._chores.do_when_due()
+            for each in self._chores:
+                each.do_when_due()
 
     def _take(self) -> None:
         with self._database.reading() as session:

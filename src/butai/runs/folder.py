@@ -39,12 +39,14 @@ USER = "TF_HTTP_USERNAME"
 class Command:
     """One command of the engine: the step it belongs to and its argument list.
 
-    `may_fail`: the commands after it are run however it ends.
+    `may_fail`: the commands after it are run however it ends. `goes_on`: the exit code after which they are run; any
+    other ends the row, 0 as well.
     """
 
     step: Step
     argv: list[str]
     may_fail: bool = False
+    goes_on: int = 0
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def _detail(event: EngineEvent) -> dict[str, Any]:
     """What else is worth keeping of an engine's line: only what is set."""
     names = (
         *("resource_type", "elapsed_s", "id_key", "id_value", "severity", "summary", "detail", "file", "line"),
-        *("add", "change", "remove", "begun_in"),
+        *("add", "change", "remove", "begun_in", "attributes", "more"),
     )
     values = {name: getattr(event, name) for name in names}
     texts = {"texts": {"message": event.words}} if event.words else {}

@@ -48,6 +48,7 @@ class RunEnd(StrEnum):
     INTERRUPTED = "interrupted"
     DESTROY_FAILED = "destroy-failed"
     LOST = "lost"
+    NOT_FOLLOWED_UP = "not-followed-up"  # the engine did its work; what Butai does after that met a fault
     SUPERSEDED = "superseded"
     NOT_ROLLED_OUT = "not-rolled-out"
 
@@ -64,6 +65,7 @@ class NextAction(StrEnum):
 
 HALF_DONE = frozenset(
     {RunEnd.PARTIALLY_APPLIED, RunEnd.STATE_NOT_SAVED, RunEnd.INTERRUPTED, RunEnd.DESTROY_FAILED, RunEnd.LOST}
+    | {RunEnd.NOT_FOLLOWED_UP}
 )
 
 _NEXT = {
@@ -75,6 +77,7 @@ _NEXT = {
     RunEnd.INTERRUPTED: NextAction.RUN_AGAIN,
     RunEnd.DESTROY_FAILED: NextAction.DESTROY_AGAIN,
     RunEnd.LOST: NextAction.CHECK_AND_GO_ON,
+    RunEnd.NOT_FOLLOWED_UP: NextAction.RUN_AGAIN,
     RunEnd.SUPERSEDED: NextAction.NONE,
     RunEnd.NOT_ROLLED_OUT: NextAction.ROLL_BACK,
 }

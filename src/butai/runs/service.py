@@ -15,7 +15,7 @@ from butai.errors import NotFoundError, RefusedError
 from butai.runs import claims, store, workers
 from butai.runs.flight import InFlight, flying
 from butai.runs.holders import Sight, WorksOn, sight_of, works_on
-from butai.runs.model import RunEnd, RunKind, RunStatus
+from butai.runs.model import READ_ONLY, RunEnd, RunKind, RunStatus
 from butai.runs.queue import Priority, places, superseded
 from butai.runs.stillness import Room, Stillness, room_for_checks, stillness
 from butai.runs.views import EventView, PlaceView, RunView, Shown, Standing, event_view, view
@@ -102,11 +102,20 @@ class Runs:
         with self._database.reading() as session:
             return [view(run) for run in store.of_environment(session, environment_id)]
 
+    def later_than(self, session: Session, environment_id: int, run_id: int) -> list[RunView]:
+        """Runs of an environment that came after one, newest first."""
+        return [view(run) for run in store.of_environment(session, environment_id) if run.id > run_id]
+
     def some(self, run_ids: Iterable[int]) -> dict[int, RunView]:
         """These runs by their number."""
         with self._database.reading() as session:
             rows = session.scalars(select(store.Run).where(store.Run.id.in_(set(run_ids))))
             return {row.id: view(row) for row in rows}
+
+    def changing_since(self, session: Session, environment_id: int, run_id: int) -> list[int]:
+        """Runs of an environment after one of its runs that do more than look, oldest first."""
+        later = (store.Run.environment_id == environment_id, store.Run.id > run_id, store.Run.kind.not_in(READ_ONLY))
+        return list(session.scalars(select(store.Run.id).where(*later).order_by(store.Run.id)))
 
     def works_on(self, environment_id: int) -> WorksOn | None:
         """The run that has this environment now, and its worker."""

@@ -19,8 +19,8 @@ class Run(Base):
     `params` is what was asked for (never a secret); `error` the one JSON shape of errors. `labels` (what its worker must
     carry) and `at_once` (its blueprint's cap) are those of the moment in which it was asked for. `handed_over_at`: from
     then on an engine may run for it, in `folder` on the machine of `worker_id`. `lost_at`: since then nobody can say how
-    it stands; it goes on when its worker returns. `log_removed_at`: its events were removed by retention. `waiting_text`,
-    `way`: whether it shares a provider with others, and why.
+    it stands; it goes on when its worker returns. `log_removed_at`: its events were removed by retention. `faults`: how often
+    carrying it out met a fault of Butai's own. `waiting_text`, `way`: whether it shares a provider with others, and why.
     `error["texts"]` and `detail["texts"]` of events: what their words are translated from.
     """
 
@@ -47,6 +47,7 @@ class Run(Base):
     labels: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
     at_once: Mapped[int] = mapped_column(default=0)
     attempts: Mapped[int] = mapped_column(default=0)
+    faults: Mapped[int] = mapped_column(default=0)
     folder: Mapped[str] = mapped_column(default="")
     worker_id: Mapped[str] = mapped_column(String(40), default="")
     superseded_by: Mapped[int | None]

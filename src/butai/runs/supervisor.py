@@ -149,7 +149,7 @@ class _Wish:
 
 
 def _run_commands(folder: RunFolder, work: Work, environment: dict[str, str], wish: _Wish) -> EngineEnd:
-    """One command after the other; the first that fails and may not, or a wish to stop, ends the row."""
+    """One command after the other; the first that does not end as it has to, or a wish to stop, ends the row."""
     end = EngineEnd(work.commands[0].step, None)
     for command in work.commands:
         if wish.stop:
@@ -158,7 +158,7 @@ def _run_commands(folder: RunFolder, work: Work, environment: dict[str, str], wi
             if not ready:
                 return EngineEnd(command.step, None, cancelled=True)
             end = _run_command(folder, work, command, environment, wish)
-        if end.exit_code != 0 and not command.may_fail:
+        if end.exit_code != command.goes_on and not command.may_fail:
             break
     return end
 

@@ -58,6 +58,11 @@ class RunView(BaseModel):
     handed_over: bool = Field(exclude=True)
 
     @property
+    def not_followed_up(self) -> bool:
+        """Whether nobody could take note of its end: what it was asked for is then all that is known."""
+        return (self.error or {}).get("code") == RunEnd.NOT_FOLLOWED_UP
+
+    @property
     def finished(self) -> bool:
         """Whether its end is known and what followed it is over: its log does not grow any more."""
         return self.settled_at is not None

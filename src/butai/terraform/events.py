@@ -44,6 +44,7 @@ _KINDS = {
     "butai_adopted": "adopted",
     "butai_found": "found",
     "butai_gone": "gone",
+    "butai_attributes": "attributes",
 }
 
 
@@ -52,11 +53,12 @@ class EngineEvent:
     """One line of the engine's output. All text is `plain`; a member that the line does not have is empty or none.
 
     `kind`: version, planned, change_summary, started, progress, done, failed, diagnostic, outputs, drift, refresh,
-    provision, note, adopted, found, gone, or log (everything else, also lines that are not JSON). `action`: create,
+    provision, note, adopted, found, gone, attributes, or log (everything else, also lines that are not JSON). `action`: create,
     update, delete, read, replace and so on; of a change_summary its operation (plan, apply, destroy); of outputs that a
     plan would change, update. `elapsed_s`: whole seconds since it started. `id_key` and `id_value` name the object for an
     import. `add`, `change`, `remove`: of a change_summary. `begun_in`: the run that began to make it; `words`: what its
-    message is translated from; both only in lines of Butai's own.
+    message is translated from; `attributes`: those that differ, as `Attribute` has them, and how many `more`; all four only
+    in lines of Butai's own.
     """
 
     seq: int
@@ -79,6 +81,8 @@ class EngineEvent:
     remove: int | None = None
     begun_in: int | None = None
     words: dict[str, Any] | None = None
+    attributes: list[dict[str, Any]] | None = None
+    more: int | None = None
 
     @property
     def is_change(self) -> bool:
@@ -119,7 +123,20 @@ def parse(seq: int, line: str) -> EngineEvent:
         remove=_whole(changes, "remove"),
         begun_in=_whole(facts, "begun_in"),
         words=_part(raw, "words") or None,
+        attributes=_attributes(raw),
+        more=_whole(facts, "more"),
     )
+
+
+def _attributes(raw: dict[str, Any]) -> list[dict[str, Any]] | None:
+    listed = raw.get("attributes")
+    if raw.get("type") != "butai_attributes" or not isinstance(listed, list):
+        return None
+    known = [each for each in listed if isinstance(each, dict)]
+    return [
+        {**{name: _text(each, name) for name in ("path", "before", "after")}, "forces": each.get("forces") is True}
+        for each in known
+    ]
 
 
 def _outputs_action(raw: dict[str, Any]) -> str:

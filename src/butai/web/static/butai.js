@@ -63,12 +63,6 @@ function setUpGo(chosen) {
   });
 }
 
-// The next step of something that goes on as long as its page is open; each is begun once.
-function setUpGoOn(form) {
-  form.removeAttribute("data-go-on");
-  setTimeout(() => { if (form.isConnected) form.requestSubmit(); }, 1000);
-}
-
 // --- what refreshes by itself ----------------------------------------------------------------------------------------
 // An answer that is an error is not put into the page: what is there stays, and a sentence says that it is old.
 function setUpSaid(said) {
@@ -86,14 +80,12 @@ function setUp(within) {
   each("form[data-command]", setUpCommand, within);
   each("select[data-picker]", (found) => new Picker(found), within);
   each("select[data-go]", setUpGo, within);
-  each("form[data-go-on]", setUpGoOn, within);
 }
 
 each("[data-theme-switch]", setUpTheme);
 each("[data-said]", setUpSaid);
 each("#headline", () => new EnvironmentPage(setUp));
 setUp(document);
-document.addEventListener("htmx:after:swap", () => each("form[data-go-on]", setUpGoOn));
 
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select, [contenteditable]");
