@@ -13,15 +13,19 @@ from butai.board.service import Board
 from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.db.migrate import migrate
+from butai.deploys.job import DeployJob
+from butai.deploys.service import Deploys
 from butai.environments.acceleration import Acceleration
 from butai.environments.check_job import CheckJob
 from butai.environments.drift_job import DriftJob
 from butai.environments.drift_schedule import DriftSchedule
 from butai.environments.engines import Engines
+from butai.environments.holding import Holding
 from butai.environments.jobs import EnvironmentJob
 from butai.environments.mend_jobs import MendJob
 from butai.environments.orphans import Orphans
 from butai.environments.prepare import Preparation
+from butai.environments.readiness import Readiness
 from butai.environments.rollouts import Rollouts
 from butai.environments.service import Environments
 from butai.environments.state import EnvironmentStates
@@ -62,6 +66,16 @@ class Butai:
         """What can be done with an environment's state."""
         return EnvironmentStates(self.environments, self.runs, self.states)
 
+    @property
+    def holding(self) -> Holding:
+        """What can be done with holds."""
+        return Holding(self.database, self.environments, self.settings.zone, now)
+
+    @property
+    def deploys(self) -> Deploys:
+        """What can be done with deploys."""
+        return Deploys(self.environments)
+
     def carrier(self, start: Spawn | None = None) -> Carrier:
         """What a worker carries runs out with. `start`: how supervisors are started, if not anew."""
         acceleration = self.acceleration()
@@ -84,6 +98,8 @@ class Butai:
         )
         jobs[RunKind.DRIFT_CHECK] = DriftJob(preparation, self.runs, now)
         jobs[RunKind.ENGINE_CHECK] = CheckJob(preparation, acceleration, self.blueprints, self.runs, now)
+        ready = Readiness(self.database, self.states, self.runs)
+        jobs[RunKind.DEPLOY] = DeployJob(self.environments, self.blueprints, self.states, preparation.keys, ready.wait)
         return Carrier(self.database, self.data, self.states, jobs, now, start)
 
     def prepared_folders(self) -> PreparedFolders | None:

@@ -13,6 +13,8 @@ import typer
 from butai import __version__
 from butai.blueprints.commands import app as blueprint_commands
 from butai.board import commands as board_commands
+from butai.deploys import commands as deploy_commands
+from butai.environments import hold_commands
 from butai.environments.commands import app as environment_commands
 from butai.environments.engine_commands import app as engine_commands
 from butai.environments.mend_commands import app as mend_commands
@@ -34,6 +36,11 @@ app.add_typer(blueprint_commands, name="blueprint")
 app.add_typer(engine_commands, name="engine")
 app.add_typer(board_commands.workers_app, name="workers")
 app.command(name="queue")(board_commands.queue)
+app.command()(deploy_commands.deploy)
+app.command()(deploy_commands.rollback)
+app.command()(deploy_commands.deploys)
+app.command()(hold_commands.hold)
+app.command()(hold_commands.release)
 
 DataOption = Annotated[Path | None, typer.Option("--data", help="Folder for everything that Butai keeps.")]
 

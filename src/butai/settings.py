@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import platformdirs
 from pydantic import Field
@@ -10,6 +12,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from butai.interval import EVERY
 from butai.terraform.download import RELEASES_URL
+
+
+def zone_of(name: str) -> tzinfo:
+    """The team's zone by name; UTC when there is none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return UTC
 
 
 def _data_default() -> Path:
@@ -79,6 +89,11 @@ class Settings(BaseSettings):
         description="Whether runs may share provider processes on this worker, as far as `butai.yaml` lets them.",
     )
     timezone: str = Field(default="UTC", description="Zone in which the portal and the command line show times.")
+
+    @property
+    def zone(self) -> tzinfo:
+        """The team's zone."""
+        return zone_of(self.timezone)
 
     @property
     def database_url(self) -> str:

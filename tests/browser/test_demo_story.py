@@ -130,6 +130,20 @@ def test_the_story(
     assert any(str(made["id"]) == str(call["id"]) for call in calls(address))
     shot(page, "up")
 
+    # The banner again by a deploy, past Terraform, which has nothing to say to it afterwards.
+    web = page.get_by_role("combobox", name="Branch for web")
+    web.click()
+    web.fill("banner")
+    expect(page.get_by_role("option").first).to_contain_text("blue-banner")
+    web.press("ArrowDown")
+    web.press("Enter")
+    page.get_by_role("button", name="Deploy").click()
+    expect(page.locator(".log")).to_contain_text("web runs", timeout=LONG_MS)
+    expect(page.locator("#headline .state")).to_have_text("Up", timeout=LONG_MS)
+    assert 'id="banner"' in get(address).text
+    shot(page, "deployed")
+    demo.butai("env", "drift", "qa-9")
+
     # Destroy wants the name typed.
     page.get_by_label("Type qa-9 to confirm").fill("qa-1")
     page.get_by_role("button", name="Destroy").click()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "butai"
-ROOMS = {"blueprints", "board", "environments", "leases"}
+ROOMS = {"blueprints", "board", "deploys", "environments", "leases"}
 # What runs and states offer others: their service, and the plain types and shapes beside it.
 SHARED = {"runs", "states"}
 GROUND = {"terraform", "aws", "db"}

@@ -20,7 +20,19 @@ PLACES = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
 
 
 SPOKEN = {"what", "why", "next", "hint", "message"}
-PACKAGES = ("aws", "blueprints", "board", "db", "environments", "leases", "runs", "states", "terraform", "web")
+PACKAGES = (
+    "aws",
+    "blueprints",
+    "board",
+    "db",
+    "deploys",
+    "environments",
+    "leases",
+    "runs",
+    "states",
+    "terraform",
+    "web",
+)
 
 
 def test_the_japanese_catalog_is_whole() -> None:

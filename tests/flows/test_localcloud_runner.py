@@ -105,6 +105,45 @@ def test_a_version_that_never_gets_healthy_leaves_the_old_one_serving(team: Team
     wait_for(lambda: team.get("careful").json()["version"] == "3")
 
 
+def broken(team: Team, name: str, **breaker: bool) -> None:
+    """A web service with a circuit breaker, and a version on it that crashes at its start."""
+    team.web(name, version="1")
+    given: Any = {"deploymentCircuitBreaker": breaker}
+    team.ecs.update_service(cluster="main", service=name, deploymentConfiguration=given)
+    commit = team.repository(name).commit({"app.py": "raise SystemExit('broken on purpose')\n"})
+    definition = team.definition(name, f"{name}:{commit}")
+    team.ecs.update_service(cluster="main", service=name, taskDefinition=definition)
+
+
+def test_the_circuit_breaker_gives_up_and_the_old_version_serves_on(team: Team) -> None:
+    broken(team, "breaker", enable=True, rollback=False)
+    wait_for(lambda: team.described("breaker")["deployments"][0]["rolloutState"] == "FAILED")
+    new, old = team.described("breaker")["deployments"]
+    assert (new["failedTasks"], new["rolloutStateReason"]) == (
+        3,
+        "ECS deployment circuit breaker: tasks failed to start.",
+    )
+    assert (old["status"], old["runningCount"]) == ("ACTIVE", 1)
+    assert f"(deployment {new['id']}) deployment failed: tasks failed to start." in team.events("breaker")
+    time.sleep(3)  # longer than the wait after the third failure
+    assert team.described("breaker")["deployments"][0]["failedTasks"] == 3, "nothing is started any more"
+    assert team.get("breaker").json()["version"] == "1"
+    good = team.repository("breaker").commit(server("3"))
+    definition = team.definition("breaker", f"breaker:{good}")
+    team.ecs.update_service(cluster="main", service="breaker", taskDefinition=definition)
+    team.wait_steady("breaker")
+
+
+def test_the_circuit_breaker_rolls_back_where_it_shall(team: Team) -> None:
+    broken(team, "back", enable=True, rollback=True)
+    wait_for(lambda: "rolling back to deployment" in team.events("back"))
+    team.wait_steady("back")
+    [now] = team.described("back")["deployments"]
+    assert (now["status"], now["rolloutState"], now["failedTasks"]) == ("PRIMARY", "COMPLETED", 0)
+    assert team.described("back")["taskDefinition"].endswith(":1")
+    assert team.get("back").json()["version"] == "1"
+
+
 def test_a_crashed_task_is_started_anew_and_counted(team: Team) -> None:
     team.web("crashing")
     wait_for(lambda: team.get("crashing").status_code == 200)

@@ -51,12 +51,12 @@ PATTERN_WORDS = {
 }
 
 
-def _image(template: str) -> str:
+def _template(template: str) -> str:
+    """A text with placeholders of one version, checked."""
     try:
         fields = [(name, spec, conversion) for _, name, spec, conversion in string.Formatter().parse(template)]
     except ValueError as error:
         raise ValueError(text("has a brace without its partner ({error})", error=error)) from error
-    names = [name for name, _, _ in fields if name is not None]
     for name, spec, conversion in fields:
         if name is not None and (name not in PLACEHOLDERS or spec or conversion):
             raise ValueError(
@@ -66,7 +66,12 @@ def _image(template: str) -> str:
                     hint=did_you_mean(name, PLACEHOLDERS),
                 )
             )
-    if not names:
+    return template
+
+
+def _image(template: str) -> str:
+    _template(template)
+    if all(name is None for _, name, _, _ in string.Formatter().parse(template)):
         raise ValueError(text("must hold `{commit}`, `{short_commit}` or `{branch}`: the version is chosen by them"))
     if re.search(r"\s", template):
         raise ValueError(text("must not hold blanks"))
@@ -102,6 +107,13 @@ class Service(Part):
     variable: Identifier = Field(description="Variable of the root that takes the image.")
     image: Annotated[str, AfterValidator(_image)] = Field(
         description="The image of one version, with {commit}, {short_commit} (7 characters) or {branch}."
+    )
+    variables: dict[Identifier, Annotated[str, AfterValidator(_template)]] = Field(
+        default_factory=dict,
+        description=(
+            "Environment variables that the root makes out of the image's version: a deploy exchanges them with it,"
+            " out of {commit}, {short_commit} or {branch}."
+        ),
     )
     ecs_service: Annotated[str, shaped(ECS_SERVICE)] = Field(
         description="Address of the ECS service in the root (aws_ecs_service.web), or output.NAME."
@@ -285,4 +297,13 @@ def image_for(service: Service, commit: str, branch: str | None) -> str:
             ),
             code="branch-unfit",
         )
-    return service.image.format(commit=commit, short_commit=commit[:7], branch=tag)
+    return _of_version(service.image, commit, tag)
+
+
+def version_variables(service: Service, commit: str, branch: str) -> dict[str, str]:
+    """The environment variables that go with one version of a service."""
+    return {name: _of_version(each, commit, tag_of(branch)) for name, each in service.variables.items()}
+
+
+def _of_version(template: str, commit: str, tag: str) -> str:
+    return template.format(commit=commit, short_commit=commit[:7], branch=tag)

@@ -27,6 +27,7 @@ from butai.blueprints.model import (
     Service,
     image_for,
     json_schema,
+    version_variables,
 )
 from butai.blueprints.refs import Branch, search
 from butai.blueprints.validate import BlueprintError, check_against_root, parse
@@ -58,6 +59,7 @@ __all__ = [
     "json_schema",
     "parse",
     "variables_for",
+    "version_variables",
 ]
 
 # A list of branches to choose from may be this old: it is asked for again with every key that is typed.

@@ -27,7 +27,7 @@ from butai.aws.lookup import exists
 from butai.aws.named import Found, can_find, find, import_id
 from butai.datafolder import write_json
 from butai.environments.ledger import Creation, is_state_only
-from butai.environments.saying import say
+from butai.runs.saying import say
 from butai.terraform import commands
 from butai.terraform.engine import Engine, stored_engine
 from butai.terraform.events import plain

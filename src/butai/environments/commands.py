@@ -9,6 +9,7 @@ import typer
 from butai.client import Api, connect
 from butai.environments import following
 from butai.environments.drift_commands import fetched_lines, show_drift, state_of_code
+from butai.environments.hold_commands import held
 from butai.environments.state_commands import app as state_app
 from butai.environments.update_all import check_update, rollout, update_all
 from butai.environments.watch import Watch, exit_of
@@ -211,6 +212,8 @@ def _lines(environment: Any) -> list[str]:
         f"engine     {environment['engine']}",
         f"owner      {environment['owner']}" + (f", {environment['purpose']}" if environment["purpose"] else ""),
     ]
+    if environment["hold"]:
+        lines.append(f"hold       {held(environment)}: {environment['hold']['reason']}")
     way = environment["last_run"]["way"]
     if way:
         lines.append(f"provider   {'shared' if way['accelerated'] else 'of its own'}: {way['why']}")
@@ -231,7 +234,7 @@ def _row(environment: Any) -> list[str]:
     url = next(iter(environment["urls"].values()), "")
     return [
         environment["name"],
-        environment["state"]["word"],
+        environment["state"]["word"] + (f" ({held(environment)})" if environment["hold"] else ""),
         versions,
         environment["owner"],
         url,

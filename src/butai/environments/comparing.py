@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from butai.datafolder import write_json
-from butai.environments.saying import say
 from butai.runs.folder import ENGINES_REATTACH
+from butai.runs.saying import say
 from butai.terraform import commands
 from butai.terraform.engine import Engine, stored_engine
 from butai.text import text

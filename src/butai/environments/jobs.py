@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -11,9 +10,6 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from butai.aws.ecs import ServiceRef, look, parse_service_arn
-from butai.aws.http import answer_of
-from butai.aws.session import session_for
 from butai.blueprints.service import AtCommit, Blueprints
 from butai.db import Database
 from butai.environments import store
@@ -22,6 +18,7 @@ from butai.environments.orphans import Orphans
 from butai.environments.place import remote_of, workspace_of
 from butai.environments.plan import from_params
 from butai.environments.prepare import Preparation, access_of, lock_file_of
+from butai.environments.readiness import Readiness
 from butai.errors import ButaiError
 from butai.leases import service as leases
 from butai.runs.folder import Command, RunFolder
@@ -35,8 +32,6 @@ from butai.terraform import commands
 from butai.terraform.engine import Engine
 from butai.terraform.state import StateSummary, is_empty, summary
 from butai.text import stored, text
-
-LOOK_EVERY_S = 0.5
 
 
 class EnvironmentJob:
@@ -54,6 +49,7 @@ class EnvironmentJob:
         self._database, self._blueprints, self._preparation = database, blueprints, preparation
         self._states, self._runs, self._now = states, runs, now
         self._orphans = Orphans(database, runs, states)
+        self._readiness = Readiness(database, states, runs)
 
     def prepare(self, run: RunView, folder: RunFolder, log: RunLog) -> Prepared:
         """The folder made ready; what no state knows is adopted, then the one command that changes the world."""
@@ -101,7 +97,7 @@ class EnvironmentJob:
         if run.kind is RunKind.DESTROY:
             self._verify_gone(row, at, log, looked=bool(run.params.get("looked")))
         else:
-            self._wait_ready(row, at, log)
+            self._readiness.wait(row.id, at, log)
 
     def gave_up(self, run: RunView, reason: str, log: RunLog) -> None:
         """What follows an apply could not be looked at: then nobody may think that it is still starting."""
@@ -111,37 +107,6 @@ class EnvironmentJob:
                 row.note_health(Health.NOT_READY, reason)
             elif row.destroyed_at is None:
                 row.left_over = [{"address": "", "type": reason, "id": "", "text": stored(reason)}]
-
-    def _wait_ready(self, row: store.Environment, at: AtCommit, log: RunLog) -> None:
-        """Bounded: services steady, then the main URL answers. What was not seen in time is said, and nothing is undone."""
-        session = session_for(access_of(at))
-        state = summary(self._states.read(row.id) or b"")
-        services = [
-            ref for each in state.resources if each.type == "aws_ecs_service" if (ref := parse_service_arn(each.id))
-        ]
-        urls = list(row.urls.values())[:1]
-        deadline = time.monotonic() + at.blueprint.ready.timeout_s
-        said = ""
-        while True:
-            reason = _not_ready(session, services, urls)
-            unwanted = self._runs.stop_asked(log.run_id)
-            if unwanted:
-                reason = text("not waited for any longer: {why}", why=unwanted)
-            if not reason or unwanted or time.monotonic() > deadline:
-                break
-            if reason != said:
-                log.say(Step.READY, text("Waiting: {reason}", reason=reason))
-                said = reason
-            time.sleep(LOOK_EVERY_S)
-        log.say(
-            Step.READY,
-            text("Not ready: {reason}", reason=reason)
-            if reason
-            else text("Ready: services are steady, the URL answers."),
-        )
-        with log.fenced.session() as db:
-            fresh = db.get_one(store.Environment, row.id)
-            fresh.note_health(Health.NOT_READY if reason else Health.READY, reason)
 
     def _verify_gone(self, row: store.Environment, at: AtCommit, log: RunLog, *, looked: bool) -> None:
         """Give the leases back only when state and event log both say that nothing is left."""
@@ -203,25 +168,3 @@ def _drop_workspace(place: Mapping[str, Any] | None, at: AtCommit, log: RunLog, 
 def _urls(urls: Mapping[str, str], state: StateSummary) -> dict[str, str]:
     values: dict[str, Any] = {each.name: each.value for each in state.outputs if not each.sensitive}
     return {label: str(values[output]) for label, output in urls.items() if values.get(output)}
-
-
-def _not_ready(session: Any, services: list[ServiceRef], urls: list[str]) -> str:
-    """What is still waited for; empty when nothing is."""
-    for state in look(session, services) if services else []:
-        if not state.steady:
-            counts = text(
-                "{service}: {running} of {desired} tasks run.",
-                service=state.name,
-                running=state.running,
-                desired=state.desired,
-            )
-            return text("{one} {other}", one=counts, other=state.reason) if state.reason else counts
-    for url in urls:
-        status = answer_of(url)
-        if status is None or status >= 500:
-            return (
-                text("{url} answers {status}", url=url, status=status)
-                if status
-                else text("{url} does not answer", url=url)
-            )
-    return ""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from butai.datafolder import write_json
-from butai.environments.saying import say
+from butai.runs.saying import say
 from butai.terraform.packages import LOCK_FILE
 from butai.terraform.prepared import PreparedFolders
 from butai.terraform.prepared_key import Ingredients, reason_after, stored_ingredients

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from butai.environments.model import Kind
-from butai.runs.model import RunEnd, Step
+from butai.runs.model import RunEnd, RunKind, Step
 from butai.runs.service import EventView, RunView
 
 # Message ids of the steps' titles.
@@ -19,6 +19,14 @@ TITLES = {
     Step.READY: "Wait until it answers",
     Step.VERIFY: "Check that nothing is left",
 }
+
+
+DEPLOY_TITLE = "Check and deploy"
+
+
+def titles_of(run: RunView) -> dict[Step, str]:
+    """The steps' titles in this run's log."""
+    return {**TITLES, Step.APPLY: DEPLOY_TITLE} if run.kind is RunKind.DEPLOY else TITLES
 
 
 @dataclass
@@ -46,4 +54,4 @@ def _step(step: Step, lines: list[EventView], run: RunView, *, is_last: bool) ->
     running = is_last and not run.finished
     unfinished = is_last and run.end not in (None, RunEnd.SUCCEEDED)
     kind = Kind.DOWN if failed or unfinished else Kind.BUSY if running else Kind.UP
-    return FoldedStep(step, TITLES[step], kind, open=failed or is_last, lines=lines)
+    return FoldedStep(step, titles_of(run)[step], kind, open=failed or is_last, lines=lines)

@@ -109,6 +109,7 @@ _BUSY = {
     RunKind.DELETE_ORPHAN: "Deleting a leftover",
     RunKind.ROLL_BACK: "Rolling back",
     RunKind.IMPORT_STATE: "Importing a state",
+    RunKind.DEPLOY: "Deploying",
 }
 _HALF_DONE = {
     RunEnd.PARTIALLY_APPLIED: "Partly applied",

@@ -12,11 +12,21 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response, Streamin
 from starlette.concurrency import run_in_threadpool
 
 from butai.blueprints.service import Blueprints
-from butai.environments import api, check_api, mend_api, mend_forms, rollout_api, rollout_pages, state_api, state_pages
+from butai.environments import (
+    api,
+    check_api,
+    hold_api,
+    mend_api,
+    mend_forms,
+    rollout_api,
+    rollout_pages,
+    state_api,
+    state_pages,
+)
 from butai.environments.drift import newest_check
 from butai.environments.live import Tongue
 from butai.environments.log_text import as_text
-from butai.environments.log_view import TITLES, fold
+from butai.environments.log_view import fold, titles_of
 from butai.environments.service import (
     CreateRequest,
     DestroyRequest,
@@ -45,6 +55,7 @@ ROOM = Room(
     routers=(
         *(api.router, check_api.router, state_api.router, state_pages.router, mend_api.router),
         *(rollout_api.router, rollout_pages.router),
+        *(hold_api.router, hold_api.forms(lambda *given: _do(*given))),  # noqa: PLW0108 - it comes below
         *(mend_forms.routes(lambda *given: _do(*given)), router),  # noqa: PLW0108 - it comes below
     ),
     templates=Path(__file__).parent / "templates",
@@ -216,7 +227,7 @@ def _show(request: Request, environment: EnvironmentView, run: int | None = None
         "asked": run is not None,
         "history": history,
         "steps": fold(events, shown),
-        "titles": {step.value: title for step, title in TITLES.items()},
+        "titles": {step.value: title for step, title in titles_of(shown).items()},
         "error": None,
         "flight": None,
         **_drift(request, environment, history),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from butai.blueprints.service import AtCommit, Blueprints, Service, image_for, variables_for
+from butai.blueprints.service import AtCommit, Blueprints, Service, image_for, variables_for, version_variables
 from butai.environments.views import ServiceChoice
 from butai.errors import NotFoundError, did_you_mean
+from butai.runs.model import RunKind
+from butai.runs.service import RunView
 from butai.text import text
 
 
@@ -36,6 +38,26 @@ class Wanted:
 def from_params(params: Mapping[str, Any]) -> Wanted:
     """The wish that a run was given."""
     return Wanted(params["ref"], params["commit"], params["services"], params["variables"])
+
+
+def exchanged(at: AtCommit, wanted: Wanted, services: Iterable[str], before: Wanted) -> dict[str, Any]:
+    """What a deploy exchanges, by service: the variables that go with the version, and the version from before."""
+    found = {}
+    for name in services:
+        chosen, service = wanted.services[name], at.blueprint.services[name]
+        variables = version_variables(service, chosen["commit"], chosen["branch"])
+        found[name] = {"variables": variables, "before": before.services.get(name, {})}
+    return found
+
+
+def with_deploys(wanted: Wanted, since: Iterable[RunView], present: Mapping[str, dict[str, str]]) -> Wanted:
+    """A wish from before with the versions that were deployed since and are there: no run brings back older ones."""
+    kept = {}
+    for run in since:
+        for name in run.params.get("deploy", {}).get("services", ()) if run.kind is RunKind.DEPLOY else ():
+            if present.get(name) == run.params["services"][name]:
+                kept[name] = present[name]
+    return replace(wanted, services={**wanted.services, **kept})
 
 
 def choose_services(

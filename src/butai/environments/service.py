@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -15,36 +16,44 @@ from butai.blueprints.service import AtCommit, Blueprints
 from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.environments import left_behind, store
-from butai.environments.drift_job import found_by
 from butai.environments.engines import Engines
-from butai.environments.finding import find, only_blueprint, refuse_taken
+from butai.environments.finding import only_blueprint, refuse_taken
+from butai.environments.hold import refuse_held
+from butai.environments.looking import Looking
 from butai.environments.model import check_name
 from butai.environments.place import refuse_workspace_root, remote_of, settle_place
-from butai.environments.plan import Wanted, choose_services, from_params, values_of
+from butai.environments.plan import Wanted, choose_services, exchanged, from_params, values_of, with_deploys
 from butai.environments.prepare import access_of
 from butai.environments.views import (
     CreateRequest,
     DestroyRequest,
-    DifferenceShape,
     EnvironmentView,
+    ServiceChoice,
     Started,
     UpdateRequest,
-    as_compared,
     view,
 )
-from butai.errors import NotFoundError, RefusedError, WrongUseError
+from butai.errors import RefusedError, WrongUseError
 from butai.leases import service as leases
 from butai.runs.model import READ_ONLY, NextAction, RunKind
 from butai.runs.queue import Priority
 from butai.runs.remote import open_remote
-from butai.runs.service import Runs, RunView, Standing, Terms
+from butai.runs.service import Runs, RunView, Terms
 from butai.states.service import States
 from butai.text import restored, text
 
-__all__ = ["CreateRequest", "DestroyRequest", "EnvironmentView", "Environments", "Started", "UpdateRequest"]
+__all__ = [
+    "CreateRequest",
+    "DestroyRequest",
+    "EnvironmentView",
+    "Environments",
+    "ServiceChoice",
+    "Started",
+    "UpdateRequest",
+]
 
 
-class Environments:
+class Environments(Looking):
     """All environments. Every change is checked as a whole here, then queued as a run in one transaction."""
 
     def __init__(
@@ -57,8 +66,8 @@ class Environments:
         states: States,
         now: Callable[[], datetime],
     ) -> None:
-        self._database, self._data, self._now = database, data, now
-        self._blueprints, self._engines, self._runs, self._states = blueprints, engines, runs, states
+        super().__init__(database, blueprints, runs, now)
+        self._data, self._engines, self._states = data, engines, states
 
     def create(self, request: CreateRequest, *, by: str) -> Started:
         """Create an environment: name, versions, variables and engine are checked, leases taken, the run queued."""
@@ -192,10 +201,11 @@ class Environments:
         if action is NextAction.CHECK_AND_GO_ON:
             left_behind.check(self._states, self._runs, last, self._data.run(last.id), self.remote(shown))
         kind = RunKind.DESTROY if action is NextAction.DESTROY_AGAIN else last.kind
-        wanted = from_params(last.params)
-        at = self._blueprints.at_commit(shown.blueprint, wanted.commit)
+        since = [each for each in self.runs_of(shown.id) if each.id > last.id]
         with self._database.session() as session:
             row = self._row(session, name, blueprint)
+        wanted = with_deploys(from_params(last.params), since, row.services)
+        at = self._blueprints.at_commit(shown.blueprint, wanted.commit)
         self._engines.keep(at, row.engine_name, row.engine_version)
         with self._database.session() as session:
             row = self._row(session, name, blueprint)
@@ -225,6 +235,34 @@ class Environments:
             found = within(session, row.id) if within else {}
             return self._submit(session, row, kind, at, wanted, by, **more, **found)
 
+    def deploy(
+        self,
+        name: str,
+        choices: Mapping[str, ServiceChoice],
+        *,
+        by: str,
+        blueprint: str | None = None,
+        again: Mapping[str, dict[str, str]] = MappingProxyType({}),
+        **more: Any,
+    ) -> Started:
+        """Queue a deploy: these services alone get another version, past the engine. `again`: versions from before."""
+        at, wanted, before = self._wish(name, UpdateRequest(services=dict(choices)), blueprint)
+        older = {service: {**wanted.services[service], **each} for service, each in again.items()}
+        wanted = replace(wanted, services={**wanted.services, **older})
+        told = {"services": exchanged(at, wanted, [*choices, *again], before), **more}
+        with self._database.session() as session:
+            row = self._row(session, name, blueprint)
+            session.refresh(row, with_for_update={"key_share": True})
+            if self._wanted_now(session, row) == before:
+                return self._submit(session, row, RunKind.DEPLOY, at, wanted, by, deploy=told)
+        # Somebody asked for something else meanwhile: what comes after this has to contain it.
+        return self.deploy(name, choices, by=by, blueprint=blueprint, again=again, **more)
+
+    def note_deployed(self, session: Session, environment_id: int, versions: Mapping[str, dict[str, str]]) -> None:
+        """These versions are what is wanted from now on, in the transaction that records how their deploy ended."""
+        row = session.get_one(store.Environment, environment_id)
+        row.services, row.drift = {**row.services, **versions}, None
+
     def place_of(self, shown: EnvironmentView) -> str:
         """The address of its state in the team's own bucket; empty where it lies in Butai's own database."""
         with self._database.session() as session:
@@ -237,65 +275,6 @@ class Environments:
         at = self._blueprints.at_commit(shown.blueprint, from_params(shown.last_run.params).commit) if place else None
         return open_remote(remote_of(place, access_of(at))) if at else None
 
-    def list(self) -> list[EnvironmentView]:
-        """Every environment that is not gone."""
-        with self._database.session() as session:
-            runs = self._runs.newest_of(session, [row.id for row in store.living(session)])
-            # Again, after the runs: a run's end and what it changed here are one commit, and no row may be older than its run.
-            session.expire_all()
-            rows = [row for row in store.living(session) if row.id in runs]
-            standing = self._standing(session, *runs.values())
-            found = [view(row, runs[row.id], leases.of(session, row.id), standing=standing) for row in rows]
-        return [self._compared(each) for each in found]
-
-    def count(self) -> int:
-        """How many environments are not gone."""
-        with self._database.session() as session:
-            return store.count_living(session)
-
-    def get(self, name: str, *, blueprint: str | None = None) -> EnvironmentView:
-        """One living environment by name, or by `BLUEPRINT/NAME`."""
-        with self._database.session() as session:
-            found = self._view(session, self._row(session, name, blueprint))
-        return self._compared(found)
-
-    def newest(self, name: str, blueprint: str) -> EnvironmentView:
-        """The newest environment of that name, also when it is gone: its page stays readable."""
-        with self._database.session() as session:
-            row = store.newest_named(session, name, blueprint) or self._row(session, name, blueprint)
-            found = self._view(session, row)
-        return self._compared(found)
-
-    def by_id(self, environment_id: int) -> EnvironmentView:
-        """One environment, gone ones too."""
-        with self._database.session() as session:
-            row = session.get(store.Environment, environment_id)
-            if row is None:
-                raise NotFoundError(
-                    text("There is no environment with the number {environment_id}.", environment_id=environment_id)
-                )
-            found = self._view(session, row)
-        return self._compared(found)
-
-    def runs_of(self, environment_id: int) -> Sequence[RunView]:
-        """An environment's runs, newest first."""
-        return self._runs.of_environment(environment_id)
-
-    def names(self, session: Session, environment_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
-        """Blueprint and name of each environment, gone ones too."""
-        return store.names(session, environment_ids)
-
-    def differences_of(self, run_id: int) -> Sequence[DifferenceShape]:
-        """What the plan of a run found."""
-        self._runs.get(run_id)
-        with self._database.reading() as session:
-            return [DifferenceShape(**asdict(each)) for each in found_by(self._runs, session, run_id)]
-
-    def using(self, blueprint: str) -> Sequence[str]:
-        """Names of the living environments of a blueprint."""
-        with self._database.session() as session:
-            return store.any_of_blueprint(session, blueprint)
-
     def _submit(
         self,
         session: Session,
@@ -307,6 +286,9 @@ class Environments:
         priority: Priority = Priority.PERSON,
         **more: Any,
     ) -> Started:
+        if kind not in READ_ONLY and kind is not RunKind.CREATE:
+            session.refresh(row, ["hold"], with_for_update={"key_share": True})
+            refuse_held(row.hold, row.name, by, self._now())
         refuse_workspace_root(row.state_place, at)
         lent = leases.take_all(session, row.blueprint, row.id, row.name, at.blueprint.pools(), now=self._now())
         values = values_of(at, row.name, wanted, lent)
@@ -315,7 +297,7 @@ class Environments:
         run = self._runs.submit(session, row.id, kind, params, by, terms)
         if kind in READ_ONLY:
             return Started(environment=self._view(session, row), run=run)
-        return Started(environment=view(row, run, lent), run=run)
+        return Started(environment=view(row, run, lent, now=self._now()), run=run)
 
     def _wanted_now(self, session: Session, row: store.Environment) -> Wanted:
         """What the environment will be when everything that is queued is done: the base of the next change."""
@@ -323,27 +305,8 @@ class Environments:
             if run.kind not in READ_ONLY:
                 return from_params(run.params)
         newest = self._runs.newest_of(session, [row.id])[row.id]
-        # A creation that failed left no better word than its own wish, nor did a run whose end nobody took note of.
-        if newest.kind is RunKind.CREATE or newest.not_followed_up:
-            return from_params(newest.params)
+        if newest.not_followed_up:
+            # Nobody took note of its end; what was deployed since stays.
+            since = self._runs.later_than(session, row.id, newest.id)
+            return with_deploys(from_params(newest.params), since, row.services)
         return Wanted(row.ref, row.commit, row.services, row.variables)
-
-    def _compared(self, shown: EnvironmentView) -> EnvironmentView:
-        """The same with how far it is behind its branch. Outside of any transaction: git may have to be asked."""
-        if shown.destroyed_at:
-            return shown
-        behind, fetched = self._blueprints.compared(shown.blueprint, shown.ref, shown.commit)
-        return shown.model_copy(update=as_compared(behind, fetched))
-
-    def _view(self, session: Session, row: store.Environment) -> EnvironmentView:
-        run = self._runs.newest_of(session, [row.id])[row.id]
-        # Not older than its run: PostgreSQL shows each statement what was committed before it.
-        session.refresh(row)
-        return view(row, run, leases.of(session, row.id), standing=self._standing(session, run))
-
-    def _standing(self, session: Session, *runs: RunView) -> Standing | None:
-        """The queue, asked for only where one of these runs has not ended."""
-        return self._runs.standing(session) if any(run.end is None for run in runs) else None
-
-    def _row(self, session: Session, name: str, blueprint: str | None) -> store.Environment:
-        return find(session, name, blueprint)

@@ -34,7 +34,8 @@ class Environment(Base):
     person ruled out of them, {address, id, run, by}; `tainted` what an interrupt left half made, {address, type, id,
     complete}. `health_text`: what `health_reason` is translated from. `drift`: what the newest check found, {run, at,
     count, items}; none since the last change. `state_place`: the bucket and key in which its state lies for its whole
-    life, none for Butai's own database; `state_address` the same in one word.
+    life, none for Butai's own database; `state_address` the same in one word. `hold`: who has it, {by, reason, since,
+    until}; one whose end is past counts no more.
     """
 
     __tablename__ = "environments"
@@ -84,6 +85,7 @@ class Environment(Base):
     state_place: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     state_address: Mapped[str] = mapped_column(String(700), default="")
     drift: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    hold: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     def note_health(self, health: str, reason: str = "") -> None:
         """What is known now, and why, with what a translation of it is made of."""

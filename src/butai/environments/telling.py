@@ -14,7 +14,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from butai.environments.saying import say
+from butai.runs.saying import say
 from butai.terraform.attributes import Changed, changed
 from butai.text import text
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from butai.blueprints.service import Behind, Fetched
+from butai.environments.hold import held_now
 from butai.environments.model import Health, Kind, LastRun, StateView, state_of
 from butai.environments.store import Environment
 from butai.runs.model import NextAction
@@ -117,6 +118,15 @@ class BehindShape(BaseModel):
     root_changed: bool = Field(description="Whether files of the root differ; else only others of the repository do.")
 
 
+class HoldShape(BaseModel):
+    """Who has the environment: changes by anybody else are refused until the end."""
+
+    by: str
+    reason: str
+    since: datetime
+    until: datetime
+
+
 class FetchedShape(BaseModel):
     """As of when Butai knows the branches of the blueprint's repository; `failure`: why it could not be fetched since."""
 
@@ -148,6 +158,7 @@ class EnvironmentView(BaseModel):
     tainted: list[TaintedShape]
     drift: DriftShape | None
     behind: BehindShape | None = None
+    hold: HoldShape | None = None
     fetched: FetchedShape | None = None
     last_run: RunView
 
@@ -241,9 +252,10 @@ def _reason(state: StateView, row: Environment, run: RunView, standing: Standing
 
 
 def view(
-    row: Environment, run: RunView, leases: Mapping[str, str], *, standing: Standing | None = None
+    row: Environment, run: RunView, leases: Mapping[str, str], *, now: datetime, standing: Standing | None = None
 ) -> EnvironmentView:
     """A row as others see it."""
+    held = held_now(row.hold, now)
     return EnvironmentView(
         id=row.id,
         name=row.name,
@@ -265,6 +277,7 @@ def view(
         orphans=[OrphanShape(**each) for each in row.orphans],
         tainted=[TaintedShape(**each) for each in row.tainted],
         drift=DriftShape(**row.drift) if row.drift else None,
+        hold=HoldShape(**held) if held else None,
         last_run=run,
     )
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from butai.environments.hold import shown
 from butai.text import joined, restored, text
 
 T = TypeVar("T")
@@ -28,6 +29,8 @@ def left_because(environment: Mapping[str, Any]) -> str:
     """Why an environment cannot be updated now; empty when it can."""
     run, word = environment["last_run"], environment["state"]["word"]
     word = restored(word.lower(), {"id": word, "values": {}})
+    if held := environment.get("hold"):
+        return text("{who} holds it until {until}", who=held["by"], until=shown(held["until"]))
     if run["settled_at"] is None:
         return text("run {run} is not over ({word})", run=run["id"], word=word)
     if environment["state"]["next_action"] in ("check-and-go-on", "destroy-again") or run["kind"] == "destroy":

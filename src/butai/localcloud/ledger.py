@@ -146,13 +146,38 @@ def lower_old(service: Any, tasks: Iterable[Task]) -> None:
 
 
 def complete(service: Any) -> bool:
-    """Call the primary deployment completed; false when it already was."""
+    """Call the primary deployment completed; false when it already was, or has failed."""
     deployment = primary(service)
-    if deployment is None or deployment["rolloutState"] == "COMPLETED":
+    if deployment is None or deployment["rolloutState"] != "IN_PROGRESS":
         return False
     reason = f"ECS deployment {deployment['id']} completed."
     _update(deployment, rolloutState="COMPLETED", rolloutStateReason=reason)
     return True
+
+
+def fail(service: Any, *, roll_back: bool) -> None:
+    """The circuit breaker calls the primary deployment failed; with `roll_back` the last completed one takes its place."""
+    failed = primary(service)
+    if failed is None or failed["rolloutState"] != "IN_PROGRESS":
+        return
+    reason = "tasks failed to start."
+    _update(failed, rolloutState="FAILED", rolloutStateReason=f"ECS deployment circuit breaker: {reason}")
+    add_event(service, f"(deployment {failed['id']}) deployment failed: {reason}")
+    before = next((one for one in service.deployments if one["rolloutState"] == "COMPLETED"), None)
+    if not roll_back or before is None:
+        return
+    _update(failed, status="ACTIVE", desiredCount=0)
+    told = f"ECS deployment circuit breaker: rolling back to deploymentId {before['id']}."
+    _update(
+        before,
+        status="PRIMARY",
+        desiredCount=service.desired_count,
+        rolloutState="IN_PROGRESS",
+        rolloutStateReason=told,
+    )
+    service.task_definition = before["taskDefinition"]
+    service.deployments = [before, *(one for one in service.deployments if one is not before)]
+    add_event(service, f"rolling back to deployment {before['id']}.")
 
 
 def primary(service: Any) -> dict[str, Any] | None:

@@ -13,6 +13,8 @@ FAST_START_S = 0.3
 # A service without a target group is taken for healthy when its task has run this long.
 SETTLE_S = 2.0
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.5, 30.0
+# How many failed tasks in a row the circuit breaker of ECS lets pass: half of those wanted, within these bounds.
+BREAKER_FEWEST, BREAKER_MOST = 3, 200
 
 
 class Health(Enum):
@@ -191,6 +193,11 @@ def is_complete(rollout: Rollout, tasks: Sequence[TaskView], leaving: int) -> bo
     """Whether the roll-out has arrived: exactly the desired tasks, all new, all healthy, and nobody still leaving."""
     arrived = [task for task in tasks if task.deployment == rollout.primary and task.healthy]
     return len(arrived) == rollout.desired == len(tasks) and leaving == 0
+
+
+def breaks_at(desired: int) -> int:
+    """With how many failed tasks, one after the other, the circuit breaker calls a roll-out failed."""
+    return min(BREAKER_MOST, max(BREAKER_FEWEST, math.ceil(desired / 2)))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from butai.localcloud import ledger, targets
-from butai.localcloud.model import Backoff, Phase, Rollout, TargetHealth, after_crash, after_probe, is_complete, plan
+from butai.localcloud.model import (
+    Backoff,
+    Phase,
+    Rollout,
+    TargetHealth,
+    after_crash,
+    after_probe,
+    breaks_at,
+    is_complete,
+    plan,
+)
 from butai.localcloud.tasks import Task, Workshop
 
 
@@ -95,6 +105,19 @@ class ServiceTurn:
         known = self.fleet.backoff.get(deployment, Backoff())
         self.fleet.backoff[deployment] = after_crash(known, was_healthy=task.was_healthy, now=self.now)
         ledger.add_event(self.service, f"(task {task.spec.id}) failed: {task.stop_reason}")
+        self._break(deployment)
+
+    def _break(self, deployment: str) -> None:
+        """The circuit breaker: a roll-out whose tasks fail one after the other is given up."""
+        breaker = self._configuration().get("deploymentCircuitBreaker") or {}
+        primary = ledger.primary(self.service)
+        mine = primary is not None and primary["id"] == deployment
+        enough = self.fleet.backoff[deployment].failures >= breaks_at(self.service.desired_count)
+        if breaker.get("enable") and mine and enough:
+            ledger.fail(self.service, roll_back=bool(breaker.get("rollback")))
+
+    def _configuration(self) -> dict[str, Any]:
+        return getattr(self.service, "deployment_configuration", None) or {}
 
     def _act(self) -> None:
         self._tell_missing_groups()
@@ -103,7 +126,9 @@ class ServiceTurn:
         staying = [task for task in self.tasks if not task.leaving]
         backoff = self.fleet.backoff.get(rollout.primary, Backoff())
         views = [task.view(self.now, grace_s) for task in staying]
-        step = plan(rollout, views, may_start=self.now >= backoff.not_before)
+        primary = ledger.primary(self.service)
+        given_up = primary is not None and primary["rolloutState"] == "FAILED"
+        step = plan(rollout, views, may_start=self.now >= backoff.not_before and not given_up)
         sick = {view.id for view in views if view.failed_health}
         self._stop([task for task in staying if task.spec.id in step.stop], sick)
         self._start(step.start)
@@ -122,7 +147,7 @@ class ServiceTurn:
         """
         deployment = ledger.primary(self.service)
         wanted = self.service.status == "ACTIVE" and deployment is not None and not self._missing_groups()
-        configuration = getattr(self.service, "deployment_configuration", None) or {}
+        configuration = self._configuration()
         return Rollout(
             primary=deployment["id"] if deployment else "",
             desired=self.service.desired_count if wanted else 0,

@@ -19,6 +19,7 @@ class RunKind(StrEnum):
     DELETE_ORPHAN = "delete-orphan"
     ROLL_BACK = "roll-back"
     IMPORT_STATE = "import-state"
+    DEPLOY = "deploy"
 
 
 MAIN = frozenset({RunKind.CREATE, RunKind.UPDATE, RunKind.DESTROY})
@@ -49,6 +50,7 @@ class RunEnd(StrEnum):
     LOST = "lost"
     NOT_FOLLOWED_UP = "not-followed-up"  # the engine did its work; what Butai does after that met a fault
     SUPERSEDED = "superseded"
+    NOT_ROLLED_OUT = "not-rolled-out"
 
 
 class NextAction(StrEnum):
@@ -58,6 +60,7 @@ class NextAction(StrEnum):
     RUN_AGAIN = "run-again"
     CHECK_AND_GO_ON = "check-and-go-on"
     DESTROY_AGAIN = "destroy-again"
+    ROLL_BACK = "roll-back"
 
 
 HALF_DONE = frozenset(
@@ -76,7 +79,12 @@ _NEXT = {
     RunEnd.LOST: NextAction.CHECK_AND_GO_ON,
     RunEnd.NOT_FOLLOWED_UP: NextAction.RUN_AGAIN,
     RunEnd.SUPERSEDED: NextAction.NONE,
+    RunEnd.NOT_ROLLED_OUT: NextAction.ROLL_BACK,
 }
+
+
+ROLL_OUT_FAILED = 4
+"""Exit code with which a deploy says that what it set was seen to fail, and what ran before still serves."""
 
 
 def next_action(end: RunEnd) -> NextAction:
@@ -145,10 +153,15 @@ def judge(kind: RunKind, end: EngineEnd | None, counts: Counts, *, asked: bool =
         return RunEnd.SUCCEEDED
     if counts.begun == 0:
         return RunEnd.CANCELLED_BEFORE_CHANGE if end.cancelled else RunEnd.FAILED_BEFORE_CHANGE
+    if kind is RunKind.DEPLOY and end.exit_code is None and 0 < counts.planned == counts.done:
+        # Every roll-out was seen complete; only who saw it was not there any more to see its program go.
+        return RunEnd.SUCCEEDED
     killed = end.step is Step.APPLY and (end.exit_code is None or end.exit_code < 0)
     if killed and not asked:
         # What it was making may exist and stand in no state.
         return RunEnd.LOST
     if end.cancelled:
         return RunEnd.INTERRUPTED
+    if kind is RunKind.DEPLOY and end.exit_code == ROLL_OUT_FAILED:
+        return RunEnd.NOT_ROLLED_OUT
     return RunEnd.DESTROY_FAILED if kind is RunKind.DESTROY else RunEnd.PARTIALLY_APPLIED

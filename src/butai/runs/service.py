@@ -102,6 +102,10 @@ class Runs:
         with self._database.reading() as session:
             return [view(run) for run in store.of_environment(session, environment_id)]
 
+    def later_than(self, session: Session, environment_id: int, run_id: int) -> list[RunView]:
+        """Runs of an environment that came after one, newest first."""
+        return [view(run) for run in store.of_environment(session, environment_id) if run.id > run_id]
+
     def some(self, run_ids: Iterable[int]) -> dict[int, RunView]:
         """These runs by their number."""
         with self._database.reading() as session:

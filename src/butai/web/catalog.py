@@ -10,7 +10,7 @@ from pathlib import Path
 from babel.messages.extract import extract
 
 from butai.board.model import WORDS as WORKER_WORDS
-from butai.environments.log_view import TITLES
+from butai.environments.log_view import DEPLOY_TITLE, TITLES
 from butai.environments.model import WORDS
 from butai.web.render import TEMPLATES
 from butai.web.room import Room
@@ -19,7 +19,14 @@ SOURCE = Path(__file__).parents[1]
 # What only the command line shows stays English.
 TERMINAL = frozenset(
     {"cli.py", "commands.py", "init.py", "doctor.py", "client.py", "terminal.py", "serve.py", "worker.py"}
-    | {"following.py", "state_commands.py", "drift_commands.py", "engine_commands.py", "update_all.py"}
+    | {
+        "following.py",
+        "state_commands.py",
+        "drift_commands.py",
+        "engine_commands.py",
+        "hold_commands.py",
+        "update_all.py",
+    }
     | {"demo", "localcloud", "migrations"}
 )
 OURS = re.compile(r"^from butai\.text import .*\btext\b", re.M)
@@ -32,6 +39,7 @@ def message_ids(rooms: tuple[Room, ...]) -> set[str]:
         *WORDS,
         *WORKER_WORDS.values(),
         *TITLES.values(),
+        DEPLOY_TITLE,
         *(room.title for room in rooms),
         *(room.group for room in rooms),
     }

@@ -17,7 +17,7 @@ from butai.assembly import Butai
 from butai.terraform.text import plain
 from butai.web.room import Room
 from butai.web.texts import LANGUAGE_COOKIE, LANGUAGES, choose_language, translate, translations
-from butai.web.times import age, clock_time, full_time, iso_time, local_time, zone_name, zone_of
+from butai.web.times import age, clock_time, full_time, iso_time, local_time, zone_name
 
 _CODE = re.compile(r"`([^`\n]+)`")
 TEMPLATES = Path(__file__).parent / "templates"
@@ -27,7 +27,7 @@ class Pages:
     """Renders templates of the frame (`base.html`) and of rooms (`environments/list.html`)."""
 
     def __init__(self, butai: Butai, rooms: tuple[Room, ...]) -> None:
-        self._butai, self._rooms, self._zone = butai, rooms, zone_of(butai.settings.timezone)
+        self._butai, self._rooms, self._zone = butai, rooms, butai.settings.zone
         folders = {room.name: FileSystemLoader(room.templates) for room in rooms if room.templates}
         loader = ChoiceLoader([FileSystemLoader(TEMPLATES), PrefixLoader(folders)])
         self._environments = {language: self._environment(loader, language) for language in LANGUAGES}

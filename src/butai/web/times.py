@@ -37,14 +37,6 @@ def age(at: datetime, now: datetime, language: str) -> str:
     return format_timedelta(at - now, add_direction=True, locale=language)
 
 
-def zone_of(name: str) -> tzinfo:
-    """The team's zone by name; UTC when there is none of that name."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return UTC
-
-
 def zone_name(zone: tzinfo) -> str:
     """The zone's name, as a browser knows it too."""
     return zone.key if isinstance(zone, ZoneInfo) else "UTC"

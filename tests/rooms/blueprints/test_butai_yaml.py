@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from butai.blueprints.model import Blueprint, image_for, json_schema
+from butai.blueprints.model import Blueprint, image_for, json_schema, version_variables
 from butai.blueprints.validate import BlueprintError, check_against_root, parse
 from butai.errors import WrongUseError
 from butai.leases.service import CidrPool, ListPool, Range, Subdomain
@@ -136,6 +136,7 @@ def replaced(old: str, new: str) -> str:
             "11:12: `image` holds an unknown placeholder `{comit}`. Did you mean `commit`?",
         ),
         (replaced("{commit}", "{commit!r}"), "unknown placeholder"),
+        (replaced("branch: main", 'variables: {VERSION: "{comit}"}'), "unknown placeholder"),
         (replaced("{commit}", "latest"), "must hold `{commit}`"),
         (replaced("{commit}", "{commit"), "has a brace without its partner"),
         (replaced(":{commit}", ": {commit}"), "must not hold blanks"),
@@ -324,3 +325,9 @@ def test_what_the_root_lacks_is_told_with_its_line() -> None:
         "butai.yaml:19:23: The root has no output `api_addr`. Did you mean `api_url`?",
         "butai.yaml:26:11: The root has no variable `apikey`. Did you mean `api_key`?",
     ]
+
+
+def test_variables_that_go_with_a_version() -> None:
+    text = TEXT.replace("branch: main", 'variables: {VERSION: "{branch}@{short_commit}", FIXED: "x"}')
+    service = parse(text).services["web"]
+    assert version_variables(service, "0123456789", "feature/x") == {"VERSION": "feature-x@0123456", "FIXED": "x"}

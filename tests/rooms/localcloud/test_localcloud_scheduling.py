@@ -17,6 +17,7 @@ from butai.localcloud.model import (
     Rollout,
     TaskView,
     after_crash,
+    breaks_at,
     is_complete,
     plan,
 )
@@ -138,3 +139,7 @@ def test_back_off_doubles_up_to_its_end_and_starts_anew_after_health() -> None:
 @pytest.mark.parametrize("failures", [10, 10_000])
 def test_back_off_never_overflows(failures: int) -> None:
     assert after_crash(Backoff(failures), was_healthy=False, now=0).not_before == BACKOFF_MAX_S
+
+
+def test_the_circuit_breaker_counts_to_half_within_bounds() -> None:
+    assert [breaks_at(desired) for desired in (0, 1, 6, 7, 25, 400, 1000)] == [3, 3, 3, 4, 13, 200, 200]

@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from butai.runs.model import Counts, EngineEnd, NextAction, RunEnd, RunKind, Step, judge, next_action
+from butai.runs.model import (
+    READ_ONLY,
+    ROLL_OUT_FAILED,
+    Counts,
+    EngineEnd,
+    NextAction,
+    RunEnd,
+    RunKind,
+    Step,
+    judge,
+    next_action,
+)
 
 NOTHING, SOME, ALL = Counts(), Counts(planned=3, begun=2, done=1, failed=1), Counts(planned=3, begun=3, done=3)
 
@@ -34,6 +45,15 @@ NOTHING, SOME, ALL = Counts(), Counts(planned=3, begun=2, done=1, failed=1), Cou
         (RunKind.CREATE, EngineEnd(Step.APPLY, -9), SOME, RunEnd.LOST),
         (RunKind.CREATE, EngineEnd(Step.APPLY, -9), NOTHING, RunEnd.FAILED_BEFORE_CHANGE),
         (RunKind.CREATE, None, ALL, RunEnd.LOST),
+        (RunKind.DEPLOY, EngineEnd(Step.APPLY, ROLL_OUT_FAILED), SOME, RunEnd.NOT_ROLLED_OUT),
+        (RunKind.DEPLOY, EngineEnd(Step.APPLY, ROLL_OUT_FAILED, cancelled=True), SOME, RunEnd.INTERRUPTED),
+        (RunKind.DEPLOY, EngineEnd(Step.APPLY, 1), SOME, RunEnd.PARTIALLY_APPLIED),
+        (RunKind.UPDATE, EngineEnd(Step.APPLY, ROLL_OUT_FAILED), SOME, RunEnd.PARTIALLY_APPLIED),
+        # Its supervisor was killed, and the program went on alone.
+        (RunKind.DEPLOY, EngineEnd(Step.APPLY, None), ALL, RunEnd.SUCCEEDED),
+        (RunKind.DEPLOY, EngineEnd(Step.APPLY, None), SOME, RunEnd.LOST),
+        (RunKind.DEPLOY, EngineEnd(Step.APPLY, None), NOTHING, RunEnd.FAILED_BEFORE_CHANGE),
+        (RunKind.CREATE, EngineEnd(Step.APPLY, None), ALL, RunEnd.LOST),
     ],
 )
 def test_ends(kind: RunKind, end: EngineEnd | None, counts: Counts, judged: RunEnd) -> None:
@@ -50,7 +70,7 @@ ends = st.builds(
 )
 
 
-@given(st.sampled_from(RunKind), st.none() | ends, counts)
+@given(st.sampled_from(sorted(set(RunKind) - READ_ONLY - {RunKind.DEPLOY})), st.none() | ends, counts)
 def test_only_an_apply_that_was_seen_to_end_well_is_a_success(
     kind: RunKind, end: EngineEnd | None, seen: Counts
 ) -> None:

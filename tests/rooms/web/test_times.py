@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from butai.web.times import age, clock_time, full_time, iso_time, local_time, zone_name, zone_of
+from butai.settings import zone_of
+from butai.web.times import age, clock_time, full_time, iso_time, local_time, zone_name
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 AT = datetime(2026, 11, 22, 16, 41, 7, tzinfo=UTC)

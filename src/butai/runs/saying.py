@@ -11,8 +11,10 @@ from butai.text import Text, stored
 
 def say(words: Text, kind: str = "note", **more: Any) -> None:
     """One line of the run's log, with what its words are translated from."""
+    tell(words, f"butai_{kind}", **more)
+
+
+def tell(words: Text, type_: str, **more: Any) -> None:
+    """One line of a type that the engine has too."""
     at = datetime.now(UTC).isoformat()
-    print(
-        json.dumps({"@message": words, "@timestamp": at, "type": f"butai_{kind}", **more, "words": stored(words)}),
-        flush=True,
-    )
+    print(json.dumps({"@message": words, "@timestamp": at, "type": type_, **more, "words": stored(words)}), flush=True)

@@ -1,0 +1,251 @@
+"""The program that carries a deploy out: look at everything, register, set, and follow until it is known how it ended.
+
+    python -m butai.deploys.carry RUN_FOLDER
+
+A run's supervisor starts it in the engine's place. Killed at any moment it leaves nothing half written, and doing it again
+does not do twice what was done: a revision that is there already is found by what is in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from butai.aws import deployments, registry
+from butai.aws.deployments import Revision
+from butai.deploys.clients import Clients
+from butai.deploys.model import Stands, exchange, parse_image
+from butai.deploys.rolling import Rolling
+from butai.deploys.task import Came, Stage, Target, Task, read_task, write_result
+from butai.deploys.verify import Verification, Verified
+from butai.runs.model import ROLL_OUT_FAILED
+from butai.runs.saying import say, tell
+from butai.text import Text, joined, text
+
+LOOK_EVERY_S = 1.0
+IMAGE_EVERY_S = 5.0
+NAP_S = 0.05
+DONE, FAILED = 0, 1
+
+
+@dataclass
+class Stop:
+    """Whether somebody wants it to stop. No event of `threading`: a signal handler would meet its lock."""
+
+    asked: bool = False
+
+    def wait(self, seconds: float) -> None:
+        """Wait this long, or until it is asked."""
+        until = time.monotonic() + seconds
+        while not self.asked and time.monotonic() < until:
+            time.sleep(NAP_S)
+
+
+@dataclass
+class Deploying:
+    """One deploy on its way."""
+
+    task: Task
+    folder: Path
+    clients: Clients
+    stop: Stop
+    came: dict[str, Came] = field(default_factory=dict)
+
+    def do(self) -> int:
+        """All of it; the exit code."""
+        self._wait_for_images()
+        if self.stop.asked:
+            return FAILED
+        found = Verification(self.clients, self.task.targets).look()
+        for words in found.unseen:
+            say(words)
+        if found.problems:
+            return _refused(found.problems)
+        if self.stop.asked:
+            return FAILED
+        rolling = [self._set(each, found) for each in self.task.targets]
+        return self._follow(rolling)
+
+    def _wait_for_images(self) -> None:
+        """Images that are still being built: waited for as long as was asked."""
+        deadline, said = time.monotonic() + self.task.wait_for_image_s, False
+        while self.task.wait_for_image_s and not self.stop.asked:
+            missing = [each for each in self.task.targets if not self._has_image(each)]
+            if not missing or time.monotonic() > deadline:
+                return
+            if not said:
+                names, minutes = ", ".join(each.image for each in missing), self.task.wait_for_image_s // 60
+                say(text("Not built yet, waited for up to {minutes} minutes: {names}", minutes=minutes, names=names))
+                said = True
+            self.stop.wait(IMAGE_EVERY_S)
+
+    def _has_image(self, target: Target) -> bool:
+        image = parse_image(target.image)
+        if not image.is_ecr:
+            return True
+        ecr = self.clients("ecr", image.region)
+        return registry.find_image(ecr, image.account, image.repository, image.tag) is not None
+
+    def _set(self, target: Target, found: Verified) -> Rolling:
+        """Register what the service gets, unless it is there, and set the service on it, unless it is."""
+        ecs, present, service = self.clients("ecs"), found.present[target.name], found.services[target.name]
+        since = datetime.now(UTC)
+        resource = {"addr": target.address, "resource_type": "aws_ecs_service"}
+        begun = text("{service}: {image} is deployed", service=target.name, image=target.image)
+        tell(begun, "apply_start", hook={"resource": resource, "action": "update"})
+        wanted = exchange(present.definition, target.image, target.variables).definition
+        arn = self._registered(ecs, present, wanted)
+        self._write(target.name, Came(Stage.REGISTERED, present.arn, arn))
+        deployment = deployments.primary(service)
+        if arn != service["taskDefinition"] or _has_failed(service) or target.moves:
+            self._write(target.name, Came(Stage.SETTING, present.arn, arn))
+            again = arn == service["taskDefinition"]
+            deployment = deployments.set_revision(ecs, target.cluster, target.service, arn, again=again)
+        self._write(target.name, Came(Stage.SET, present.arn, arn))
+        number = arn.rpartition("/")[2]
+        say(text("{service}: ECS is set on {revision}", service=target.name, revision=number))
+        return Rolling(self.clients, target, wanted, arn, deployment, since)
+
+    def _registered(self, ecs: Any, present: Revision, wanted: dict[str, Any]) -> str:
+        """The revision with this content: the present one, or the family's newest, or a new one."""
+        if present.definition == wanted:
+            return present.arn
+        newest = deployments.revision(ecs, present.family)
+        return newest.arn if newest.definition == wanted else deployments.register(ecs, wanted)
+
+    def _write(self, name: str, came: Came) -> None:
+        self.came[name] = came
+        write_result(self.folder, self.came)
+
+    def _follow(self, rolling: list[Rolling]) -> int:
+        deadline = time.monotonic() + self.task.timeout_s
+        going = list(rolling)
+        while going and not self.stop.asked and time.monotonic() < deadline:
+            self._look(going)
+            for each in [each for each in going if each.over]:
+                going.remove(each)
+                self._ended(each)
+            if going:
+                self.stop.wait(LOOK_EVERY_S)
+        if going:
+            return self._given_up(going)
+        failed = [each for each in rolling if each.now.stands is not Stands.COMPLETED]
+        return ROLL_OUT_FAILED if failed else DONE
+
+    def _look(self, going: Sequence[Rolling]) -> None:
+        """One look at all of them. What goes wrong with it is tried again until the time is over."""
+        for cluster in sorted({each.target.cluster for each in going}):
+            mine = [each for each in going if each.target.cluster == cluster]
+            try:
+                found = deployments.services(self.clients("ecs"), cluster, [each.target.service for each in mine]) or {}
+                for each in mine:
+                    each.look(found.get(each.target.service, {}))
+            except (ClientError, BotoCoreError) as error:
+                print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+
+    def _ended(self, each: Rolling) -> None:
+        target, came = each.target, self.came[each.target.name]
+        hook = {"resource": {"addr": target.address, "resource_type": "aws_ecs_service"}, "action": "update"}
+        if each.now.stands is Stands.COMPLETED:
+            self._write(target.name, replace(came, stage=Stage.COMPLETED))
+            tell(text("{service} runs {image}", service=target.name, image=target.image), "apply_complete", hook=hook)
+            return
+        self._write(target.name, replace(came, stage=Stage.FAILED))
+        tell(text("{service} is not rolled out", service=target.name), "apply_errored", hook=hook)
+        self._forget_what_ecs_put_back(each, came)
+        _error(_why_not(each))
+
+    def _forget_what_ecs_put_back(self, each: Rolling, came: Came) -> None:
+        """A revision that ECS has taken off again would be the family's newest, which Terraform goes by."""
+        target = each.target
+        found = deployments.services(self.clients("ecs"), target.cluster, [target.service]) or {}
+        now = found.get(target.service, {})
+        used = {now.get("taskDefinition"), *(one.get("taskDefinition") for one in now.get("deployments", []))}
+        if now and came.revision not in used and came.revision != came.before:
+            with contextlib.suppress(ClientError):
+                deployments.deregister(self.clients("ecs"), came.revision)
+
+    def _given_up(self, going: Sequence[Rolling]) -> int:
+        """Stopped, or out of time: ECS goes on by itself, and that is what is said."""
+        for each in going:
+            number, name = each.revision.rpartition("/")[2], each.target.name
+            _error(
+                text(
+                    "{service}: {why} ECS is set on {revision} and goes on rolling it out; {old} old tasks still run. "
+                    "`butai rollback {environment} {service}` puts back what ran before.",
+                    why=text("Stopped.")
+                    if self.stop.asked
+                    else text("Not rolled out in {seconds} s.", seconds=self.task.timeout_s),
+                    service=name,
+                    revision=number,
+                    old=each.now.old,
+                    environment=self.task.environment,
+                )
+            )
+        return FAILED
+
+
+def _has_failed(service: dict[str, Any]) -> bool:
+    """Whether its newest deployment has failed: ECS does nothing more about it until it is asked again."""
+    return any(
+        each["status"] == "PRIMARY" and each.get("rolloutState") == "FAILED" for each in service.get("deployments", [])
+    )
+
+
+def _why_not(each: Rolling) -> Text:
+    reason = each.failure or each.now.reason or text("ECS has put something else in its place.")
+    serves = text("What ran before still serves ({old} tasks).", old=each.now.old)
+    if not each.now.old:
+        serves = text("Nothing of what ran before is left.")
+    return text("{service}: {reason} {serves}", service=each.target.name, reason=reason, serves=serves)
+
+
+def _refused(problems: list[Text]) -> int:
+    for each in problems if len(problems) > 1 else ():
+        say(each)
+    _error(text("Nothing was changed. {problems}", problems=joined(" ", problems)))
+    return FAILED
+
+
+def _error(words: Text) -> None:
+    tell(words, "diagnostic", diagnostic={"severity": "error", "summary": words})
+
+
+def main(folder: Path) -> int:
+    """Do it."""
+    task, stop = read_task(folder), Stop()
+    _listen(stop)
+    count = len(task.targets)
+    changes = {"add": 0, "change": count, "remove": 0, "operation": "plan"}
+    tell(text("{count} services get another version", count=count), "change_summary", changes=changes)
+    try:
+        return Deploying(task, folder, Clients(boto3.Session()), stop).do()
+    except (ClientError, BotoCoreError) as error:
+        _error(text("AWS refused: {reason}", reason=str(error)))
+        return FAILED
+
+
+def _listen(stop: Stop) -> None:
+    """The first interrupt is a wish to stop, the second one ends it where it is."""
+
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        if stop.asked:
+            sys.exit(FAILED)
+        stop.asked = True
+
+    signal.signal(signal.SIGINT, asked)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

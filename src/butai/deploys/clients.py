@@ -1,0 +1,27 @@
+"""Clients of AWS for one deploy: made by one thread, since making them is not safe for several; used by many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+# A call that is throttled or cut off is repeated with longer and longer waits.
+_CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 6})
+
+
+class Clients:
+    """Made when they are first asked for."""
+
+    def __init__(self, session: boto3.Session) -> None:
+        self._session = session
+        self._made: dict[tuple[str, str], Any] = {}
+
+    def __call__(self, service: str, region: str = "") -> Any:
+        """The client of a service."""
+        key = service, region
+        if key not in self._made:
+            made: Any = self._session.client  # stubs know a list of names, and no plain string
+            self._made[key] = made(service, region_name=region or None, config=_CONFIG)
+        return self._made[key]

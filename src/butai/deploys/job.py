@@ -1,0 +1,141 @@
+"""The run of a deploy: what its program is told, and what is written down of its end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from butai.aws import deployments
+from butai.aws.ecs import ServiceRef, parse_service_arn
+from butai.aws.session import Access, EngineKeys, session_for
+from butai.blueprints.service import AtCommit, Blueprints
+from butai.deploys.clients import Clients
+from butai.deploys.model import has_moving_tag
+from butai.deploys.task import IN_PLACE, Came, Stage, Target, Task, read_result, read_task, write_result
+from butai.environments.service import Environments, EnvironmentView
+from butai.errors import RefusedError
+from butai.runs.folder import Command, RunFolder, Work
+from butai.runs.job import Prepared
+from butai.runs.log import RunLog
+from butai.runs.model import RunEnd, Step
+from butai.runs.service import RunView
+from butai.states.service import States
+from butai.terraform.environment import engine_environment
+from butai.terraform.state import StateSummary, summary
+from butai.text import text
+
+
+@dataclass(frozen=True)
+class DeployJob:
+    """Deploys are carried out by a program of Butai's own, under a supervisor like the engine.
+
+    `wait_ready` looks afterwards whether the environment serves, and notes it.
+    """
+
+    environments: Environments
+    blueprints: Blueprints
+    states: States
+    keys: EngineKeys
+    wait_ready: Callable[[int, AtCommit, RunLog], None]
+
+    def prepare(self, run: RunView, folder: RunFolder, log: RunLog) -> Prepared:
+        """Say where ECS has the services, by the state; then the program."""
+        shown = self.environments.by_id(run.environment_id)
+        at = self._at(shown, run)
+        told = run.params["deploy"]
+        document = self.states.read(shown.id)
+        state = summary(document) if document else None
+        targets = [self._target(shown, at, state, run, name) for name in told["services"]]
+        Task(shown.name, targets, at.blueprint.ready.timeout_s, told.get("wait_for_image_s", 0)).write(folder.path)
+        log.goes(accelerated=False, why=text("a deploy needs no engine and no provider"))
+        program = [sys.executable, "-m", "butai.deploys.carry", str(folder.path)]
+        work = Work(run.id, shown.id, str(folder.path), [Command(Step.APPLY, program)])
+        extra = self.keys.variables(_access(at))
+        return Prepared(work, engine_environment(os.environ, extra=extra, cli_config=Path(os.devnull)))
+
+    def _target(
+        self, shown: EnvironmentView, at: AtCommit, state: StateSummary | None, run: RunView, name: str
+    ) -> Target:
+        address = at.blueprint.services[name].ecs_service
+        ref = _where(state, address) if state else None
+        if ref is None:
+            raise RefusedError(
+                text("`{environment}` has no ECS service for `{name}`.", environment=shown.name, name=name),
+                why=text("Its state knows nothing under `{address}`.", address=address),
+                next=text("An update makes it: `butai env update {environment}`.", environment=shown.name),
+                code="no-ecs-service",
+            )
+        variables = run.params["deploy"]["services"][name]["variables"]
+        image, moves = run.params["services"][name]["image"], has_moving_tag(at.blueprint.services[name].image)
+        return Target(name, address, ref.cluster, ref.name, image, variables, moves)
+
+    def look(self, run: RunView, log: RunLog) -> bool:
+        """The program was killed: ask ECS what each service is set on, and write that down."""
+        folder = Path(run.folder)
+        shown = self.environments.by_id(run.environment_id)
+        clients = Clients(session_for(_access(self._at(shown, run))))
+        came = read_result(folder)
+        for target in read_task(folder).targets:
+            if target.name in came and came[target.name].stage in (Stage.REGISTERED, Stage.SETTING, Stage.SET):
+                came[target.name] = self._looked(clients, target, came[target.name], log)
+        write_result(folder, came)
+        return True
+
+    def _looked(self, clients: Clients, target: Target, came: Came, log: RunLog) -> Came:
+        found = deployments.services(clients("ecs"), target.cluster, [target.service]) or {}
+        service: Mapping[str, Any] = found.get(target.service, {})
+        number = came.revision.rpartition("/")[2]
+        if service.get("taskDefinition") == came.revision:
+            words = text(
+                "{service}: ECS is set on {revision} and goes on with it.", service=target.name, revision=number
+            )
+            log.say(Step.APPLY, words)
+            return Came(Stage.SET, came.before, came.revision)
+        log.say(Step.APPLY, text("{service}: ECS is not set on {revision}.", service=target.name, revision=number))
+        if service and came.revision != came.before:
+            # The family's newest revision is what Terraform goes by.
+            deployments.deregister(clients("ecs"), came.revision)
+        return Came(Stage.FAILED, came.before, came.revision)
+
+    def ended(self, session: Session, run: RunView, end: RunEnd, folder: RunFolder) -> None:  # noqa: ARG002
+        """What is in place from now on is what the environment is wanted with: the next update keeps it."""
+        came = read_result(folder.path)
+        there = [name for name in run.params["deploy"]["services"] if name in came and came[name].stage in IN_PLACE]
+        versions = {name: run.params["services"][name] for name in there}
+        self.environments.note_deployed(session, run.environment_id, versions)
+
+    def after(self, run: RunView, end: RunEnd, log: RunLog) -> None:
+        """After a good roll-out look whether it serves."""
+        if end is RunEnd.SUCCEEDED:
+            shown = self.environments.by_id(run.environment_id)
+            self.wait_ready(shown.id, self._at(shown, run), log)
+
+    def gave_up(self, run: RunView, reason: str, log: RunLog) -> None:
+        """It could not be looked at: how it is stays what was known before."""
+
+    def _at(self, shown: EnvironmentView, run: RunView) -> AtCommit:
+        return self.blueprints.at_commit(shown.blueprint, run.params["commit"])
+
+
+def _access(at: AtCommit) -> Access:
+    return Access(at.blueprint.region, at.blueprint.profile or "", at.blueprint.role or "")
+
+
+def _where(state: StateSummary, address: str) -> ServiceRef | None:
+    """The ECS service at an address of the state, or the one that an output names by its ARN or its name."""
+    services = {each.address: ref for each in state.resources if (ref := _service(each.type, each.id))}
+    if not address.startswith("output."):
+        return services.get(address)
+    value = next((each.value for each in state.outputs if each.name == address.removeprefix("output.")), None)
+    named = [each for each in services.values() if each.name == value]
+    return parse_service_arn(str(value)) or (named[0] if named else None)
+
+
+def _service(type_: str, id_: str) -> ServiceRef | None:
+    return parse_service_arn(id_) if type_ == "aws_ecs_service" else None

@@ -1,0 +1,142 @@
+"""What can be done with deploys: put another version on a service, roll back, look at what ran. Others import this only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from butai.deploys.model import Version, rolled_back_to
+from butai.environments.service import Environments, EnvironmentView, ServiceChoice, Started
+from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mean
+from butai.runs.model import MAIN, RunEnd, RunKind
+from butai.runs.service import RunView
+from butai.text import text
+
+WAIT_AT_MOST_MIN = 60
+
+
+class DeployRequest(BaseModel):
+    """Which services get which version."""
+
+    services: dict[str, ServiceChoice] = Field(description="Service: a branch, tag or commit of its repository.")
+    wait_for_image_minutes: int = Field(
+        default=0, ge=0, le=WAIT_AT_MOST_MIN, description="How long an image that is not built yet is waited for."
+    )
+
+
+class RollBackRequest(BaseModel):
+    """Which service goes back, and to what."""
+
+    service: str
+    to: int = Field(default=0, ge=0, description="The run whose version it had; 0: the one before the present.")
+
+
+class DeployView(BaseModel):
+    """One version that a run put on a service. `end` is none while the run goes on."""
+
+    run: int
+    kind: RunKind
+    service: str
+    branch: str
+    commit: str
+    image: str
+    by: str
+    at: datetime
+    end: RunEnd | None
+
+
+@dataclass(frozen=True)
+class Deploys:
+    """Deploys of all environments."""
+
+    environments: Environments
+
+    def deploy(self, name: str, request: DeployRequest, *, by: str, blueprint: str | None = None) -> Started:
+        """Queue a deploy. The versions are resolved now; everything else is looked at when the run begins."""
+        if not any(each.branch or each.commit for each in request.services.values()):
+            raise WrongUseError(
+                text("No service was named."),
+                next=text("Say which gets what: `butai deploy {name} web=main`.", name=name),
+                where="services",
+                code="no-service",
+            )
+        wait = request.wait_for_image_minutes * 60
+        return self.environments.deploy(name, request.services, by=by, blueprint=blueprint, wait_for_image_s=wait)
+
+    def roll_back(self, name: str, request: RollBackRequest, *, by: str, blueprint: str | None = None) -> Started:
+        """Queue a deploy of a version that the service had before."""
+        shown = self.environments.get(name, blueprint=blueprint)
+        known = [each.name for each in shown.services]
+        if request.service not in known:
+            raise NotFoundError(
+                text("`{environment}` has no service `{name}`.", environment=shown.name, name=request.service),
+                next=did_you_mean(request.service, known),
+                where="service",
+                code="unknown-service",
+            )
+        version = rolled_back_to(self._versions(shown, request.service), request.to)
+        if version is None:
+            raise self._nothing_to_go_back_to(shown, request)
+        again = {request.service: {"branch": version.branch, "commit": version.commit, "image": version.image}}
+        return self.environments.deploy(
+            shown.name, {}, by=by, blueprint=shown.blueprint, again=again, rolls_back_to=version.run
+        )
+
+    def _nothing_to_go_back_to(self, shown: EnvironmentView, request: RollBackRequest) -> RefusedError:
+        runs = ", ".join(str(each.run) for each in self._versions(shown, request.service))
+        what = text("`{service}` had no version of run {run}.", service=request.service, run=request.to)
+        if not request.to:
+            what = text("`{service}` had no other good version yet.", service=request.service)
+        return RefusedError(
+            what,
+            next=text("Versions came by these runs: {runs}.", runs=runs) if request.to and runs else "",
+            where="to",
+            code="nothing-to-roll-back-to",
+        )
+
+    def history(self, name: str, *, blueprint: str | None = None) -> Sequence[DeployView]:
+        """Every version that runs put on an environment's services, newest first."""
+        return self.history_of(self.environments.get(name, blueprint=blueprint))
+
+    def history_of(self, shown: EnvironmentView) -> Sequence[DeployView]:
+        """The same for an environment that was looked up."""
+        runs = self.environments.runs_of(shown.id)
+        return [each for older, run in zip([*runs[1:], None], runs, strict=True) for each in _of_run(run, older)]
+
+    def _versions(self, shown: EnvironmentView, service: str) -> list[Version]:
+        return [
+            Version(each.run, each.branch, each.commit, each.image, good=each.end is RunEnd.SUCCEEDED)
+            for each in self.history_of(shown)
+            if each.service == service and each.end not in (None, *_NOTHING_DONE)
+        ]
+
+
+_NOTHING_DONE = (RunEnd.SUPERSEDED, RunEnd.CANCELLED_BEFORE_CHANGE, RunEnd.FAILED_BEFORE_CHANGE)
+
+
+def _of_run(run: RunView, older: RunView | None) -> list[DeployView]:
+    """What a run put there: a deploy its services, another run those that it gave another version than the one before."""
+    if run.kind is RunKind.DEPLOY:
+        names = list(run.params["deploy"]["services"])
+    elif run.kind in MAIN - {RunKind.DESTROY}:
+        before = older.params.get("services", {}) if older else {}
+        names = [name for name, each in run.params["services"].items() if before.get(name) != each]
+    else:
+        names = []
+    return [
+        DeployView(
+            run=run.id,
+            kind=run.kind,
+            service=name,
+            branch=run.params["services"][name]["branch"],
+            commit=run.params["services"][name]["commit"],
+            image=run.params["services"][name]["image"],
+            by=run.requested_by,
+            at=run.requested_at,
+            end=run.end,
+        )
+        for name in names
+    ]

@@ -1,0 +1,194 @@
+"""What is looked at before anything changes. Everything that is wrong comes in one list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from butai.aws import deployments, presence, registry
+from butai.aws.deployments import Revision
+from butai.deploys.clients import Clients
+from butai.deploys.model import (
+    Needs,
+    exchange,
+    fits_fargate,
+    is_assumable,
+    missing_architecture,
+    needs_of,
+    other_controller,
+    parse_image,
+    wants_fargate,
+    wrong_ports,
+)
+from butai.deploys.task import Target
+from butai.errors import did_you_mean
+from butai.text import Text, text
+
+AT_ONCE = 8
+
+Look = Callable[[], list[Text]]
+
+
+@dataclass
+class Verified:
+    """What was found: what is wrong, what could not be looked at, and each service with its present revision."""
+
+    problems: list[Text] = field(default_factory=list)
+    unseen: list[Text] = field(default_factory=list)
+    services: dict[str, dict[str, Any]] = field(default_factory=dict)
+    present: dict[str, Revision] = field(default_factory=dict)
+    offered: dict[str, set[str]] = field(default_factory=dict)
+
+
+class Verification:
+    """One look at everything that a deploy needs, in at most twelve calls for a usual service."""
+
+    def __init__(self, clients: Clients, targets: list[Target]) -> None:
+        self._clients, self._targets = clients, targets
+        self.found = Verified()
+
+    def look(self) -> Verified:
+        """First services and images, then definitions, then what those name. Each of the three side by side."""
+        self._make_clients()
+        clusters = sorted({each.cluster for each in self._targets})
+        self._at_once(
+            [
+                *(partial(self._services, cluster) for cluster in clusters),
+                *(partial(self._image, each) for each in self._targets),
+            ]
+        )
+        there = [each for each in self._targets if each.name in self.found.services]
+        self._at_once([partial(self._definition, each) for each in there])
+        self._at_once(list(self._named(needs_of(each.definition) for each in self.found.present.values())))
+        return self.found
+
+    def _make_clients(self) -> None:
+        """By this thread: several could not make one at the same time."""
+        self._clients("ecs")
+        for region in {image.region for each in self._targets if (image := parse_image(each.image)).is_ecr}:
+            self._clients("ecr", region)
+
+    def _at_once(self, looks: list[Look]) -> None:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for found in pool.map(self._safely, looks):
+                self.found.problems += found
+
+    def _safely(self, look: Look) -> list[Text]:
+        """A look that is not allowed says nothing about what it looks at: that is told, and no problem."""
+        try:
+            return look()
+        except ClientError as error:
+            what = error.operation_name, presence.code_of(error)
+            self.found.unseen.append(text("{call} was refused ({code}): not looked at.", call=what[0], code=what[1]))
+        except BotoCoreError as error:
+            return [text("AWS cannot be asked: {reason}", reason=str(error))]
+        return []
+
+    def _services(self, cluster: str) -> list[Text]:
+        wanted = [each for each in self._targets if each.cluster == cluster]
+        found = deployments.services(self._clients("ecs"), cluster, [each.service for each in wanted])
+        if found is None:
+            return [text("There is no cluster `{cluster}`.", cluster=cluster)]
+        self.found.services |= {each.name: found[each.service] for each in wanted if each.service in found}
+        return [
+            text("There is no ECS service `{service}` in `{cluster}`.", service=each.service, cluster=cluster)
+            for each in wanted
+            if each.service not in found
+        ]
+
+    def _image(self, target: Target) -> list[Text]:
+        image = parse_image(target.image)
+        if not image.is_ecr:
+            words = text("{image} is in no ECR registry: not looked at.", image=target.image)
+            self.found.unseen.append(words)
+            return []
+        ecr = self._clients("ecr", image.region)
+        found = registry.find_image(ecr, image.account, image.repository, image.tag)
+        if found is None:
+            return [_no_image(ecr, target)]
+        if found.is_index:
+            offered = registry.architectures(ecr, image.account, image.repository, found.digest)
+            self.found.offered[target.name] = offered
+        return []
+
+    def _definition(self, target: Target) -> list[Text]:
+        service = self.found.services[target.name]
+        present = deployments.revision(self._clients("ecs"), service["taskDefinition"])
+        self.found.present[target.name] = present
+        return list(_of_definition(target, service, present.definition, self.found.offered.get(target.name, set())))
+
+    def _named(self, needs: Iterable[Needs]) -> Iterable[Look]:
+        """The looks at what the definitions name, each thing once. Clients are made here, by this thread alone."""
+        all_ = list(needs)
+        iam, logs, ssm = self._clients("iam"), self._clients("logs"), self._clients("ssm")
+        for role in sorted(frozenset().union(*(each.roles for each in all_))):
+            yield partial(_role, iam, role)
+        for group in sorted(frozenset().union(*(each.log_groups for each in all_))):
+            yield partial(_log_group, logs, group)
+        parameters = frozenset().union(*(each.parameters for each in all_))
+        if parameters:
+            yield partial(_parameters, ssm, parameters)
+        for arn in sorted(frozenset().union(*(each.secrets for each in all_))):
+            yield partial(_secret, self._clients("secretsmanager"), arn)
+
+
+def _no_image(ecr: Any, target: Target) -> Text:
+    image = parse_image(target.image)
+    newest = registry.newest_images(ecr, image.account, image.repository)
+    return text(
+        "{service}: there is no image {repository}:{tag}. {newest}",
+        service=target.name,
+        repository=image.repository,
+        tag=image.tag,
+        newest=text("The newest: {names}.", names=", ".join(newest)) if newest else text("There are none at all."),
+    )
+
+
+def _of_definition(
+    target: Target, service: dict[str, Any], definition: dict[str, Any], offered: set[str]
+) -> Iterable[Text]:
+    """What does not fit in a service with its definition. No call."""
+    if not exchange(definition, target.image, target.variables).containers:
+        names = [each["name"] for each in definition["containerDefinitions"]]
+        yield text(
+            "{service}: no container runs an image of {repository}. {hint}",
+            service=target.name,
+            repository=parse_image(target.image).repository,
+            hint=did_you_mean(target.name, names),
+        )
+    if controller := other_controller(service):
+        yield text("{service}: {controller} rolls it out, not ECS.", service=target.name, controller=controller)
+    yield from wrong_ports(service, definition)
+    size = str(definition.get("cpu") or ""), str(definition.get("memory") or "")
+    if wants_fargate(service, definition) and not fits_fargate(*size):
+        yield text("{service}: Fargate has no tasks of {cpu} CPU units and {memory} MiB.", service=target.name,
+                   cpu=size[0] or "?", memory=size[1] or "?")  # fmt: skip
+    if missing := missing_architecture(definition, offered):
+        yield text("{service}: its tasks want {wanted}, the image is for {offered}.", service=target.name,
+                   wanted=missing, offered=", ".join(sorted(offered)))  # fmt: skip
+
+
+def _role(iam: Any, role: str) -> list[Text]:
+    policy = presence.trust_policy(iam, role)
+    if policy is None:
+        return [text("There is no role `{role}`.", role=role)]
+    return [] if is_assumable(policy) else [text("ECS tasks may not take on the role `{role}`.", role=role)]
+
+
+def _log_group(logs: Any, group: str) -> list[Text]:
+    if presence.has_log_group(logs, group):
+        return []
+    return [text("There is no log group `{group}`: no task could start.", group=group)]
+
+
+def _parameters(ssm: Any, names: frozenset[str]) -> list[Text]:
+    return [text("There is no parameter `{name}`.", name=each) for each in presence.missing_parameters(ssm, names)]
+
+
+def _secret(secrets: Any, arn: str) -> list[Text]:
+    return [] if presence.has_secret(secrets, arn) else [text("There is no secret `{arn}`.", arn=arn)]

@@ -1,0 +1,56 @@
+"""`butai hold` and `butai release`: over the public API alone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from butai.client import connect
+from butai.settings import Settings
+from butai.terminal import JsonFlag, print_json, say
+
+NameArgument = Annotated[str, typer.Argument(help="The environment's name, or BLUEPRINT/NAME.")]
+
+
+def hold(
+    name: NameArgument,
+    reason: Annotated[str, typer.Option(help="Why; others see it.")],
+    until: Annotated[str, typer.Option(help="How long (2h, 90m) or until when today (17:30); ten hours at most.")],
+    holder: Annotated[str, typer.Option(help="Hand it over to somebody.")] = "",
+    json: JsonFlag = False,
+) -> None:
+    """Hold an environment: deploys, updates and everything else by others are refused until then (exit code 3)."""
+    body = {"reason": reason, "until": until, "holder": holder}
+    found = connect(Settings()).post(f"{_path(name)}/hold", body, blueprint=_blueprint(name))
+    if json:
+        print_json(found)
+        return
+    say(f"{found['name']} is {held(found)}.")
+
+
+def release(name: NameArgument, json: JsonFlag = False) -> None:
+    """Give an environment back that you hold."""
+    found = connect(Settings()).post(f"{_path(name)}/release", blueprint=_blueprint(name))
+    if json:
+        print_json(found)
+        return
+    say(f"{found['name']} is free.")
+
+
+def held(environment: Any) -> str:
+    """Who has it until when, on this machine's clock; empty when nobody has."""
+    hold = environment["hold"]
+    if not hold:
+        return ""
+    until = datetime.fromisoformat(hold["until"]).astimezone()
+    return f"held by {hold['by']} until {until:%H:%M}"
+
+
+def _path(name: str) -> str:
+    return f"/api/v1/environments/{name.rpartition('/')[2]}"
+
+
+def _blueprint(name: str) -> str | None:
+    return name.rpartition("/")[0] or None

@@ -1,0 +1,109 @@
+"""Looking at environments: what every part of their service does before it changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from butai.blueprints.service import Blueprints
+from butai.db import Database
+from butai.environments import store
+from butai.environments.drift_job import found_by
+from butai.environments.finding import find
+from butai.environments.views import DifferenceShape, EnvironmentView, as_compared, view
+from butai.errors import NotFoundError
+from butai.leases import service as leases
+from butai.runs.service import Runs, RunView, Standing
+from butai.text import text
+
+
+class Looking:
+    """Environments as they are."""
+
+    def __init__(self, database: Database, blueprints: Blueprints, runs: Runs, now: Callable[[], datetime]) -> None:
+        self._database, self._blueprints, self._runs, self._now = database, blueprints, runs, now
+
+    def list(self) -> list[EnvironmentView]:
+        """Every environment that is not gone."""
+        with self._database.session() as session:
+            runs = self._runs.newest_of(session, [row.id for row in store.living(session)])
+            # Again, after the runs: a run's end and what it changed here are one commit, and no row may be older than its run.
+            session.expire_all()
+            rows = [row for row in store.living(session) if row.id in runs]
+            standing = self._standing(session, *runs.values())
+            found = [
+                view(row, runs[row.id], leases.of(session, row.id), now=self._now(), standing=standing) for row in rows
+            ]
+        return [self._compared(each) for each in found]
+
+    def count(self) -> int:
+        """How many environments are not gone."""
+        with self._database.session() as session:
+            return store.count_living(session)
+
+    def get(self, name: str, *, blueprint: str | None = None) -> EnvironmentView:
+        """One living environment by name, or by `BLUEPRINT/NAME`."""
+        with self._database.session() as session:
+            found = self._view(session, self._row(session, name, blueprint))
+        return self._compared(found)
+
+    def newest(self, name: str, blueprint: str) -> EnvironmentView:
+        """The newest environment of that name, also when it is gone: its page stays readable."""
+        with self._database.session() as session:
+            row = store.newest_named(session, name, blueprint) or self._row(session, name, blueprint)
+            found = self._view(session, row)
+        return self._compared(found)
+
+    def by_id(self, environment_id: int) -> EnvironmentView:
+        """One environment, gone ones too."""
+        with self._database.session() as session:
+            row = session.get(store.Environment, environment_id)
+            if row is None:
+                raise NotFoundError(
+                    text("There is no environment with the number {environment_id}.", environment_id=environment_id)
+                )
+            found = self._view(session, row)
+        return self._compared(found)
+
+    def runs_of(self, environment_id: int) -> Sequence[RunView]:
+        """An environment's runs, newest first."""
+        return self._runs.of_environment(environment_id)
+
+    def names(self, session: Session, environment_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
+        """Blueprint and name of each environment, gone ones too."""
+        return store.names(session, environment_ids)
+
+    def differences_of(self, run_id: int) -> Sequence[DifferenceShape]:
+        """What the plan of a run found."""
+        self._runs.get(run_id)
+        with self._database.reading() as session:
+            return [DifferenceShape(**asdict(each)) for each in found_by(self._runs, session, run_id)]
+
+    def using(self, blueprint: str) -> Sequence[str]:
+        """Names of the living environments of a blueprint."""
+        with self._database.session() as session:
+            return store.any_of_blueprint(session, blueprint)
+
+    def _compared(self, shown: EnvironmentView) -> EnvironmentView:
+        """The same with how far it is behind its branch. Outside of any transaction: git may have to be asked."""
+        if shown.destroyed_at:
+            return shown
+        behind, fetched = self._blueprints.compared(shown.blueprint, shown.ref, shown.commit)
+        return shown.model_copy(update=as_compared(behind, fetched))
+
+    def _view(self, session: Session, row: store.Environment) -> EnvironmentView:
+        run = self._runs.newest_of(session, [row.id])[row.id]
+        # Not older than its run: PostgreSQL shows each statement what was committed before it.
+        session.refresh(row)
+        standing = self._standing(session, run)
+        return view(row, run, leases.of(session, row.id), now=self._now(), standing=standing)
+
+    def _standing(self, session: Session, *runs: RunView) -> Standing | None:
+        """The queue, asked for only where one of these runs has not ended."""
+        return self._runs.standing(session) if any(run.end is None for run in runs) else None
+
+    def _row(self, session: Session, name: str, blueprint: str | None) -> store.Environment:
+        return find(session, name, blueprint)

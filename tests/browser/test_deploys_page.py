@@ -1,0 +1,136 @@
+"""The deploys' pages, in both languages, wide and narrow: what runs where, a deploy with a branch that was searched for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from butai.runs.model import RunEnd, RunKind
+from butai.runs.store import Run
+from support.portal import Portal
+
+Open = Callable[[BrowserContext], Page]
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    """A server with one environment on which a deploy failed, and one that ended well before."""
+    portal = Portal(tmp_path_factory.mktemp("deploys"))
+    commit = portal.butai.blueprints.newest("tiny")
+    key = portal.add_environment("qa-1", commit=commit, health="ready")
+    put(portal, portal.add_run(key, running=False), "main", portal.team.main_commit, RunKind.CREATE)
+    put(portal, portal.add_run(key, running=False), "blue", portal.team.blue_commit, RunKind.DEPLOY)
+    put(portal, portal.add_run(key, running=False), "main", portal.team.main_commit, RunKind.DEPLOY)
+    failed = portal.add_run(key, running=False)
+    put(portal, failed, "broken", "f" * 40, RunKind.DEPLOY)
+    portal.end(failed, RunEnd.NOT_ROLLED_OUT)
+    portal.say(failed, "web: task 0123 has stopped. Its last line: no database", kind="diagnostic", severity="error")
+    portal.start()
+    yield portal
+    portal.stop()
+    portal.butai.database.close()
+
+
+def put(portal: Portal, run: int, branch: str, commit: str, kind: RunKind) -> None:
+    """What a run was asked for."""
+    web = {"branch": branch, "commit": commit, "image": branch if branch != "main" else "web", "default_branch": "main"}
+    told = {"ref": "main", "commit": portal.butai.blueprints.get("tiny").commit, "services": {"web": web}}
+    with portal.butai.database.session() as session:
+        row = session.get_one(Run, run)
+        row.kind = kind
+        row.params = {**row.params, **told, "deploy": {"services": {"web": {}}}}
+
+
+def signed_in(portal: Portal, browser: Browser, watched: Open, locale: str, width: int, scheme: Any) -> Page:
+    context = browser.new_context(locale=locale, viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = watched(context)
+    page.goto(portal.sign_in.address(portal.url))
+    return page
+
+
+def fits(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
+
+
+@pytest.mark.parametrize(("locale", "width", "scheme"), [("en-GB", 1280, "light"), ("ja-JP", 390, "dark")])
+def test_what_is_shown(
+    portal: Portal,
+    browser: Browser,
+    watched: Open,
+    shot: Callable[[Page, str], None],
+    locale: str,
+    width: int,
+    scheme: str,
+) -> None:
+    japanese = locale == "ja-JP"
+    page = signed_in(portal, browser, watched, locale, width, scheme)
+    page.goto(f"{portal.url}/deploys")
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "どこで何が動いているか" if japanese else "What runs where"
+    )
+    assert fits(page)
+    shot(page, f"deploys-{locale}-{scheme}")
+    page.get_by_role("link", name="qa-1", exact=True).click()
+    history = page.locator("#history tbody tr")
+    expect(history).to_have_count(4)
+    expect(history.first).to_contain_text("入れ替え失敗" if japanese else "Not rolled out")
+    expect(page.get_by_role("button", name="web を" if japanese else "Roll web back to")).to_have_count(1)
+    expect(page.get_by_role("button", name="前のバージョンに戻す" if japanese else "Put back")).to_have_count(1)
+    assert fits(page)
+    shot(page, f"deploy-{locale}-{scheme}")
+    page.goto(f"{portal.url}/environments/tiny/qa-1?run=4")
+    expect(page.locator(".log")).to_contain_text("no database")
+    expect(page.locator(".log summary")).to_contain_text("確認してデプロイ" if japanese else "Check and deploy")
+    assert fits(page)
+    shot(page, f"deploy-run-{locale}-{scheme}")
+
+
+def test_a_branch_that_was_searched_for_is_deployed_from_the_environments_page(
+    portal: Portal, browser: Browser, watched: Open
+) -> None:
+    page = signed_in(portal, browser, watched, "en-GB", 1280, "light")
+    page.goto(f"{portal.url}/environments/tiny/qa-1")
+    picker = page.get_by_role("combobox", name="Branch for web")
+    picker.click()
+    picker.fill("blue page")
+    expect(page.get_by_role("option").first).to_contain_text("blue")
+    picker.press("ArrowDown")
+    picker.press("Enter")
+    page.get_by_role("button", name="Deploy").click()
+    expect(page.get_by_role("heading", level=2).first).to_contain_text("deploy")
+    assert "?run=5" in page.url
+    run = portal.butai.runs.get(5)
+    assert run.params["services"]["web"]["commit"] == portal.team.blue_commit
+    portal.end(5, RunEnd.CANCELLED_BEFORE_CHANGE)
+
+
+@pytest.mark.parametrize(("locale", "width", "scheme"), [("en-GB", 1280, "dark"), ("ja-JP", 390, "light")])
+def test_an_environment_is_held_and_given_back(
+    portal: Portal,
+    browser: Browser,
+    watched: Open,
+    shot: Callable[[Page, str], None],
+    locale: str,
+    width: int,
+    scheme: str,
+) -> None:
+    japanese = locale == "ja-JP"
+    page = signed_in(portal, browser, watched, locale, width, scheme)
+    page.goto(f"{portal.url}/environments/tiny/qa-1")
+    hold = page.locator("#hold")
+    shot(page, f"free-{locale}-{scheme}")
+    hold.get_by_label("理由" if japanese else "Why").fill("Trial with the carrier")
+    hold.get_by_role("button", name="確保" if japanese else "Hold").click()
+    expect(hold).to_contain_text("Trial with the carrier")
+    assert fits(page)
+    shot(page, f"held-{locale}-{scheme}")
+    page.goto(f"{portal.url}/environments")
+    expect(page.locator("#rows")).to_contain_text("確保中" if japanese else "Held by")
+    assert fits(page)
+    shot(page, f"held-list-{locale}-{scheme}")
+    page.goto(f"{portal.url}/environments/tiny/qa-1")
+    hold.get_by_role("button", name="解放" if japanese else "Release").click()
+    expect(hold).not_to_contain_text("Trial with the carrier")
