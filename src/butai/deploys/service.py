@@ -121,7 +121,7 @@ def _of_run(run: RunView, older: RunView | None) -> list[DeployView]:
     """What a run put there: a deploy its services, another run those that it gave another version than the one before."""
     if run.kind is RunKind.DEPLOY:
         names = list(run.params["deploy"]["services"])
-    elif run.kind in MAIN - {RunKind.DESTROY}:
+    elif run.kind in MAIN - {RunKind.DESTROY} and "services" in run.params:
         before = older.params.get("services", {}) if older else {}
         names = [name for name, each in run.params["services"].items() if before.get(name) != each]
     else:
