@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from butai.datafolder import write_json
 from butai.runs.folder import ENGINES_REATTACH
 from butai.runs.saying import say
 from butai.terraform import commands
+from butai.terraform.attended import run_engine
 from butai.terraform.engine import Engine, stored_engine
 from butai.text import text
 
@@ -29,6 +29,7 @@ FILE, RESULT = "compare.json", "compared.json"
 TOLD_AT_MOST = 50
 # What a plan says of itself, not of the world; the second one comes in any order.
 _OF_ITSELF = frozenset({"timestamp", "relevant_attributes"})
+_NONE = object()
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def differences(plain: Any, shared: Any, place: str = "") -> Iterator[str]:
     """Where two plans, as `show -json` gives them, differ: places, no values. Pure."""
     if isinstance(plain, dict) and isinstance(shared, dict):
         for key in sorted({*plain, *shared} - (set() if place else _OF_ITSELF)):
-            yield from differences(plain.get(key), shared.get(key), f"{place}.{key}" if place else key)
+            yield from differences(plain.get(key, _NONE), shared.get(key, _NONE), f"{place}.{key}" if place else key)
     elif isinstance(plain, list) and isinstance(shared, list) and len(plain) == len(shared):
         for number, (one, other) in enumerate(zip(plain, shared, strict=True)):
             yield from differences(one, other, f"{place}[{_named(one, number)}]")
@@ -87,16 +88,13 @@ def _plan(task: Task, folder: Path, environment: Mapping[str, str], *, destroy: 
     file = folder / "compared.plan"
     try:
         argv = commands.plan(task.engine, [task.values], out=file, lock=False)
-        made = subprocess.run(
-            [*argv, *(["-destroy"] if destroy else [])], env=environment, stdin=subprocess.DEVNULL, check=False
-        )
-        if made.returncode not in (0, 2):
+        made, _ = run_engine([*argv, *(["-destroy"] if destroy else [])], environment)
+        if made not in (0, 2):
             raise FailedError
-        show = commands.show(task.engine, file)
-        shown = subprocess.run(show, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
-        if shown.returncode != 0:
+        shown, document = run_engine(commands.show(task.engine, file), environment, keep=True)
+        if shown != 0:
             raise FailedError
-        return json.loads(shown.stdout)
+        return json.loads(document)
     finally:
         file.unlink(missing_ok=True)
 
@@ -116,7 +114,6 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    # The engine that is under way gets the interrupt too (one session), and ends by itself.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         sys.exit(main(Path(sys.argv[1])))

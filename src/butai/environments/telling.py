@@ -9,12 +9,12 @@ and only what `terraform/attributes.py` lets through is told.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
 from butai.runs.saying import say
+from butai.terraform.attended import run_engine
 from butai.terraform.attributes import Changed, changed
 from butai.text import text
 
@@ -22,10 +22,10 @@ from butai.text import text
 def main(plan: Path, show: list[str]) -> int:
     """Tell it. What was planned stands in the log already, so it is only said where this cannot be told."""
     try:
-        shown = subprocess.run(show, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True)
-        for each in changed(json.loads(shown.stdout)):
+        _, document = run_engine(show, keep=True)
+        for each in changed(json.loads(document)):
             _tell(each)
-    except (OSError, subprocess.CalledProcessError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         # Not the error's own words: those of a document that cannot be read may quote it.
         say(text("Which attributes differ could not be read: {why}", why=type(error).__name__))
     finally:
