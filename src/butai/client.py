@@ -101,6 +101,16 @@ def connect(settings: Settings) -> Api:
     return Api(url, data.cli_secret())
 
 
+def path_to(name: str) -> str:
+    """The path of an environment in the API, by its name or BLUEPRINT/NAME."""
+    return f"/api/v1/environments/{name.rpartition('/')[2]}"
+
+
+def blueprint_of(name: str) -> str | None:
+    """The blueprint that was said before the name, if any."""
+    return name.rpartition("/")[0] or None
+
+
 def _json(answer: httpx.Response) -> Any:
     try:
         return answer.json() if answer.content else None

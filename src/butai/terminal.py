@@ -14,6 +14,8 @@ from butai.errors import ButaiError, WrongUseError
 from butai.terraform.text import plain
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+NameArgument = Annotated[str, typer.Argument(help="The environment's name, or BLUEPRINT/NAME.")]
+WaitFlag = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end and show progress.")]
 
 data_out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 talk = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)

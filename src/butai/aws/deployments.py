@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from butai.aws.presence import code_of
+from butai.aws.lookup import code_of
 
 STOPPED_AT_ONCE = 100
 LOG_LINES = 20

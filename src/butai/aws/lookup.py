@@ -31,6 +31,11 @@ ABSENT = frozenset(
 )
 
 
+def code_of(error: ClientError) -> str:
+    """AWS's name of an error."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
 def exists(session: boto3.Session, type_: str, id_: str) -> bool | None:
     """Whether it exists; none when that cannot be told (unknown type, no id, AWS did not answer)."""
     look = _LOOKS.get(type_)
@@ -39,7 +44,7 @@ def exists(session: boto3.Session, type_: str, id_: str) -> bool | None:
     try:
         return look(session, id_)
     except ClientError as error:
-        return False if error.response.get("Error", {}).get("Code") in ABSENT else None
+        return False if code_of(error) in ABSENT else None
     except BotoCoreError:
         return None
 
@@ -57,8 +62,13 @@ def _task_definition(session: boto3.Session, id_: str) -> bool:
 
 
 def _log_group(session: boto3.Session, id_: str) -> bool:
-    groups: Any = session.client("logs").describe_log_groups(logGroupNamePrefix=id_)["logGroups"]
-    return any(group["logGroupName"] == id_ for group in groups)
+    return has_log_group(session.client("logs"), id_)
+
+
+def has_log_group(logs: Any, name: str) -> bool:
+    """Whether CloudWatch Logs has the group."""
+    groups: Any = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    return any(group["logGroupName"] == name for group in groups)
 
 
 def _rule(session: boto3.Session, id_: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from butai.aws.lookup import ABSENT
+from butai.aws.lookup import ABSENT, code_of
 
 Planned = Mapping[str, Any]
 
@@ -34,7 +34,7 @@ def find(session: boto3.Session, type_: str, planned: Planned) -> Found | Litera
     try:
         return look(session, planned) or False
     except ClientError as error:
-        return False if error.response.get("Error", {}).get("Code") in ABSENT else None
+        return False if code_of(error) in ABSENT else None
     except BotoCoreError:
         return None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from butai.aws.lookup import ABSENT
+from butai.aws.lookup import ABSENT, code_of
 
 AT_ONCE = 50
 
@@ -42,14 +42,3 @@ def has_secret(secrets: Any, arn: str) -> bool:
             return False
         raise
     return "DeletedDate" not in found
-
-
-def has_log_group(logs: Any, name: str) -> bool:
-    """Whether CloudWatch Logs has the group."""
-    found = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-    return any(each["logGroupName"] == name for each in found)
-
-
-def code_of(error: ClientError) -> str:
-    """AWS's name of an error."""
-    return str(error.response.get("Error", {}).get("Code", ""))

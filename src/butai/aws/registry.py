@@ -9,6 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from butai.aws.lookup import code_of
+
 SHOWN = 5
 _TAG_LENGTH = 12
 _INDEXES = (
@@ -32,7 +34,7 @@ def find_image(ecr: Any, account: str, repository: str, tag: str) -> Found | Non
     try:
         found = ecr.describe_images(registryId=account, repositoryName=repository, imageIds=[by])["imageDetails"]
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in _NOT_THERE:
+        if code_of(error) in _NOT_THERE:
             return None
         raise
     if not found:
@@ -48,7 +50,7 @@ def newest_images(ecr: Any, account: str, repository: str) -> list[str]:
     try:
         found: list[Any] = [each for page in pages for each in page["imageDetails"] if each.get("imageTags")]
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in _NOT_THERE:
+        if code_of(error) in _NOT_THERE:
             return []
         raise
     found.sort(key=_pushed_at, reverse=True)

@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from butai.aws.session import Access
 from butai.blueprints.export import entries_of, export
 from butai.blueprints.git import Repository
 from butai.blueprints.locations import redact
@@ -36,6 +37,11 @@ class AtCommit:
     blueprint: Blueprint
     root: Root
     lock_file: str
+
+    @property
+    def access(self) -> Access:
+        """Region, and the profile or role, that the blueprint names."""
+        return Access(self.blueprint.region, self.blueprint.profile or "", self.blueprint.role or "")
 
 
 def look(repository: Repository, commit: str, root_path: str, name: str = "") -> AtCommit:

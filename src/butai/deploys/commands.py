@@ -7,17 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from butai.client import Api, connect
+from butai.client import Api, blueprint_of, connect, path_to
 from butai.errors import Exit
 from butai.runs.model import HALF_DONE
 from butai.settings import Settings
-from butai.terminal import JsonFlag, pairs, print_json, say, table
+from butai.terminal import JsonFlag, NameArgument, WaitFlag, pairs, print_json, say, table
 
 LOOK_EVERY_S = 0.4
 _TOLD = ("note", "diagnostic", "done", "failed")
-
-NameArgument = Annotated[str, typer.Argument(help="The environment's name, or BLUEPRINT/NAME.")]
-WaitFlag = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end and show progress.")]
 
 
 def deploy(
@@ -33,7 +30,7 @@ def deploy(
     chosen = {service: {"branch": version} for service, version in pairs(services, "SERVICE=VERSION").items()}
     server = connect(Settings())
     body = {"services": chosen, "wait_for_image_minutes": wait_for_image}
-    _finish(server, server.post(_path(name), body, blueprint=_blueprint(name)), wait=wait, as_json=json)
+    _finish(server, server.post(_path(name), body, blueprint=blueprint_of(name)), wait=wait, as_json=json)
 
 
 def rollback(
@@ -46,13 +43,13 @@ def rollback(
     """Put a version on a service that it had before (`butai deploys NAME` lists them)."""
     server = connect(Settings())
     body = {"service": service, "to": to}
-    started = server.post(f"{_path(name)}/roll-back", body, blueprint=_blueprint(name))
+    started = server.post(f"{_path(name)}/roll-back", body, blueprint=blueprint_of(name))
     _finish(server, started, wait=wait, as_json=json)
 
 
 def deploys(name: NameArgument, json: JsonFlag = False) -> None:
     """What runs put on an environment's services, newest first."""
-    found = connect(Settings()).get(_path(name), blueprint=_blueprint(name))
+    found = connect(Settings()).get(_path(name), blueprint=blueprint_of(name))
     if json:
         print_json(found)
         return
@@ -96,8 +93,4 @@ def _followed(server: Api, run_id: int) -> Any:
 
 
 def _path(name: str) -> str:
-    return f"/api/v1/environments/{name.rpartition('/')[2]}/deploys"
-
-
-def _blueprint(name: str) -> str | None:
-    return name.rpartition("/")[0] or None
+    return f"{path_to(name)}/deploys"

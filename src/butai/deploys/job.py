@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from butai.aws import deployments
 from butai.aws.ecs import ServiceRef, parse_service_arn
-from butai.aws.session import Access, EngineKeys, session_for
+from butai.aws.session import EngineKeys, session_for
 from butai.blueprints.service import AtCommit, Blueprints
 from butai.deploys.clients import Clients
 from butai.deploys.model import has_moving_tag
@@ -56,7 +56,7 @@ class DeployJob:
         log.goes(accelerated=False, why=text("a deploy needs no engine and no provider"))
         program = [sys.executable, "-m", "butai.deploys.carry", str(folder.path)]
         work = Work(run.id, shown.id, str(folder.path), [Command(Step.APPLY, program)])
-        extra = self.keys.variables(_access(at))
+        extra = self.keys.variables(at.access)
         return Prepared(work, engine_environment(os.environ, extra=extra, cli_config=Path(os.devnull)))
 
     def _target(
@@ -79,7 +79,7 @@ class DeployJob:
         """The program was killed: ask ECS what each service is set on, and write that down."""
         folder = Path(run.folder)
         shown = self.environments.by_id(run.environment_id)
-        clients = Clients(session_for(_access(self._at(shown, run))))
+        clients = Clients(session_for(self._at(shown, run).access))
         came = read_result(folder)
         for target in read_task(folder).targets:
             if target.name in came and came[target.name].stage in (Stage.REGISTERED, Stage.SETTING, Stage.SET):
@@ -121,10 +121,6 @@ class DeployJob:
 
     def _at(self, shown: EnvironmentView, run: RunView) -> AtCommit:
         return self.blueprints.at_commit(shown.blueprint, run.params["commit"])
-
-
-def _access(at: AtCommit) -> Access:
-    return Access(at.blueprint.region, at.blueprint.profile or "", at.blueprint.role or "")
 
 
 def _where(state: StateSummary, address: str) -> ServiceRef | None:

@@ -95,11 +95,6 @@ def exchange(definition: Raw, image: str, variables: Mapping[str, str]) -> Excha
     return Exchange(exchanged, tuple(each["name"] for each in chosen))
 
 
-def images_of(definition: Raw, containers: Iterable[str]) -> set[str]:
-    """The images of these containers."""
-    return {each["image"] for each in definition.get("containerDefinitions", []) if each["name"] in set(containers)}
-
-
 def fits_fargate(cpu: str, memory: str) -> bool:
     """Whether Fargate has tasks of this size."""
     if not (cpu.isdigit() and memory.isdigit()):

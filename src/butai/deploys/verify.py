@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from butai.aws import deployments, presence, registry
 from butai.aws.deployments import Revision
+from butai.aws.lookup import code_of, has_log_group
 from butai.deploys.clients import Clients
 from butai.deploys.model import (
     Needs,
@@ -83,7 +84,7 @@ class Verification:
         try:
             return look()
         except ClientError as error:
-            what = error.operation_name, presence.code_of(error)
+            what = error.operation_name, code_of(error)
             self.found.unseen.append(text("{call} was refused ({code}): not looked at.", call=what[0], code=what[1]))
         except BotoCoreError as error:
             return [text("AWS cannot be asked: {reason}", reason=str(error))]
@@ -181,7 +182,7 @@ def _role(iam: Any, role: str) -> list[Text]:
 
 
 def _log_group(logs: Any, group: str) -> list[Text]:
-    if presence.has_log_group(logs, group):
+    if has_log_group(logs, group):
         return []
     return [text("There is no log group `{group}`: no task could start.", group=group)]
 

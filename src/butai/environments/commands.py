@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from butai.client import Api, connect
+from butai.client import Api, blueprint_of, connect, path_to
 from butai.environments import following
 from butai.environments.drift_commands import fetched_lines, show_drift, state_of_code
 from butai.environments.hold_commands import held
@@ -15,15 +15,13 @@ from butai.environments.update_all import check_update, rollout, update_all
 from butai.environments.watch import Watch, exit_of
 from butai.errors import Exit
 from butai.settings import Settings
-from butai.terminal import JsonFlag, data_out, print_json, say, table
+from butai.terminal import JsonFlag, NameArgument, WaitFlag, data_out, print_json, say, table
 from butai.terminal import pairs as _pairs
 from butai.terraform.text import plain
 
 app = typer.Typer(no_args_is_help=True, help="Environments: create, look, update, destroy.")
 app.add_typer(state_app, name="state")
 
-NameArgument = Annotated[str, typer.Argument(help="The environment's name, or BLUEPRINT/NAME.")]
-WaitFlag = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end and show progress.")]
 ServiceOption = Annotated[
     list[str], typer.Option("--service", "-s", metavar="SERVICE=BRANCH", help="Branch (or commit) of a service.")
 ]
@@ -246,16 +244,6 @@ def _run_row(run: Any) -> list[str]:
     started = (run["started_at"] or run["requested_at"])[:16].replace("T", " ")
     end = f"superseded by {run['superseded_by']}" if run["superseded_by"] else run["end"] or run["status"]
     return [str(run["id"]), run["kind"], end, run["requested_by"], started]
-
-
-def path_to(name: str) -> str:
-    """The path of an environment in the API."""
-    return f"/api/v1/environments/{name.rpartition('/')[2]}"
-
-
-def blueprint_of(name: str) -> str | None:
-    """The blueprint that was said before the name, if any."""
-    return name.rpartition("/")[0] or None
 
 
 def _choices(values: list[str]) -> dict[str, dict[str, str]]:

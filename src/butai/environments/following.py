@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
-from butai.client import Api, ApiError, connect
+from butai.client import Api, ApiError, blueprint_of, connect, path_to
 from butai.environments.watch import Watch, exit_of, exit_of_run
 from butai.errors import Exit, MissingPartError, WrongUseError
 from butai.settings import Settings
-from butai.terminal import JsonFlag, print_json, say, talk
+from butai.terminal import JsonFlag, NameArgument, print_json, say, talk
 from butai.terraform.text import plain
 
 LOOK_EVERY_S = 0.4
@@ -58,16 +58,14 @@ def _is_away(error: MissingPartError | ApiError) -> bool:
 
 
 def wait(
-    name: Annotated[str, typer.Argument(help="The environment's name, or BLUEPRINT/NAME.")],
+    name: NameArgument,
     run: Annotated[int, typer.Option(help="Wait for this run alone.")] = 0,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait at most; 0: without an end.")] = 0,
     json: JsonFlag = False,
 ) -> None:
     """Wait until nothing goes on in an environment any more; leaves with the exit code of its end."""
     server = Patient(lambda: connect(Settings()))
-    environment = server.get(
-        f"/api/v1/environments/{name.rpartition('/')[2]}", blueprint=name.rpartition("/")[0] or None
-    )
+    environment = server.get(path_to(name), blueprint=blueprint_of(name))
     deadline = time.monotonic() + timeout if timeout else float("inf")
     if run:
         if server.get(f"/api/v1/runs/{run}")["environment_id"] != environment["id"]:
@@ -97,8 +95,7 @@ def logs(
         raise WrongUseError("Whose log?", next="`butai env logs NAME`, or `butai env logs --run NUMBER`.")
     server = Patient(lambda: connect(Settings()))
     if not run:
-        path = f"/api/v1/environments/{name.rpartition('/')[2]}"
-        run = server.get(path, blueprint=name.rpartition("/")[0] or None)["last_run"]["id"]
+        run = server.get(path_to(name), blueprint=blueprint_of(name))["last_run"]["id"]
     ended = _print_log(server, run, follow=follow, as_json=json)
     if ended["log_removed_at"]:
         say(f"The log of run {run} was removed by retention on {ended['log_removed_at'][:10]}.")

@@ -7,11 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from butai.client import connect
+from butai.client import blueprint_of, connect, path_to
 from butai.settings import Settings
-from butai.terminal import JsonFlag, print_json, say
-
-NameArgument = Annotated[str, typer.Argument(help="The environment's name, or BLUEPRINT/NAME.")]
+from butai.terminal import JsonFlag, NameArgument, print_json, say
 
 
 def hold(
@@ -23,7 +21,7 @@ def hold(
 ) -> None:
     """Hold an environment: deploys, updates and everything else by others are refused until then (exit code 3)."""
     body = {"reason": reason, "until": until, "holder": holder}
-    found = connect(Settings()).post(f"{_path(name)}/hold", body, blueprint=_blueprint(name))
+    found = connect(Settings()).post(f"{path_to(name)}/hold", body, blueprint=blueprint_of(name))
     if json:
         print_json(found)
         return
@@ -32,7 +30,7 @@ def hold(
 
 def release(name: NameArgument, json: JsonFlag = False) -> None:
     """Give an environment back that you hold."""
-    found = connect(Settings()).post(f"{_path(name)}/release", blueprint=_blueprint(name))
+    found = connect(Settings()).post(f"{path_to(name)}/release", blueprint=blueprint_of(name))
     if json:
         print_json(found)
         return
@@ -46,11 +44,3 @@ def held(environment: Any) -> str:
         return ""
     until = datetime.fromisoformat(hold["until"]).astimezone()
     return f"held by {hold['by']} until {until:%H:%M}"
-
-
-def _path(name: str) -> str:
-    return f"/api/v1/environments/{name.rpartition('/')[2]}"
-
-
-def _blueprint(name: str) -> str | None:
-    return name.rpartition("/")[0] or None

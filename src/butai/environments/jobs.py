@@ -17,7 +17,7 @@ from butai.environments.model import Health
 from butai.environments.orphans import Orphans
 from butai.environments.place import remote_of, workspace_of
 from butai.environments.plan import from_params
-from butai.environments.prepare import Preparation, access_of, lock_file_of
+from butai.environments.prepare import Preparation, lock_file_of
 from butai.environments.readiness import Readiness
 from butai.errors import ButaiError
 from butai.leases import service as leases
@@ -156,7 +156,7 @@ def _drop_workspace(place: Mapping[str, Any] | None, at: AtCommit, log: RunLog, 
     if not name:
         return
     try:
-        gone = open_remote(remote_of(place, access_of(at))).drop_empty_workspace(f"butai@{platform.node()}", now)
+        gone = open_remote(remote_of(place, at.access)).drop_empty_workspace(f"butai@{platform.node()}", now)
     except ButaiError as error:
         words = text("The empty workspace {name} stays in the bucket: {why}", name=name, why=error.what)
         log.say(Step.VERIFY, words)

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from butai.client import Api
-from butai.environments.commands import NameArgument, WaitFlag, api, blueprint_of, path_to
+from butai.client import Api, blueprint_of, path_to
+from butai.environments.commands import api
 from butai.errors import Exit
-from butai.terminal import JsonFlag, data_out, print_json, say, table
+from butai.terminal import JsonFlag, NameArgument, WaitFlag, data_out, print_json, say, table
 from butai.terraform.text import plain
 
 app = typer.Typer()

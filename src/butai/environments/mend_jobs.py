@@ -17,7 +17,7 @@ from butai.blueprints.service import Blueprints
 from butai.environments import store
 from butai.environments.orphans import Orphans
 from butai.environments.plan import from_params
-from butai.environments.prepare import Preparation, access_of
+from butai.environments.prepare import Preparation
 from butai.errors import RefusedError
 from butai.runs.folder import Command, RunFolder
 from butai.runs.job import Prepared
@@ -106,7 +106,7 @@ class MendJob:
     def _access(self, run: RunView) -> Access:
         with self.preparation.database.reading() as session:
             blueprint = session.get_one(store.Environment, run.environment_id).blueprint
-        return access_of(self.blueprints.at_commit(blueprint, from_params(run.params).commit))
+        return self.blueprints.at_commit(blueprint, from_params(run.params).commit).access
 
 
 def _witness(mends: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from butai.db import Database
 from butai.environments import store
 from butai.environments.adopting import Task
 from butai.environments.ledger import Change, Creation, Known, compare, unresolved
-from butai.environments.prepare import access_of
 from butai.runs.folder import Command, RunFolder
 from butai.runs.log import RunLog
 from butai.runs.model import Step
@@ -51,7 +50,7 @@ class Orphans:
         open_ = self.open_of(environment_id)
         if not open_:
             return []
-        session = session_for(access_of(at))
+        session = session_for(at.access)
         return [each for each in open_ if exists(session, each.type, each.id) is not False]
 
     def settle(self, environment_id: int, log: RunLog, at: AtCommit | None = None) -> None:
@@ -71,7 +70,7 @@ class Orphans:
             )
         missing = list(told.missing)
         if at is not None and any(each.id for each in missing):
-            session = session_for(access_of(at))
+            session = session_for(at.access)
             missing = [each for each in missing if exists(session, each.type, each.id) is not False]
         self._keep(environment_id, missing, log)
 
@@ -88,7 +87,7 @@ class Orphans:
                 log.say(Step.VERIFY, words)
 
     def _keep_tainted(self, environment_id: int, tainted: list[Known], log: RunLog, at: AtCommit | None) -> None:
-        session = session_for(access_of(at)) if at and tainted else None
+        session = session_for(at.access) if at and tainted else None
         told = {each.address: complete(session, each.type, each.id) for each in tainted if session is not None}
         with log.fenced.session() as db:
             row = db.get_one(store.Environment, environment_id)

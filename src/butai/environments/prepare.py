@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from butai.aws.session import Access, EngineKeys
+from butai.aws.session import EngineKeys
 from butai.blueprints.service import AtCommit, Blueprints
 from butai.datafolder import write_json, write_private
 from butai.db import Database
@@ -77,7 +77,7 @@ class Preparation:
             # A plan leaves the state as it is. Else, from here on an older engine may not read the state any more.
             if run.kind not in READ_ONLY:
                 session.get_one(store.Environment, row.id).engine_version = engine.version
-        access = access_of(at)
+        access = at.access
         remote = remote_of(row.state_place, access)
         backend = block_apart(folder.path) if apart else backend_block(row.state_place)
         root = self._export(row, at, engine, folder, log, wanted.commit, backend, remote)
@@ -143,11 +143,6 @@ class Preparation:
         if remote:
             return open_remote(remote).read()
         return self.states.read(environment_id) if self.states else None
-
-
-def access_of(at: AtCommit) -> Access:
-    """Region, profile or role that the blueprint names."""
-    return Access(at.blueprint.region, at.blueprint.profile or "", at.blueprint.role or "")
 
 
 def lock_file_of(folder: RunFolder) -> str:

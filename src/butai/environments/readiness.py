@@ -13,7 +13,6 @@ from butai.blueprints.service import AtCommit
 from butai.db import Database
 from butai.environments import store
 from butai.environments.model import Health
-from butai.environments.prepare import access_of
 from butai.runs.log import RunLog
 from butai.runs.model import Step
 from butai.runs.service import Runs
@@ -36,7 +35,7 @@ class Readiness:
         """Bounded: services steady, then the main URL answers. What was not seen in time is said, and nothing is undone."""
         with self.database.reading() as db:
             row = db.get_one(store.Environment, environment_id)
-        session = session_for(access_of(at))
+        session = session_for(at.access)
         state = summary(self.states.read(row.id) or b"")
         services = [
             ref for each in state.resources if each.type == "aws_ecs_service" if (ref := parse_service_arn(each.id))

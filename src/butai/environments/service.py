@@ -23,7 +23,6 @@ from butai.environments.looking import Looking
 from butai.environments.model import check_name
 from butai.environments.place import refuse_workspace_root, remote_of, settle_place
 from butai.environments.plan import Wanted, choose_services, exchanged, from_params, values_of, with_deploys
-from butai.environments.prepare import access_of
 from butai.environments.views import (
     CreateRequest,
     DestroyRequest,
@@ -273,7 +272,7 @@ class Environments(Looking):
         with self._database.session() as session:
             place = session.get_one(store.Environment, shown.id).state_place
         at = self._blueprints.at_commit(shown.blueprint, from_params(shown.last_run.params).commit) if place else None
-        return open_remote(remote_of(place, access_of(at))) if at else None
+        return open_remote(remote_of(place, at.access)) if at else None
 
     def _submit(
         self,

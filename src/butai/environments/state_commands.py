@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from butai.client import Api, connect
+from butai.client import Api, blueprint_of, connect, path_to
 from butai.datafolder import write_private
 from butai.errors import Exit, RefusedError, WrongUseError
 from butai.settings import Settings
-from butai.terminal import JsonFlag, data_out, print_json, say, table
+from butai.terminal import JsonFlag, NameArgument, data_out, print_json, say, table
 from butai.terraform.text import plain
 
 app = typer.Typer(
@@ -22,7 +22,6 @@ app = typer.Typer(
 
 LOOK_EVERY_S = 0.4
 
-NameArgument = Annotated[str, typer.Argument(help="The environment's name, or BLUEPRINT/NAME.")]
 ConfirmOption = Annotated[str, typer.Option(metavar="NAME", help="The name again: the engine then knows other things.")]
 WaitFlag = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end.")]
 
@@ -35,7 +34,7 @@ def history(
 ) -> None:
     """Every version with who and which run; who works on the environment, and what is locked."""
     server = connect(Settings())
-    report = server.get(_path(name), blueprint=_blueprint(name), limit=limit)
+    report = server.get(_path(name), blueprint=blueprint_of(name), limit=limit)
     if json:
         print_json(report)
         return
@@ -54,7 +53,7 @@ def diff(
 ) -> None:
     """What differs between two versions: resources and the names of what changed in them. No secrets."""
     server = connect(Settings())
-    found = server.get(f"{_path(name)}/diff", before=before or None, after=after or None, blueprint=_blueprint(name))
+    found = server.get(f"{_path(name)}/diff", before=before or None, after=after or None, blueprint=blueprint_of(name))
     if json:
         print_json(found)
         return
@@ -77,7 +76,7 @@ def export(
     if not to_pipe and file.exists():
         raise RefusedError(f"{file} is there already.", next="Name a new file.", where="FILE", code="file-exists")
     server = connect(Settings())
-    content = server.download(f"{_path(name)}/document", version=version or None, blueprint=_blueprint(name))
+    content = server.download(f"{_path(name)}/document", version=version or None, blueprint=blueprint_of(name))
     if to_pipe:
         sys.stdout.buffer.write(content)
         return
@@ -100,7 +99,7 @@ def import_(
         raise WrongUseError(f"{file} cannot be read.", why=str(error), where="FILE", code="file-unreadable") from error
     server = connect(Settings())
     body = {"document": document, "confirm": confirm}
-    started = server.post(f"{_path(name)}/import", body, blueprint=_blueprint(name))
+    started = server.post(f"{_path(name)}/import", body, blueprint=blueprint_of(name))
     _finish(server, started, wait=wait, as_json=json)
 
 
@@ -115,7 +114,7 @@ def roll_back(
     """Make an old version the newest one, under the next serial. Nothing is deleted, nothing changes in the world."""
     server = connect(Settings())
     body = {"version": version, "confirm": confirm}
-    started = server.post(f"{_path(name)}/roll-back", body, blueprint=_blueprint(name))
+    started = server.post(f"{_path(name)}/roll-back", body, blueprint=blueprint_of(name))
     _finish(server, started, wait=wait, as_json=json)
 
 
@@ -127,7 +126,7 @@ def release_lock(
 ) -> None:
     """Release what a dead engine left locked. Refused while its holder lives."""
     server = connect(Settings())
-    report = server.post(f"{_path(name)}/release-lock", {"confirm": confirm}, blueprint=_blueprint(name))
+    report = server.post(f"{_path(name)}/release-lock", {"confirm": confirm}, blueprint=blueprint_of(name))
     if json:
         print_json(report)
         return
@@ -193,8 +192,4 @@ def _minute(moment: str) -> str:
 
 
 def _path(name: str) -> str:
-    return f"/api/v1/environments/{name.rpartition('/')[2]}/state"
-
-
-def _blueprint(name: str) -> str | None:
-    return name.rpartition("/")[0] or None
+    return f"{path_to(name)}/state"

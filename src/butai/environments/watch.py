@@ -8,15 +8,13 @@ from typing import Any, Protocol
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from butai.errors import Exit
+from butai.runs.model import HALF_DONE
 from butai.terminal import say, talk
 from butai.terraform.events import CHANGES
 from butai.terraform.text import plain
 
 LOOK_EVERY_S = 0.4
 _ENDS = frozenset({"done", "failed"})
-HALF_DONE = frozenset(
-    {"partially-applied", "state-not-saved", "interrupted", "destroy-failed", "lost", "not-followed-up"}
-)
 
 
 class Reads(Protocol):
