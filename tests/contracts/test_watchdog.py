@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
+from support.processes import lives
 
 HANGS = """
 import subprocess, sys, threading
@@ -36,11 +36,3 @@ def test_it_ends_a_process_that_waits_for_a_thread_for_ever() -> None:
     while lives(int(ended.stdout)):
         assert time.monotonic() < end
         time.sleep(0.05)
-
-
-def lives(pid: int) -> bool:
-    """Whether it is more than an entry that nobody has collected."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

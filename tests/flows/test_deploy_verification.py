@@ -16,8 +16,7 @@ from butai.deploys.clients import Clients
 from butai.deploys.task import Target, Task
 from butai.deploys.verify import Verification
 from butai.runs.model import RunEnd
-from support.cloud import running_cloud
-from support.deploying import Stage, point_at
+from support.deploying import Stage, stage_in
 from support.localcloud_team import REGISTRY
 
 SECRET = "arn:aws:ssm:ap-northeast-1:123456789012:parameter/needed/secret"
@@ -26,11 +25,8 @@ SECRET = "arn:aws:ssm:ap-northeast-1:123456789012:parameter/needed/secret"
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("verification")
-    with running_cloud(folder) as cloud, pytest.MonkeyPatch.context() as patch:
-        point_at(cloud, patch)
-        stage = Stage(cloud, folder)
+    with stage_in(folder) as stage:
         yield stage
-        stage.butai.database.close()
 
 
 def counting(calls: Counter[str]) -> Clients:

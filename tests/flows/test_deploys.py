@@ -14,8 +14,7 @@ import pytest
 from butai.deploys.service import RollBackRequest
 from butai.runs.folder import RunFolder
 from butai.runs.model import NextAction, RunEnd, Step
-from support.cloud import running_cloud
-from support.deploying import YAML, Stage, point_at
+from support.deploying import YAML, Stage, stage_in
 from support.localcloud_team import server, wait_for
 from support.tiny_team import Server
 
@@ -24,11 +23,8 @@ from support.tiny_team import Server
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """One cloud for the whole file: every test has an environment of its own in it."""
     folder = tmp_path_factory.mktemp("deploys")
-    with running_cloud(folder) as cloud, pytest.MonkeyPatch.context() as patch:
-        point_at(cloud, patch)
-        stage = Stage(cloud, folder)
+    with stage_in(folder) as stage:
         yield stage
-        stage.butai.database.close()
 
 
 def test_a_deploy_exchanges_the_image_and_nothing_else(stage: Stage) -> None:

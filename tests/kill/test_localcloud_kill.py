@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import redis
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,6 +20,7 @@ from redis.retry import Retry
 
 from butai.loopback import free_port
 from support.cloud import Cloud
+from support.processes import lives
 
 LOST_S = 1.0  # the documented loss
 
@@ -191,17 +191,10 @@ def test_servers_of_a_killed_cloud_are_ended_before_new_ones_start(cloud: Cloud)
     cloud.kill()
     cloud.start()
     after = _children(cloud)
-    assert not any(_lives(pid) for pid in before)
+    assert not any(lives(pid) for pid in before)
     assert len(after) == len(before)
     cloud.stop()
-    assert not any(_lives(pid) for pid in after)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # in a container nobody may reap orphans
-    except psutil.NoSuchProcess:
-        return False
+    assert not any(lives(pid) for pid in after)
 
 
 def _children(cloud: Cloud) -> list[int]:

@@ -22,8 +22,8 @@ from butai.runs.model import NextAction, RunEnd, Step
 from butai.runs.service import RunView
 from butai.terraform.state import summary
 from support.carrying import QUICK, SLOW, RootJob, Stage, carry_in_a_process, has_begun, slow, wait_for
+from support.processes import is_supervisor
 from support.rows import add_run
-from support.supervisors import is_supervisor
 from support.threads import in_background
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from butai.runs.model import RunEnd, RunStatus
 from butai.runs.service import RunView
 from butai.runs.store import Run
 from butai.settings import Settings
-from support.cloud import Cloud
+from support.cloud import Cloud, running_cloud
 from support.localcloud_team import REGISTRY, Team, server
 from support.repository import WorkingTree
 from support.rows import NOW, add_environment, add_run, claim_run
@@ -174,6 +175,16 @@ class Stage:
     def revisions(self, family: str) -> int:
         """How many revisions of a family are active."""
         return len(self.team.ecs.list_task_definitions(familyPrefix=family, status="ACTIVE")["taskDefinitionArns"])
+
+
+@contextmanager
+def stage_in(folder: Path) -> Iterator[Stage]:
+    """A stage on a cloud of its own, which is this process's AWS meanwhile."""
+    with running_cloud(folder) as cloud, pytest.MonkeyPatch.context() as patch:
+        point_at(cloud, patch)
+        stage = Stage(cloud, folder)
+        yield stage
+        stage.butai.database.close()
 
 
 def point_at(cloud: Cloud, patch: pytest.MonkeyPatch) -> None:

@@ -23,8 +23,8 @@ from kill.matrix.relay import Relay
 from support.carrying import engine, wait_for
 from support.cloud import REGION, Cloud
 from support.postgres import PostgresServer
+from support.processes import is_supervisor
 from support.repository import WorkingTree
-from support.supervisors import is_supervisor
 
 WORKERS = {Store.SQLITE: 1, Store.POSTGRESQL: 3}
 

@@ -17,7 +17,7 @@ from butai.runs.folder import RunFolder
 from kill.matrix.cells import Cell, Fault, Target
 from kill.matrix.relay import Relay
 from kill.matrix.stage import Stage
-from support.supervisors import is_supervisor
+from support.processes import is_supervisor
 
 # How long a network is cut, a disk full, a database away.
 LASTS_S = 2.5

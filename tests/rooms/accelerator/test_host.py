@@ -23,6 +23,7 @@ from butai.datafolder import FolderLock, write_json
 from butai.terraform.accelerator import crashes
 from butai.terraform.accelerator.client import HostClient, HostError
 from butai.terraform.accelerator.host import LOOK_EVERY_S
+from support.processes import lives
 from support.toy_plugin import command
 from support.toy_stage import configure, environment, request, toy_binary
 
@@ -152,7 +153,7 @@ def test_it_ends_with_its_providers_once_nobody_needs_it(machine: Machine) -> No
     assert machine.status()["runs"] == ["run-1"], "a run still uses it"
     sockets = machine.sockets()
     machine.held["run-1"].release()
-    wait_until(lambda: not _runs(host))
+    wait_until(lambda: not lives(host.pid))
     wait_until(lambda: not machine.processes())
     assert not sockets.exists()
     assert not (machine.folder / "providers" / "host.json").exists()
@@ -279,10 +280,3 @@ def test_without_a_host_there_is_no_answer_but_a_word(tmp_path: Path) -> None:
     (tmp_path / "providers").mkdir()
     write_json(tmp_path / "providers" / "host.json", {"sockets": str(tmp_path / "gone"), "pid": 1})
     assert host.status() is None and host.crashed_lately()
-
-
-def _runs(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-from support.supervisors import is_supervisor
+from support.carrying import wait_for
+from support.processes import is_supervisor, lives
 
 # A worker that has begun one supervisor, and begins another for each line that it is told.
 WORKER = """
@@ -44,15 +43,6 @@ for line in sys.stdin:
 """
 
 
-def until(condition: Callable[[], Any]) -> Any:
-    """Until it is so; what it was."""
-    end = time.monotonic() + 20
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
-    return found
-
-
 @contextmanager
 def worker() -> Iterator[tuple[subprocess.Popen[str], psutil.Process]]:
     """A worker and its nursery."""
@@ -77,14 +67,6 @@ def begin(process: subprocess.Popen[str], folder: Path) -> None:
     raise AssertionError("the worker is gone")
 
 
-def is_gone(process: psutil.Process) -> bool:
-    """Whether nothing of it works any more."""
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """Of a run that is called 12; its supervisor ends with the test."""
@@ -95,7 +77,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 def test_a_supervisor_has_its_own_session_folder_environment_and_words(folder: Path) -> None:
     with worker() as (process, _):
         begin(process, folder)
-        told = json.loads(until(lambda: (folder / "told").exists() and (folder / "told").read_text()))
+        wait_for((folder / "told").exists)
+        told = json.loads((folder / "told").read_text())
         assert told["session"] == told["pid"] and told["cwd"] == str(folder)
         assert told["environment"] == {"SECRET": "s3cret"}
         assert told["interrupt"] and told["waits"] == 3, "it waits for its own children"
@@ -104,16 +87,17 @@ def test_a_supervisor_has_its_own_session_folder_environment_and_words(folder: P
         assert (folder / "supervisor.err").read_text() == "what a supervisor says\n"
         assert (folder / "supervisor.err").stat().st_mode & 0o077 == 0
         (folder / "go").touch()
-        until(lambda: not living.is_running())
+        wait_for(lambda: not lives(living.pid))
 
 
 def test_it_outlives_a_killed_worker_and_the_nursery_does_not(folder: Path) -> None:
     with worker() as (process, nursery):
         begin(process, folder)
-        told = json.loads(until(lambda: (folder / "told").exists() and (folder / "told").read_text()))
+        wait_for((folder / "told").exists)
+        told = json.loads((folder / "told").read_text())
         process.kill()
-        until(lambda: is_gone(nursery))
-        assert not is_gone(psutil.Process(told["pid"]))
+        wait_for(lambda: not lives(nursery.pid))
+        assert lives(told["pid"])
 
 
 def test_where_the_nursery_is_gone_they_are_started_anew(tmp_path: Path) -> None:

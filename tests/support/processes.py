@@ -1,4 +1,4 @@
-"""Supervisors among the machine's processes, started anew or forked."""
+"""Processes of this machine, as tests ask for them."""
 
 from __future__ import annotations
 
@@ -15,3 +15,11 @@ def is_supervisor(process: psutil.Process, folder: Path) -> bool:
         return False
     words = " ".join(seen["cmdline"] or [])
     return "butai.runs.supervisor" in words and Path(seen["cwd"] or "/").is_relative_to(folder)
+
+
+def lives(pid: int) -> bool:
+    """Whether it is more than an entry that nobody has collected (in a container nobody may)."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
