@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from butai.aws.models import core_session
 from butai.errors import ButaiError
 from butai.text import text
 
@@ -36,7 +37,7 @@ class AccessError(ButaiError):
 def session_for(access: Access) -> boto3.Session:
     """A session with that access. Raises AccessError when the profile or role cannot be used."""
     try:
-        session = boto3.Session(profile_name=access.profile or None, region_name=access.region)
+        session = boto3.Session(region_name=access.region, botocore_session=core_session(access.profile))
         if not access.role:
             return session
         sts, lasts = session.client("sts"), int(ROLE_LASTS.total_seconds())
@@ -55,6 +56,7 @@ def session_for(access: Access) -> boto3.Session:
         aws_secret_access_key=given["SecretAccessKey"],
         aws_session_token=given["SessionToken"],
         region_name=access.region,
+        botocore_session=core_session(),
     )
 
 
