@@ -69,6 +69,9 @@ def _serve(channel: socket.socket) -> NoReturn:
     """Fork until the worker is gone. A terminal's Ctrl-C is the worker's affair."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    # What was open where it was forked would be held open by supervisors for as long as they live.
+    os.closerange(3, channel.fileno())
+    os.closerange(channel.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them here: none stays a zombie
     os.environ["SPT_NOENV"] = "1"  # a title takes the place of the arguments alone
     setproctitle.setproctitle("butai.runs.nursery")
