@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from support.portal import Portal, Visit
 from tools.browser import MISSING, executable, launch_options
 
 
@@ -38,6 +40,20 @@ def watched() -> Iterator[Callable[[BrowserContext], Page]]:
     yield open_page
     serious = [text for text in complaints if "the server responded with a status of 4" not in text]
     assert not serious, serious
+
+
+@pytest.fixture
+def visit(browser: Browser, watched: Callable[[BrowserContext], Page]) -> Iterator[Visit]:
+    """Opens a page as somebody with a browser of their own, signed in; closed at the end: an open page costs until then."""
+    contexts: list[BrowserContext] = []
+
+    def open_page(portal: Portal, **look: Any) -> Page:
+        contexts.append(portal.signed_in(browser, **look))
+        return watched(contexts[-1])
+
+    yield open_page
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture(scope="session")

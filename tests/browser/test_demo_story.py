@@ -32,7 +32,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 @pytest.fixture(scope="module")
 def context(demo: Demo, browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 860})
+    context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 860}, reduced_motion="reduce")
     page = context.new_page()
     page.goto(demo.portal)
     expect(page.get_by_role("heading", name="Environments", exact=True)).to_be_visible()
@@ -239,7 +239,7 @@ def test_pages_work_by_keyboard_in_both_languages_on_a_phone(
 ) -> None:
     base = demo.portal.split("/?")[0]
     for language in LANGUAGES:
-        view = browser.new_context(locale=language)
+        view = browser.new_context(locale=language, reduced_motion="reduce")
         view.add_cookies(cast(Any, context.cookies()))
         page = watched(view)
         for path in ("/environments", "/environments/new", "/environments/ivr/qa-2", "/blueprints", "/patterns"):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from butai.runs.model import RunEnd, RunKind
 from butai.runs.store import Run
-from support.portal import Portal
+from support.portal import Portal, Visit
 
 Open = Callable[[BrowserContext], Page]
 
@@ -44,13 +43,6 @@ def put(portal: Portal, run: int, branch: str, commit: str, kind: RunKind) -> No
         row.params = {**row.params, **told, "deploy": {"services": {"web": {}}}}
 
 
-def signed_in(portal: Portal, browser: Browser, watched: Open, locale: str, width: int, scheme: Any) -> Page:
-    context = browser.new_context(locale=locale, viewport={"width": width, "height": 800}, color_scheme=scheme)
-    page = watched(context)
-    page.goto(portal.sign_in.address(portal.url))
-    return page
-
-
 def fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
 
@@ -58,15 +50,14 @@ def fits(page: Page) -> bool:
 @pytest.mark.parametrize(("locale", "width", "scheme"), [("en-GB", 1280, "light"), ("ja-JP", 390, "dark")])
 def test_what_is_shown(
     portal: Portal,
-    browser: Browser,
-    watched: Open,
+    visit: Visit,
     shot: Callable[[Page, str], None],
     locale: str,
     width: int,
     scheme: str,
 ) -> None:
     japanese = locale == "ja-JP"
-    page = signed_in(portal, browser, watched, locale, width, scheme)
+    page = visit(portal, locale=locale, viewport={"width": width, "height": 800}, color_scheme=scheme)
     page.goto(f"{portal.url}/deploys")
     expect(page.get_by_role("heading", level=1)).to_have_text(
         "どこで何が動いているか" if japanese else "What runs where"
@@ -88,10 +79,8 @@ def test_what_is_shown(
     shot(page, f"deploy-run-{locale}-{scheme}")
 
 
-def test_a_branch_that_was_searched_for_is_deployed_from_the_environments_page(
-    portal: Portal, browser: Browser, watched: Open
-) -> None:
-    page = signed_in(portal, browser, watched, "en-GB", 1280, "light")
+def test_a_branch_that_was_searched_for_is_deployed_from_the_environments_page(portal: Portal, visit: Visit) -> None:
+    page = visit(portal)
     page.goto(f"{portal.url}/environments/tiny/qa-1")
     picker = page.get_by_role("combobox", name="Branch for web")
     picker.click()
@@ -110,15 +99,14 @@ def test_a_branch_that_was_searched_for_is_deployed_from_the_environments_page(
 @pytest.mark.parametrize(("locale", "width", "scheme"), [("en-GB", 1280, "dark"), ("ja-JP", 390, "light")])
 def test_an_environment_is_held_and_given_back(
     portal: Portal,
-    browser: Browser,
-    watched: Open,
+    visit: Visit,
     shot: Callable[[Page, str], None],
     locale: str,
     width: int,
     scheme: str,
 ) -> None:
     japanese = locale == "ja-JP"
-    page = signed_in(portal, browser, watched, locale, width, scheme)
+    page = visit(portal, locale=locale, viewport={"width": width, "height": 800}, color_scheme=scheme)
     page.goto(f"{portal.url}/environments/tiny/qa-1")
     hold = page.locator("#hold")
     shot(page, f"free-{locale}-{scheme}")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from butai.environments.store import Environment
 from butai.runs.model import RunKind
 from butai.runs.store import Run
-from support.portal import Portal
+from support.portal import Portal, Visit
 
 Shot = Callable[[Page, str], None]
 
@@ -40,12 +40,8 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
 
 
 @pytest.fixture
-def page(portal: Portal, browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.goto(portal.sign_in.address(portal.url))
-    yield page
-    context.close()
+def page(portal: Portal, visit: Visit) -> Page:
+    return visit(portal)
 
 
 def drifted(portal: Portal, name: str) -> int:

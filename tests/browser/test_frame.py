@@ -6,14 +6,13 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from butai.runs.model import RunEnd, Step
 from support.looks import LANGUAGES, looks
-from support.portal import Portal
+from support.portal import Portal, Visit
 
 BRANCHES = [
     ("fix/4312-timeout", "Aya", "Redis answers late under load"),
@@ -40,8 +39,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
 
 @pytest.fixture
 def context(portal: Portal, browser: Browser) -> Iterator[BrowserContext]:
-    """A signed-in browser that speaks English."""
-    context = signed_in(portal, browser, locale="en-GB", viewport={"width": 1280, "height": 700})
+    context = portal.signed_in(browser, viewport={"width": 1280, "height": 700})
     yield context
     context.close()
 
@@ -50,14 +48,6 @@ def context(portal: Portal, browser: Browser) -> Iterator[BrowserContext]:
 def page(context: BrowserContext) -> Page:
     """A page whose console may complain: the server goes away under it."""
     return context.new_page()
-
-
-def signed_in(portal: Portal, browser: Browser, **options: Any) -> BrowserContext:
-    context = browser.new_context(**options)
-    page = context.new_page()
-    page.goto(portal.sign_in.address(portal.url))
-    page.close()
-    return context
 
 
 def long_run(portal: Portal, name: str) -> int:
@@ -297,8 +287,8 @@ def test_a_commit_and_escape(portal: Portal, page: Page) -> None:
 # --- the frame -------------------------------------------------------------------------------------------------------
 
 
-def test_the_theme_is_switched_and_kept(portal: Portal, context: BrowserContext, watched: Open) -> None:
-    page = watched(context)
+def test_the_theme_is_switched_and_kept(portal: Portal, visit: Visit) -> None:
+    page = visit(portal)
     page.emulate_media(color_scheme="light")
     page.goto(f"{portal.url}/patterns")
     paper = "getComputedStyle(document.body).backgroundColor"
@@ -316,8 +306,8 @@ def test_the_theme_is_switched_and_kept(portal: Portal, context: BrowserContext,
     assert page.evaluate(paper) == light
 
 
-def test_the_language_is_switched_on_the_same_page(portal: Portal, context: BrowserContext, watched: Open) -> None:
-    page = watched(context)
+def test_the_language_is_switched_on_the_same_page(portal: Portal, visit: Visit) -> None:
+    page = visit(portal)
     page.goto(f"{portal.url}/environments?q=stands")
     page.get_by_role("button", name="日本語").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("環境")
@@ -327,8 +317,8 @@ def test_the_language_is_switched_on_the_same_page(portal: Portal, context: Brow
     expect(page.get_by_role("heading", level=1)).to_have_text("Environments")
 
 
-def test_every_part_is_reached_by_keyboard_and_shows_it(portal: Portal, context: BrowserContext, watched: Open) -> None:
-    page = watched(context)
+def test_every_part_is_reached_by_keyboard_and_shows_it(portal: Portal, visit: Visit) -> None:
+    page = visit(portal)
     for path in ("/patterns", "/environments/new", "/environments/tiny/stands"):
         page.goto(portal.url + path)
         wanted = page.evaluate(_FOCUSABLE)
@@ -343,22 +333,20 @@ def test_every_part_is_reached_by_keyboard_and_shows_it(portal: Portal, context:
         assert len(seen) >= wanted, (path, sorted(seen))
 
 
-def test_pages_are_sound(portal: Portal, browser: Browser, watched: Open, shot: Callable[[Page, str], None]) -> None:
+def test_pages_are_sound(portal: Portal, visit: Visit, shot: Callable[[Page, str], None]) -> None:
     """Both languages, both themes, wide and narrow: nothing sticks out, headings go in order, everything has a name."""
     for language in LANGUAGES:
-        context = signed_in(portal, browser, locale=language)
-        page = watched(context)
+        page = visit(portal, locale=language)
         for path in ("/patterns", "/environments", "/environments/new", "/environments/tiny/stands", "/blueprints"):
             page.goto(portal.url + path)
             assert page.locator("html").get_attribute("lang") == language
             for look in looks(page):
                 assert page.evaluate(_UNSOUND) == [], (path, look)
                 shot(page, f"{path.strip('/').replace('/', '-')}-{language}-{look}")
-        context.close()
 
 
 def test_forms_work_without_script(portal: Portal, browser: Browser) -> None:
-    context = signed_in(portal, browser, locale="en-GB", java_script_enabled=False)
+    context = portal.signed_in(browser, java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{portal.url}/environments/new")
     page.get_by_label("web").select_option("blue-banner")

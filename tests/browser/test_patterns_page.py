@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
-from support.portal import Portal
+from support.portal import Portal, Visit
 
 LOOKS = list(itertools.product(("light", "dark"), (1280, 390), ("en", "ja")))
 
@@ -25,21 +25,15 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
 
 
 @pytest.fixture
-def show(portal: Portal, browser: Browser, watched: Callable[[BrowserContext], Page]) -> Iterator[Callable[..., Page]]:
+def show(portal: Portal, visit: Visit) -> Callable[..., Page]:
     """Opens the page in a browser that looks as asked for."""
-    contexts = []
 
     def show(**look: Any) -> Page:
-        context = browser.new_context(**{"locale": "en", **look})
-        contexts.append(context)
-        page = watched(context)
-        page.goto(portal.sign_in.address(portal.url))
+        page = visit(portal, **{"locale": "en", **look})
         page.goto(f"{portal.url}/patterns")
         return page
 
-    yield show
-    for context in contexts:
-        context.close()
+    return show
 
 
 @pytest.mark.parametrize(("scheme", "width", "language"), LOOKS)

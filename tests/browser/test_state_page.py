@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from butai.runs.model import RunKind
 from butai.runs.store import Run
 from butai.states.model import Lock
-from support.portal import Portal
+from support.portal import Portal, Visit
 from support.rows import NOW
 
 Open = Callable[[BrowserContext], Page]
@@ -45,10 +45,8 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     portal.butai.database.close()
 
 
-def open_page(portal: Portal, browser: Browser, watched: Open, locale: str, width: int, scheme: Any) -> Page:
-    context = browser.new_context(locale=locale, viewport={"width": width, "height": 800}, color_scheme=scheme)
-    page = watched(context)
-    page.goto(portal.sign_in.address(portal.url))
+def open_page(portal: Portal, visit: Visit, **look: Any) -> Page:
+    page = visit(portal, **look)
     page.goto(f"{portal.url}/environments/tiny/qa-1")
     page.locator("#facts a[href$='/state']").click()
     return page
@@ -57,14 +55,13 @@ def open_page(portal: Portal, browser: Browser, watched: Open, locale: str, widt
 @pytest.mark.parametrize(("locale", "width", "scheme"), [("en-GB", 1280, "light"), ("ja-JP", 390, "dark")])
 def test_what_is_shown(
     portal: Portal,
-    browser: Browser,
-    watched: Open,
+    visit: Visit,
     shot: Callable[[Page, str], None],
     locale: str,
     width: int,
     scheme: Any,
 ) -> None:
-    page = open_page(portal, browser, watched, locale, width, scheme)
+    page = open_page(portal, visit, locale=locale, viewport={"width": width, "height": 800}, color_scheme=scheme)
     expect(page.locator("#versions tbody tr")).to_have_count(2)
     expect(page.locator("#differences")).to_contain_text("image, password")
     expect(page.locator("#differences")).to_contain_text("http://one → http://two")
@@ -74,8 +71,8 @@ def test_what_is_shown(
     shot(page, f"state-{locale}-{width}")
 
 
-def test_compare_roll_back_and_release(portal: Portal, browser: Browser, watched: Open) -> None:
-    page = open_page(portal, browser, watched, "en-GB", 1280, "light")
+def test_compare_roll_back_and_release(portal: Portal, visit: Visit) -> None:
+    page = open_page(portal, visit)
     page.locator("#differences input[name=before]").fill("2")
     page.locator("#differences button").click()
     expect(page.locator("#differences")).to_contain_text("Nothing differs.")

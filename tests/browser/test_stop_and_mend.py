@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from butai.environments.store import Environment
 from butai.runs.model import RunEnd, Step
 from butai.runs.store import Run, RunEvent, next_seq
-from support.portal import Portal
+from support.looks import looks
+from support.portal import Portal, Visit
 from support.rows import NOW
 
 Open = Callable[[BrowserContext], Page]
@@ -25,15 +26,6 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     yield portal
     portal.stop()
     portal.butai.database.close()
-
-
-def page_of(portal: Portal, browser: Browser, watched: Open, **more: object) -> Page:
-    given: dict[str, object] = {"locale": "en-GB", "viewport": {"width": 1280, "height": 700}}
-    context = browser.new_context(**{**given, **more})  # type: ignore[arg-type]
-    page = context.new_page()
-    page.goto(portal.sign_in.address(portal.url))
-    page.close()
-    return watched(context)
 
 
 def making(portal: Portal, name: str) -> int:
@@ -71,10 +63,8 @@ def leave(portal: Portal, name: str) -> int:
     return environment
 
 
-def test_stop_asks_first_and_says_what_ends_tainted(
-    portal: Portal, browser: Browser, watched: Open, shot: Shot
-) -> None:
-    run, page = making(portal, "qa-1"), page_of(portal, browser, watched)
+def test_stop_asks_first_and_says_what_ends_tainted(portal: Portal, visit: Visit, shot: Shot) -> None:
+    run, page = making(portal, "qa-1"), visit(portal)
     page.goto(f"{portal.url}/environments/tiny/qa-1")
     page.locator("#headline").get_by_role("button", name="Stop").click()
     question = page.locator("#stop")
@@ -101,32 +91,27 @@ def test_stop_asks_first_and_says_what_ends_tainted(
     portal.end(run, RunEnd.INTERRUPTED)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_what_was_left_is_shown_in_every_look(
-    portal: Portal, browser: Browser, watched: Open, shot: Shot, scheme: str, locale: str, width: int
-) -> None:
-    name = f"look-{scheme[0]}{locale[:2]}{width}"
+def test_what_was_left_is_shown_in_every_look(portal: Portal, visit: Visit, shot: Shot, locale: str) -> None:
+    name = f"look-{locale[:2]}"
     leave(portal, name)
     run = making(portal, f"s{name}")
-    more = {"color_scheme": scheme, "locale": locale, "viewport": {"width": width, "height": 800}}
-    page = page_of(portal, browser, watched, **more)
+    page = visit(portal, locale=locale)
     page.goto(f"{portal.url}/environments/tiny/{name}")
     expect(page.locator("#tainted .items > li")).to_have_count(2)
     expect(page.locator("#orphans .items > li")).to_have_count(3)
     page.locator("#orphans summary").last.click()
-    shot(page, f"mend-{scheme}-{locale}-{width}")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing stands out to the side"
+    for look in looks(page):
+        shot(page, f"mend-{locale}-{look}")
     page.goto(f"{portal.url}/environments/tiny/s{name}?stop=1")
     expect(page.locator("#stop tbody tr")).to_have_count(2)
-    shot(page, f"stop-{scheme}-{locale}-{width}")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing stands out to the side"
+    for look in looks(page):
+        shot(page, f"stop-{locale}-{look}")
     portal.end(run)
 
 
-def test_an_orphan_is_forgotten_only_with_the_name(portal: Portal, browser: Browser, watched: Open) -> None:
-    environment, page = leave(portal, "forget"), page_of(portal, browser, watched)
+def test_an_orphan_is_forgotten_only_with_the_name(portal: Portal, visit: Visit) -> None:
+    environment, page = leave(portal, "forget"), visit(portal)
     page.goto(f"{portal.url}/environments/tiny/forget")
     last = page.locator("#orphans .items > li").last
     last.locator("summary").click()
@@ -137,17 +122,13 @@ def test_an_orphan_is_forgotten_only_with_the_name(portal: Portal, browser: Brow
     assert "aws_ssm_parameter.config" not in addresses
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_wrong_name_is_said_at_its_field(
-    portal: Portal, browser: Browser, watched: Open, shot: Shot, scheme: str, locale: str, width: int
-) -> None:
-    name = f"wrong-{scheme[0]}{locale[:2]}{width}"
+def test_a_wrong_name_is_said_at_its_field(portal: Portal, visit: Visit, shot: Shot, locale: str, width: int) -> None:
+    name = f"wrong-{locale[:2]}{width}"
     environment = portal.add_environment(name)
     portal.end(portal.add_run(environment))
-    more = {"color_scheme": scheme, "locale": locale, "viewport": {"width": width, "height": 800}}
-    page = page_of(portal, browser, watched, **more)
+    page = visit(portal, locale=locale, viewport={"width": width, "height": 800})
     page.goto(f"{portal.url}/environments/tiny/{name}")
     page.locator("#confirm").fill("another")
     page.locator("#confirm").press("Enter")
@@ -157,6 +138,7 @@ def test_a_wrong_name_is_said_at_its_field(
     expect(page.locator("#confirm")).to_be_focused()
     expect(page.locator("#confirm")).to_have_attribute("aria-describedby", "confirm-wrong")
     assert "--confirm" not in page.locator("main").inner_text()
-    shot(page, f"wrong-name-{scheme}-{locale}-{width}")
+    for look in looks(page):
+        shot(page, f"wrong-name-{locale}-{width}-{look}")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing stands out to the side"
     assert len(portal.butai.runs.of_environment(environment)) == 1

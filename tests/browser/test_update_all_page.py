@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from butai.environments.store import Environment
 from butai.runs.model import RunEnd, RunKind, Step
 from butai.runs.service import RunView
 from butai.runs.store import RunEvent, next_seq
 from support.looks import LANGUAGES, looks
-from support.portal import Portal
+from support.portal import Portal, Visit
 from support.rows import NOW
 from support.threads import in_background
 
@@ -31,14 +31,6 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     yield portal
     portal.stop()
     portal.butai.database.close()
-
-
-def open_page(portal: Portal, browser: Browser, watched: Open, **more: object) -> Page:
-    context = browser.new_context(**{"locale": "en-GB", "viewport": {"width": 1280, "height": 800}, **more})  # type: ignore[arg-type]
-    page = context.new_page()
-    page.goto(portal.sign_in.address(portal.url))
-    page.close()
-    return watched(context)
 
 
 def add(portal: Portal, name: str, *, running: bool = False) -> int:
@@ -99,7 +91,7 @@ def ask(portal: Portal, page: Page) -> None:
     expect(page.locator("#rollout")).to_contain_text("Planning: nothing changes yet.")
 
 
-def test_one_first_then_the_others_by_itself(portal: Portal, browser: Browser, watched: Open, shot: Shot) -> None:
+def test_one_first_then_the_others_by_itself(portal: Portal, visit: Visit, shot: Shot) -> None:
     one, two, three, busy = (
         add(portal, "qa-1"),
         add(portal, "qa-2"),
@@ -107,7 +99,7 @@ def test_one_first_then_the_others_by_itself(portal: Portal, browser: Browser, w
         add(portal, "qa-4", running=True),
     )
     portal.team.infra.commit({"words.md": "words"}, "Words for everybody")
-    page = open_page(portal, browser, watched)
+    page = visit(portal)
     ask(portal, page)
     shot(page, "all-planning")
     for environment in (one, two, three):
@@ -129,7 +121,7 @@ def test_one_first_then_the_others_by_itself(portal: Portal, browser: Browser, w
     page.goto(f"{portal.url}/environments")
     with worker(portal):
         updated(portal, one)
-        other = open_page(portal, browser, watched)
+        other = visit(portal)
         other.goto(f"{portal.url}/environments/update-all")
         other.get_by_role("link", name="tiny to main").click()
         assert other.url == address, "whoever looks sees the same"
@@ -145,10 +137,10 @@ def test_one_first_then_the_others_by_itself(portal: Portal, browser: Browser, w
     shot(page, "all-over")
 
 
-def test_it_can_be_stopped_and_a_failure_ends_it(portal: Portal, browser: Browser, watched: Open, shot: Shot) -> None:
+def test_it_can_be_stopped_and_a_failure_ends_it(portal: Portal, visit: Visit, shot: Shot) -> None:
     one, two, three = add(portal, "qa-1"), add(portal, "qa-2"), add(portal, "qa-3")
     portal.team.infra.commit({"words.md": "words"}, "Words for everybody")
-    page = open_page(portal, browser, watched)
+    page = visit(portal)
     ask(portal, page)
     for environment in (one, two, three):
         planned(portal, environment, ("aws_sqs_queue.calls", "create"))
@@ -173,9 +165,9 @@ def test_it_can_be_stopped_and_a_failure_ends_it(portal: Portal, browser: Browse
     shot(page, "all-stopped")
 
 
-def test_a_ref_that_is_not_there_is_said_in_the_form(portal: Portal, browser: Browser, watched: Open) -> None:
+def test_a_ref_that_is_not_there_is_said_in_the_form(portal: Portal, visit: Visit) -> None:
     add(portal, "qa-1")
-    page = open_page(portal, browser, watched)
+    page = visit(portal)
     page.goto(f"{portal.url}/environments/update-all")
     page.get_by_label("Bring to").fill("nowhere")
     page.get_by_role("button", name="Plan all of them").click()
@@ -184,17 +176,17 @@ def test_a_ref_that_is_not_there_is_said_in_the_form(portal: Portal, browser: Br
     assert page.goto(f"{portal.url}/environments/rollouts/7").status == 404  # type: ignore[union-attr]
 
 
-def test_it_fits_in_every_look(portal: Portal, browser: Browser, watched: Open, shot: Shot) -> None:
+def test_it_fits_in_every_look(portal: Portal, visit: Visit, shot: Shot) -> None:
     one, two = add(portal, "a-longer-name-of-one"), add(portal, "qa-2")
     portal.team.infra.commit({"words.md": "words"}, "Words for everybody")
-    page = open_page(portal, browser, watched)
+    page = visit(portal)
     ask(portal, page)
     for environment in (one, two):
         planned(portal, environment, ("aws_sqs_queue.calls", "create"), (f"module.cache[0].{DANGER}[0]", "replace"))
     expect(page.get_by_role("button", name="Update 2 environments")).to_be_visible(timeout=SOON_MS)
     address = page.url
     for language in LANGUAGES:
-        page = open_page(portal, browser, watched, locale=language)
+        page = visit(portal, locale=language)
         for name, where in (("form", f"{portal.url}/environments/update-all"), ("plans", address)):
             page.goto(where)
             for look in looks(page):

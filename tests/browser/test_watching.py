@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from butai.environments.store import Environment
 from butai.runs.model import RunEnd, RunKind
 from butai.runs.store import Run
-from support.portal import Portal
+from support.portal import Portal, Visit
 
 SOON_MS = 10_000
 Open = Callable[[BrowserContext], Page]
@@ -29,19 +29,8 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
 
 
 @pytest.fixture
-def context(portal: Portal, browser: Browser) -> Iterator[BrowserContext]:
-    """A signed-in browser that speaks English."""
-    context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 700})
-    page = context.new_page()
-    page.goto(portal.sign_in.address(portal.url))
-    page.close()
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext, watched: Open) -> Page:
-    return watched(context)
+def page(portal: Portal, visit: Visit) -> Page:
+    return visit(portal)
 
 
 def idle(portal: Portal, name: str) -> int:
