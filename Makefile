@@ -18,10 +18,11 @@ demo: $(VENV)/.run ## Set everything up, then run the demo: a local cloud, a tea
 
 test: $(VENV)/.dev check ## Set everything up, then run all checks and tests
 	$(BIN)/python -m tools.test_setup
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered $(TEST_FLAGS) \
-	  || { echo "What failed is run once more, one test at a time: many wait for real processes, and a machine may be busy."; \
-	       $(BIN)/python -m pytest --last-failed --last-failed-no-failures none --cov --cov-append --cov-report= ; }
+	$(BIN)/python -m pytest -n 2 -m model tests/rooms --cov --cov-report=
 	$(BIN)/python -m tools.model_coverage
+	$(BIN)/python -m pytest -n 4 -m "not model" --dist loadfile --no-loadscope-reorder $(TEST_FLAGS) \
+	  || { echo "What failed is run once more, one test at a time: many wait for real processes, and a machine may be busy."; \
+	       $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
 
 check: $(VENV)/.dev ## Lint and types, without the tests
 	$(BIN)/ruff check .

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+from butai import assembly
+from butai.db import Database
+from butai.db.migrate import migrate
+from butai.runs import carry
+from butai.runs.nursery import Nursery
 from support import watchdog
 
 # They wait for the provider's own delays most of the time; begun last, they would be waited for alone.
@@ -83,3 +89,31 @@ def _nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
             del os.environ[name]
     os.environ["BUTAI_DATA"] = str(tmp_path_factory.mktemp("nobody") / "data")
     os.environ["BUTAI_CACHE"] = str(Path(os.environ["BUTAI_DATA"]).parent / "cache")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _supervisors_from_a_nursery() -> Iterator[None]:
+    """As under a worker: started anew, each would first load half a second's worth of libraries."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(carry, "spawn", Nursery().spawn)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Migrations have tests of their own; every other new SQLite database is a copy of one that they made."""
+    made = tmp_path_factory.mktemp("migrated") / "butai.db"
+
+    def copied_or_migrated(database: Database) -> None:
+        file = database.engine.url.database
+        if database.engine.dialect.name == "sqlite" and file and not Path(file).exists():
+            if not made.exists():
+                first = Database(f"sqlite:///{made}")
+                migrate(first)
+                first.close()
+            shutil.copyfile(made, file)
+        migrate(database)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(assembly, "migrate", copied_or_migrated)
+        yield

@@ -1,4 +1,4 @@
-"""Fails when a room's `model.py` is covered by less than the promised share. Run after the tests, by `make test`."""
+"""Fails when a room's `model.py` is covered by less than the promised share. Run by `make test`, after the tests of models."""
 
 from __future__ import annotations
 

@@ -16,6 +16,8 @@ from butai.blueprints.validate import BlueprintError, check_against_root, parse
 from butai.errors import WrongUseError
 from butai.leases.service import CidrPool, ListPool, Range, Subdomain
 
+pytestmark = pytest.mark.model
+
 TEXT = """\
 version: 1
 name: ivr

@@ -20,6 +20,8 @@ from butai.blueprints.locations import (
     resolve_location,
 )
 
+pytestmark = pytest.mark.model
+
 
 @pytest.mark.parametrize(
     "location",

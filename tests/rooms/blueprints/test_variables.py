@@ -10,6 +10,8 @@ import pytest
 from butai.blueprints.validate import parse
 from butai.blueprints.variables import VariableError, variables_for
 
+pytestmark = pytest.mark.model
+
 BLUEPRINT = parse("""\
 version: 1
 region: ap-northeast-1

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from butai.board.model import KINDS, WORDS, WorkerState, kind_of, stands
 
+pytestmark = pytest.mark.model
+
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 SILENT = timedelta(seconds=20)
 AGO = st.integers(0, 10_000).map(lambda seconds: NOW - timedelta(seconds=seconds))

@@ -29,6 +29,8 @@ from butai.deploys.model import (
     wrong_ports,
 )
 
+pytestmark = pytest.mark.model
+
 REGISTRY = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com"
 WEB, NEW = f"{REGISTRY}/ivr-web:aaa", f"{REGISTRY}/ivr-web:bbb"
 WORDS = st.text(alphabet="abcdefgh", min_size=1, max_size=6)

@@ -12,6 +12,8 @@ from butai.environments.drift import Difference, Looked, Told, differences, due,
 from butai.interval import interval
 from butai.runs.model import RunEnd, RunStatus
 
+pytestmark = pytest.mark.model
+
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 DAY = timedelta(days=1)
 

@@ -23,6 +23,8 @@ from butai.environments.model import (
 )
 from butai.runs.model import MAIN, READ_ONLY, NextAction, RunEnd, RunKind, RunStatus
 
+pytestmark = pytest.mark.model
+
 
 @pytest.mark.parametrize("name", ["qa-1", "qa1", "a1", "blue-banner", "x" * 20, "1a"])
 def test_good_names(name: str) -> None:

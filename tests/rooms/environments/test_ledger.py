@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from butai.environments.ledger import Change, Creation, Known, compare, is_state_only, unresolved
+
+pytestmark = pytest.mark.model
 
 
 def made(address: str, id_: str = "i-1") -> list[Change]:

@@ -15,6 +15,8 @@ from butai.blueprints.model import Blueprint
 from butai.environments.place import OWN, backend_block, place_of, remote_of, workspace_of
 from butai.terraform.hcl_syntax import parse_hcl
 
+pytestmark = pytest.mark.model
+
 names = st.from_regex(r"[a-z0-9](-?[a-z0-9]){1,9}", fullmatch=True)
 prefixes = st.from_regex(r"[A-Za-z0-9_.-]{1,8}(/[A-Za-z0-9_.-]{1,8}){0,2}", fullmatch=True)
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from butai.environments.waves import dangerous, left_because, summed, waves
 
+pytestmark = pytest.mark.model
+
 
 @given(st.lists(st.integers(), unique=True), st.integers(1, 9))
 def test_one_first_then_so_many_at_a_time_and_nobody_is_left_out(these: list[int], at_once: int) -> None:

@@ -23,6 +23,8 @@ from butai.leases.model import (
     scope,
 )
 
+pytestmark = pytest.mark.model
+
 PRIORITIES = Range(from_=100, to=130, step=10)
 NETWORKS = CidrPool(supernet="10.32.0.0/12", prefix=20)
 

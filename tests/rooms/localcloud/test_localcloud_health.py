@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from butai.localcloud.model import FAST_START_S, Health, HealthCheck, Probe, TargetHealth, after_probe, matches
 
+pytestmark = pytest.mark.model
+
 CHECK = HealthCheck(interval_s=5, healthy_threshold=3, unhealthy_threshold=2)
 GOOD, BAD = Probe(200), Probe(500)
 

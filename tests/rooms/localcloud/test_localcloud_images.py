@@ -12,6 +12,8 @@ from butai.localcloud.images import ImageError, Images, Reference, parse
 from butai.localcloud.mends.ecr import commits
 from support.repository import WorkingTree
 
+pytestmark = pytest.mark.model
+
 REGISTRY = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com"
 
 

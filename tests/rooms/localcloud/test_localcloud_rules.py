@@ -20,6 +20,8 @@ from butai.localcloud.rules import (
     wildcard,
 )
 
+pytestmark = pytest.mark.model
+
 NOTHING = FixedResponse(404, "text/plain", "")
 
 

@@ -22,6 +22,8 @@ from butai.localcloud.model import (
     plan,
 )
 
+pytestmark = pytest.mark.model
+
 ROLLOUTS = st.builds(
     Rollout,
     primary=st.just("new"),

@@ -19,6 +19,8 @@ from butai.runs.model import (
     next_action,
 )
 
+pytestmark = pytest.mark.model
+
 NOTHING, SOME, ALL = Counts(), Counts(planned=3, begun=2, done=1, failed=1), Counts(planned=3, begun=3, done=3)
 
 

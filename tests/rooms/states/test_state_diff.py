@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,8 @@ from butai.states.model import (
     why_not_import,
 )
 from butai.terraform.state import objects, summary
+
+pytestmark = pytest.mark.model
 
 SECRET = "s3cr3t-"
 

@@ -24,6 +24,8 @@ from butai.states.seal import Seal
 from butai.states.service import LockedError, States
 from support.rows import add_environment, add_run, new_database
 
+pytestmark = pytest.mark.model
+
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
 
