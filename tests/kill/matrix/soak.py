@@ -1,15 +1,17 @@
 """The whole matrix on both databases, then faults at random; the count of lies.
 
-    make soak                       # SOAK_SEED=1 SOAK_FAULTS=200 SOAK_MINUTES=0 (no limit) as wanted
+    make soak                       # SOAK_SEED=1 SOAK_FAULTS=200 SOAK_MINUTES=0 (no limit) SOAK_AT_ONCE=4 as wanted
 
 Prints what it does and, last, one JSON object, which it writes to benchmarks/results/soak.json too. A fault that could
-not be made (its target was gone already) is counted apart: it says nothing.
+not be made (its target was gone already) is counted apart: it says nothing. Most of a cell is waiting for what Butai waits
+for, so that several are played at once, each on a stage of its own.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import platform
 import random
@@ -19,6 +21,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +38,19 @@ CELLS_A_STAGE = 12
 LATEST_S = 0.8
 
 
+# A cell, and how much later than its moment it is hit where that is left to chance.
+Turn = tuple[Cell, float | None]
+
+
+@dataclass
+class Played:
+    """What came of one stage: outcomes, with whether they were at random."""
+
+    left: list[Turn]
+    outcomes: list[tuple[Outcome, bool]] = field(default_factory=list)
+    not_made: list[str] = field(default_factory=list)
+
+
 @dataclass
 class Tally:
     """What was played so far."""
@@ -49,18 +65,15 @@ class Tally:
     ends: Counter[str] = field(default_factory=Counter)
     by_target: Counter[str] = field(default_factory=Counter)
 
-    def note(self, outcome: Outcome, *, at_random: bool) -> None:
-        """Count one outcome and print it."""
-        self.cells, self.faults = self.cells + (not at_random), self.faults + at_random
-        self.ends[outcome.end] += 1
-        self.by_target[str(outcome.cell.target)] += 1
-        self.lies += [f"{outcome.cell}: {lie}" for lie in outcome.lies]
-        number = f"{'fault' if at_random else 'cell'} {self.faults if at_random else self.cells}"
-        print(
-            f"{number:>10}  {outcome.seconds:5.1f} s  {outcome.cell}  {outcome.end}  lies: {len(self.lies)}", flush=True
-        )
-        for lie in outcome.lies:
-            print(f"            LIE: {lie}", flush=True)
+    def note(self, played: Played) -> None:
+        """Count what came back from a stage, and print how far it is."""
+        self.not_made += played.not_made
+        for outcome, at_random in played.outcomes:
+            self.cells, self.faults = self.cells + (not at_random), self.faults + at_random
+            self.ends[outcome.end] += 1
+            self.by_target[str(outcome.cell.target)] += 1
+            self.lies += [f"{outcome.cell}: {lie}" for lie in outcome.lies]
+        print(f"-- {self.cells} cells, {self.faults} faults, {len(self.lies)} lies", flush=True)
 
     def as_json(self, whole: int) -> dict[str, Any]:
         """The result."""
@@ -85,17 +98,17 @@ def main() -> int:
     """Play, print, keep the result. Exit code 1 where there was a lie."""
     seed = int(os.environ.get("SOAK_SEED") or time.time())
     tally = Tally(seed, int(os.environ.get("SOAK_FAULTS", "200")))
-    minutes = float(os.environ.get("SOAK_MINUTES", "0"))
-    deadline = time.monotonic() + minutes * 60 if minutes else float("inf")
+    minutes, at_once = float(os.environ.get("SOAK_MINUTES", "0")), int(os.environ.get("SOAK_AT_ONCE", "4"))
+    until = time.time() + minutes * 60 if minutes else float("inf")
     whole = [cell for store in Store for cell in every(store)]
     print(f"seed {seed}: {len(whole)} cells, then {tally.faults_wanted} faults at random", flush=True)
     chance = random.Random(seed)
     at_random = [(chance.choice(whole), chance.uniform(0.0, LATEST_S)) for _ in range(tally.faults_wanted)]
     with contextlib.suppress(KeyboardInterrupt):
         # Where the time is short the matrix has two thirds of it.
-        for_cells = tally.started + minutes * 40 if minutes else deadline
-        _play_all(tally, [(cell, None) for cell in _mixed(whole, chance, minutes)], for_cells)
-        _play_all(tally, sorted(at_random, key=lambda pair: (pair[0].store, pair[0].cloud)), deadline)
+        for_cells = time.time() + minutes * 40 if minutes else until
+        _play_all(tally, [(cell, None) for cell in _mixed(whole, chance, minutes)], for_cells, at_once)
+        _play_all(tally, list(at_random), until, at_once)
     result = tally.as_json(len(whole))
     RESULTS.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result))
@@ -107,30 +120,55 @@ def _mixed(cells: list[Cell], chance: random.Random, minutes: float) -> list[Cel
     return chance.sample(cells, len(cells)) if minutes else cells
 
 
-def _play_all(tally: Tally, cells: list[tuple[Cell, float | None]], deadline: float) -> None:
-    while cells and time.monotonic() < deadline:
-        store = cells[0][0].store
-        some = [pair for pair in cells if pair[0].store is store][:CELLS_A_STAGE]
-        with _stage(store) as stage:
-            for number, (cell, later) in enumerate(some):
-                cells.remove((cell, later))
-                good = _play(tally, stage, cell, f"qa-{number}x", later)
-                if not good or time.monotonic() > deadline:
-                    break
+def _play_all(tally: Tally, turns: list[Turn], until: float, at_once: int) -> None:
+    """Shares them out over stages. What a stage that broke left over goes to another one."""
+    groups = [some for store in Store for some in _groups([turn for turn in turns if turn[0].store is store])]
+    with ProcessPoolExecutor(at_once, mp_context=multiprocessing.get_context("spawn")) as pool:
+        running: set[Future[Played]] = set()
+        while (groups and time.time() < until) or running:
+            while groups and len(running) < at_once and time.time() < until:
+                running.add(pool.submit(play_some, groups.pop(0), until))
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for each in done:
+                tally.note(each.result())
+                groups += [each.result().left] if each.result().left else []
 
 
-def _play(tally: Tally, stage: Stage, cell: Cell, name: str, later: float | None) -> bool:
+def _groups(turns: list[Turn]) -> list[list[Turn]]:
+    return [turns[start : start + CELLS_A_STAGE] for start in range(0, len(turns), CELLS_A_STAGE)]
+
+
+def play_some(turns: list[Turn], until: float) -> Played:
+    """Some of one database on one stage, until the time is over or the stage is not what it was."""
+    played = Played(left=list(turns))
+    with contextlib.suppress(KeyboardInterrupt), _stage(turns[0][0].store) as stage:
+        for number, (cell, later) in enumerate(turns):
+            if time.time() > until:
+                break
+            played.left.pop(0)
+            if not _play(played, stage, cell, f"qa-{number}x", later):
+                break
+    return played
+
+
+def _play(played: Played, stage: Stage, cell: Cell, name: str, later: float | None) -> bool:
     """One; false where the stage is not what it was, and another one is needed."""
     try:
         outcome = play(stage, cell, name, later_s=later or 0.0)
     except NothingToHitError as nothing:
-        tally.not_made.append(str(nothing))
+        played.not_made.append(str(nothing))
         return True
     except Exception as error:
         traceback.print_exc(limit=-2, file=sys.stdout)
-        tally.not_made.append(f"{cell}: {error!r}"[:300])
+        played.not_made.append(f"{cell}: {error!r}"[:300])
         return False
-    tally.note(outcome, at_random=later is not None)
+    played.outcomes.append((outcome, later is not None))
+    print(
+        f"{outcome.seconds:6.1f} s  {outcome.cell}{' at random' if later is not None else ''}  {outcome.end}",
+        flush=True,
+    )
+    for lie in outcome.lies:
+        print(f"          LIE: {lie}", flush=True)
     return not outcome.lies
 
 
