@@ -114,7 +114,9 @@ class Broadcast:
         async with self._news:
             while after >= self._last and self._run is seen and not self._over and not self._fault:
                 try:
-                    await asyncio.wait_for(self._news.wait(), BEAT_EVERY_S)
+                    # Not `wait_for`: a listener who goes at the moment that news come would stay for ever.
+                    async with asyncio.timeout(BEAT_EVERY_S):
+                        await self._news.wait()
                 except TimeoutError:
                     yield ": still here\n\n"
 
