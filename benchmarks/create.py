@@ -33,7 +33,7 @@ from butai.blueprints.service import parse
 from butai.demo.base import cloud_environment
 from butai.terraform import commands
 from butai.terraform.engine import Engine, probe
-from butai.terraform.environment import engine_environment
+from butai.terraform.environment import COLLECTION, engine_environment
 from butai.terraform.providers import cli_config, find_mirrors
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
@@ -164,7 +164,8 @@ class Bare:
         mirrors = find_mirrors(os.environ, home=Path.home())
         config = stage.data.parent / "bare.tfrc"
         config.write_text(cli_config(mirrors))
-        self._environ = engine_environment(stage.environ, extra={}, cli_config=config)
+        given = engine_environment(stage.environ, extra={}, cli_config=config)
+        self._environ = {name: value for name, value in given.items() if name not in COLLECTION}
         self._values = stage.data.parent / "bare.tfvars.json"
 
     def create(self, name: str) -> None:

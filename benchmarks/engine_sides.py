@@ -24,6 +24,7 @@ import psutil
 from butai.datafolder import FolderLock
 from butai.terraform.accelerator.client import HostClient
 from butai.terraform.accelerator.protocol import words
+from butai.terraform.environment import COLLECTION
 from butai.terraform.packages import LOCK_FILE, PackageHashes, find_binary
 from butai.terraform.providers import Requirement, cli_config, find_mirrors
 
@@ -170,7 +171,7 @@ class Shared(Side):
             until=run.path,
             keeper=self._keeper.path,
         )
-        self._terraform(root, arguments, {"TF_REATTACH_PROVIDERS": json.dumps({SOURCE: socket})})
+        self._terraform(root, arguments, {**COLLECTION, "TF_REATTACH_PROVIDERS": json.dumps({SOURCE: socket})})
         run.release()
 
     def cpu(self) -> float:

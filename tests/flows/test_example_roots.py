@@ -146,7 +146,13 @@ class Story:
         # By address, since not every resolver knows the names below localhost.
         headers = {"Host": f"{host}.ivr.localhost:{self.port}"}
         return httpx.request(
-            method, f"http://127.0.0.1:{self.port}{path}", headers=headers, trust_env=False, timeout=20, **more
+            method,
+            f"http://127.0.0.1:{self.port}{path}",
+            headers=headers,
+            trust_env=False,
+            verify=False,
+            timeout=20,
+            **more,
         )
 
 

@@ -340,7 +340,7 @@ def test_headers(web: Team) -> None:
 
 
 def test_a_client_keeps_its_connection(web: Team) -> None:
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, verify=False) as client:
         headers = {"Host": "routed.localhost"}
         ports = set()
         for _ in range(3):
@@ -360,7 +360,9 @@ def test_bodies_go_through_whole(web: Team, chunked: bool) -> None:
 def test_a_stream_comes_as_it_is_made_and_ends_with_its_reader(web: Team) -> None:
     headers = {"Host": "routed.localhost"}
     began = time.monotonic()
-    with httpx.stream("GET", f"http://127.0.0.1:{web.port}/stream", headers=headers, trust_env=False) as answer:
+    with httpx.stream(
+        "GET", f"http://127.0.0.1:{web.port}/stream", headers=headers, trust_env=False, verify=False
+    ) as answer:
         lines = answer.iter_lines()
         assert [next(lines), next(lines)] == ["line 0", "line 1"]
     assert time.monotonic() - began < 5
@@ -373,7 +375,7 @@ def test_redirect_and_default_actions(web: Team) -> None:
     arn = web.add_listener(port, action)
     url = f"http://127.0.0.1:{port}/a/b?c=d"
     wait_for(lambda: answers(url))
-    answer = httpx.get(url, headers={"Host": "old.localhost"}, trust_env=False)
+    answer = httpx.get(url, headers={"Host": "old.localhost"}, trust_env=False, verify=False)
     assert (answer.status_code, answer.headers["location"]) == (302, "http://new.old.localhost:81/a/b?c=d")
     web.elb.delete_listener(ListenerArn=arn)
     wait_for(lambda: not answers(url))
@@ -381,7 +383,7 @@ def test_redirect_and_default_actions(web: Team) -> None:
 
 def answers(url: str) -> bool:
     try:
-        httpx.get(url, trust_env=False)
+        httpx.get(url, trust_env=False, verify=False)
     except httpx.TransportError:
         return False
     return True

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from butai.terraform.environment import COLLECTION
 from butai.terraform.providers import cli_config, find_mirrors
 
 _TIMEOUT_S = 240
@@ -39,6 +40,7 @@ class Engine:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
         self.env = {
             **kept,
+            **COLLECTION,
             **env,
             "TF_CLI_CONFIG_FILE": str(config),
             "TF_IN_AUTOMATION": "1",

@@ -207,6 +207,7 @@ class Team:
             f"http://127.0.0.1:{self.port}{path}",
             headers=headers,
             trust_env=False,
+            verify=False,
             timeout=20,
             **more,
         )

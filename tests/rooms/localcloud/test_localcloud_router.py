@@ -127,7 +127,9 @@ def target(answer: Callable[[socket.socket], None], asked: list[bytes] | None = 
 
 
 def get(port: int, host: str = "x.localhost", path: str = "/") -> httpx.Response:
-    return httpx.get(f"http://127.0.0.1:{port}{path}", headers={"Host": host}, trust_env=False, timeout=10)
+    return httpx.get(
+        f"http://127.0.0.1:{port}{path}", headers={"Host": host}, trust_env=False, verify=False, timeout=10
+    )
 
 
 def served(port: int) -> bool:
@@ -162,7 +164,7 @@ def test_an_answer_is_not_held_back(balancers: Balancers, router: Router) -> Non
     port = free_port()
     balancers.listener("swift", port, fixed(200, "x"))
     wait_for(lambda: served(port))
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, verify=False) as client:
         times = []
         for _ in range(20):
             began = time.monotonic()
@@ -270,7 +272,7 @@ def test_a_head_request_has_the_length_and_no_body(balancers: Balancers, router:
     with target(lambda c: c.sendall(OK.removesuffix(b"ok"))) as backend:
         balancers.listener("heads", port, forward(balancers.group("heads", backend)))
         wait_for(lambda: served_raw(port))
-        with httpx.Client(trust_env=False) as client:
+        with httpx.Client(trust_env=False, verify=False) as client:
             for _ in range(2):
                 told = client.head(f"http://127.0.0.1:{port}/")
                 assert (told.status_code, told.headers["content-length"], told.content) == (200, "2", b"")

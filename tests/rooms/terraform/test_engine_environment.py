@@ -16,6 +16,8 @@ FIXED = {
     "TF_INPUT": "0",
     "CHECKPOINT_DISABLE": "1",
     "TF_CLI_CONFIG_FILE": "/data/engine.tfrc",
+    "GOGC": "400",
+    "GOMEMLIMIT": "600MiB",
 }
 
 
@@ -51,6 +53,11 @@ def test_what_the_run_needs_wins() -> None:
     given_by_run = {"AWS_REGION": "ap-northeast-1", "TF_VAR_api_key": "s", "TF_INPUT": "1"}
     env = engine_environment({"AWS_REGION": "us-east-1"}, extra=given_by_run, cli_config=CONFIG)
     assert env == {**FIXED, **given_by_run}
+
+
+def test_how_memory_is_collected_is_the_workers_choice() -> None:
+    env = engine_environment({"GOGC": "100", "GOMEMLIMIT": "off"}, extra={}, cli_config=CONFIG)
+    assert (env["GOGC"], env["GOMEMLIMIT"]) == ("100", "off")
 
 
 def test_plugin_cache() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from butai.terraform.accelerator.protocol import APPLY, configuration, has_errors
 from butai.terraform.accelerator.provider import Provider, start
+from butai.terraform.environment import COLLECTION
 from butai.terraform.packages import ProviderBinary
 
 IDLE_S, IDLE_DESCRIBING_S = 300.0, 10.0
@@ -48,7 +49,8 @@ class Identity:
 
 def identity(binary: ProviderBinary, environment: Mapping[str, str], cwd: str) -> Identity:
     """From an engine's environment: what the provider may see of it."""
-    seen = {name: value for name, value in environment.items() if not name.startswith(("TF_", "BUTAI_"))}
+    own = ("TF_", "BUTAI_", *COLLECTION)  # it lives long: its memory is collected as usual
+    seen = {name: value for name, value in environment.items() if not name.startswith(own)}
     profiles = digest([_content(each) for each in _profile_files(seen)])
     return Identity(binary, tuple(sorted(seen.items())), cwd, profiles=profiles)
 
