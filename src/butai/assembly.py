@@ -74,7 +74,7 @@ class Butai:
     @property
     def deploys(self) -> Deploys:
         """What can be done with deploys."""
-        return Deploys(self.environments)
+        return Deploys(self.environments, self.states, self.settings.zone, now)
 
     def carrier(self, start: Spawn | None = None) -> Carrier:
         """What a worker carries runs out with. `start`: how supervisors are started, if not anew."""

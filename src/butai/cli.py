@@ -14,6 +14,7 @@ from butai import __version__
 from butai.blueprints.commands import app as blueprint_commands
 from butai.board import commands as board_commands
 from butai.deploys import commands as deploy_commands
+from butai.deploys import see_commands
 from butai.environments import hold_commands
 from butai.environments.commands import app as environment_commands
 from butai.environments.engine_commands import app as engine_commands
@@ -31,6 +32,8 @@ app = typer.Typer(
 )
 # They are commands of `butai env` too.
 environment_commands.registered_commands += mend_commands.registered_commands
+environment_commands.command()(see_commands.report)
+environment_commands.command()(see_commands.compare)
 app.add_typer(environment_commands, name="env")
 app.add_typer(blueprint_commands, name="blueprint")
 app.add_typer(engine_commands, name="engine")

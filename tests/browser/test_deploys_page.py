@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from butai.environments.store import Environment
 from butai.runs.model import RunEnd, RunKind
 from butai.runs.store import Run
+from support.looks import looks
 from support.portal import Portal, Visit
+from support.rows import NOW
 
 Open = Callable[[BrowserContext], Page]
 
@@ -122,3 +125,36 @@ def test_an_environment_is_held_and_given_back(
     page.goto(f"{portal.url}/environments/tiny/qa-1")
     hold.get_by_role("button", name="解放" if japanese else "Release").click()
     expect(hold).not_to_contain_text("Trial with the carrier")
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
+def test_a_report_is_copied_and_two_are_compared(
+    portal: Portal, visit: Visit, shot: Callable[[Page, str], None], locale: str
+) -> None:
+    japanese = locale == "ja-JP"
+    page = visit(portal, locale=locale, permissions=["clipboard-read", "clipboard-write"])
+    page.goto(f"{portal.url}/deploys/tiny/qa-1")
+    page.get_by_role("link", name="報告用にコピー" if japanese else "Copy for a report").click()
+    page.get_by_role("button", name="コピー" if japanese else "Copy", exact=True).click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("**qa-1** (tiny), 20") and f"{portal.url}/environments/tiny/qa-1?run=" in copied
+    for look in looks(page):
+        shot(page, f"report-{locale}-{look}")
+    page.get_by_label("日時" if japanese else "When").fill("soon")
+    page.get_by_role("button", name="表示" if japanese else "Show").click()
+    expect(page.get_by_role("alert")).to_contain_text("soon")
+
+    page.goto(f"{portal.url}/deploys/tiny/qa-1/compare")
+    expect(page.locator(".empty")).to_be_visible()
+    web = {"branch": "blue", "commit": "b" * 40, "image": "blue", "default_branch": "main"}
+    other = f"qa-2{locale[:2]}"
+    key = portal.add_environment(other, services={"web": web}, variables={"size": "small"})
+    portal.add_run(key, running=False)
+    page.reload()
+    rows = page.locator("#differences tbody tr")
+    expect(rows.first).to_contain_text("blue bbbbbbb")
+    expect(page.locator("#differences")).to_contain_text("size")
+    for look in looks(page):
+        shot(page, f"compare-{locale}-{look}")
+    with portal.butai.database.session() as session:
+        session.get_one(Environment, key).destroyed_at = NOW

@@ -253,6 +253,12 @@ def test_the_command_line_follows_a_deploy_to_its_end(stage: Stage) -> None:
         assert json.loads(back.stdout)["kind"] == "deploy"
         table = server.butai("deploys", "cli").stdout
         assert "not-rolled-out" in table and "broken" in table
+        told = server.butai("env", "report", "cli").stdout
+        assert told.startswith("**cli** (") and "/environments/tiny/cli?run=" in told
+        never = server.butai("env", "report", "cli", "--at", "2020-01-01 14:05")
+        assert never.returncode == 0 and "Nothing ran here at that time." in never.stdout
+        same = server.butai("env", "compare", "cli", "cli")
+        assert same.returncode == 0 and "0 differ" in same.stderr
         wrong = server.butai("deploy", "cli", "web")
         assert wrong.returncode == 2 and "NAME=VALUE" in wrong.stderr
         held = server.butai("hold", "cli", "--reason", "Trial", "--until", "1h", "--holder", "ken")

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from butai.asking import by
 from butai.blueprints.service import Blueprints
-from butai.deploys import api
+from butai.deploys import api, see_api, see_pages
 from butai.deploys.service import DeployRequest, Deploys, RollBackRequest
 from butai.environments.service import Environments, EnvironmentView, ServiceChoice, Started
 from butai.errors import ButaiError
@@ -28,7 +28,7 @@ ROOM = Room(
     title="Deploys",
     group="Stage",
     path="/deploys",
-    routers=(api.router, router),
+    routers=(api.router, see_api.router, see_pages.router, router),
     templates=Path(__file__).parent / "templates",
 )
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
+from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 
+from butai.deploys.compare import ComparedShape, compared
 from butai.deploys.model import Version, rolled_back_to
+from butai.deploys.report import NOTHING_DONE, ReportShape, markdown, moment_of, report
 from butai.environments.service import Environments, EnvironmentView, ServiceChoice, Started
 from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mean
 from butai.runs.model import MAIN, RunEnd, RunKind
 from butai.runs.service import RunView
+from butai.states.service import States
 from butai.text import text
 
 WAIT_AT_MOST_MIN = 60
@@ -53,6 +57,9 @@ class Deploys:
     """Deploys of all environments."""
 
     environments: Environments
+    states: States
+    zone: tzinfo
+    now: Callable[[], datetime]
 
     def deploy(self, name: str, request: DeployRequest, *, by: str, blueprint: str | None = None) -> Started:
         """Queue a deploy. The versions are resolved now; everything else is looked at when the run begins."""
@@ -110,11 +117,25 @@ class Deploys:
         return [
             Version(each.run, each.branch, each.commit, each.image, good=each.end is RunEnd.SUCCEEDED)
             for each in self.history_of(shown)
-            if each.service == service and each.end not in (None, *_NOTHING_DONE)
+            if each.service == service and each.end not in (None, *NOTHING_DONE)
         ]
 
+    def report(self, name: str, *, at: str = "", portal: str, blueprint: str | None = None) -> ReportShape:
+        """What ran at a time (`14:05`, `2026-11-26 14:05`; nothing: now), for a ticket. `portal`: its address."""
+        shown = self.environments.get(name, blueprint=blueprint)
+        moment = moment_of(at, self.now(), self.zone)
+        page = f"{portal.rstrip('/')}/environments/{quote(shown.blueprint)}/{quote(shown.name)}"
+        found = report(shown, self.environments.runs_of(shown.id), moment, page)
+        when = f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M %Z}"
+        return found.model_copy(update={"markdown": markdown(found, when)})
 
-_NOTHING_DONE = (RunEnd.SUPERSEDED, RunEnd.CANCELLED_BEFORE_CHANGE, RunEnd.FAILED_BEFORE_CHANGE)
+    def compare(
+        self, left: str, right: str, *, left_blueprint: str | None = None, right_blueprint: str | None = None
+    ) -> ComparedShape:
+        """In what two environments differ, by what Butai knows of both."""
+        one = self.environments.get(left, blueprint=left_blueprint)
+        other = self.environments.get(right, blueprint=right_blueprint)
+        return compared(one, other, self.states.read(one.id), self.states.read(other.id))
 
 
 def _of_run(run: RunView, older: RunView | None) -> list[DeployView]:

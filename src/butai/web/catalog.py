@@ -25,6 +25,7 @@ TERMINAL = frozenset(
         "drift_commands.py",
         "engine_commands.py",
         "hold_commands.py",
+        "see_commands.py",
         "update_all.py",
     }
     | {"demo", "localcloud", "migrations"}

@@ -1,0 +1,139 @@
+"""What ran on an environment at a time, as text for a ticket. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import NamedTuple
+
+from pydantic import BaseModel, Field
+
+from butai.environments.service import EnvironmentView
+from butai.errors import WrongUseError
+from butai.runs.model import MAIN, RunEnd, RunKind
+from butai.runs.service import RunView
+from butai.text import Text, joined, text
+
+NOTHING_DONE = (RunEnd.SUPERSEDED, RunEnd.CANCELLED_BEFORE_CHANGE, RunEnd.FAILED_BEFORE_CHANGE)
+_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})")
+_CHANGES = MAIN | {RunKind.DEPLOY}
+
+
+class RanShape(BaseModel):
+    """What of a service ran."""
+
+    name: str
+    branch: str
+    commit: str
+    image: str
+
+
+class ReportShape(BaseModel):
+    """What ran at `at`. `sure`: the run that put it there ended well and none was changing it; else look at `log`."""
+
+    environment: str
+    blueprint: str
+    at: datetime
+    urls: dict[str, str]
+    services: list[RanShape] = Field(description="Nothing where the environment was not there.")
+    ref: str
+    commit: str
+    run: int | None = Field(description="The newest run that had changed it by then.")
+    end: RunEnd | None
+    going_on: int | None = Field(description="A run that was changing it at that moment.")
+    sure: bool
+    log: str = Field(description="Where the portal shows the run's log.")
+    markdown: str = ""
+
+
+class Stood(NamedTuple):
+    """How it stood: the newest change that was over, and one that was under way."""
+
+    last: RunView | None
+    going_on: RunView | None
+
+
+def moment_of(words: str, now: datetime, zone: tzinfo) -> datetime:
+    """A time that is over: `14:05` in the team's zone, the newest one; `2026-11-26 14:05`; nothing is now."""
+    try:
+        at = _moment(words.strip(), now, zone)
+    except ValueError:
+        at = None
+    if at is None or at > now:
+        raise WrongUseError(
+            text("`{words}` is no time that is over.", words=words),
+            next=text("Say when: `14:05`, or `2026-11-26 14:05`."),
+            where="at",
+            code="bad-time",
+        )
+    return at
+
+
+def _moment(words: str, now: datetime, zone: tzinfo) -> datetime:
+    if not words:
+        return now
+    if match := _CLOCK.fullmatch(words):
+        here = now.astimezone(zone).replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0)
+        return (here if here <= now else here - timedelta(days=1)).astimezone(UTC)
+    at = datetime.fromisoformat(words)
+    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def stood_at(runs: Sequence[RunView], at: datetime) -> Stood:
+    """Out of an environment's runs, newest first."""
+    going_on = None
+    for run in runs:
+        if run.kind not in _CHANGES or run.started_at is None or run.started_at > at:
+            continue
+        if run.ended_at is None or run.ended_at > at:
+            going_on = run
+        elif run.end not in NOTHING_DONE:
+            return Stood(run, going_on)
+    return Stood(None, going_on)
+
+
+def report(shown: EnvironmentView, runs: Sequence[RunView], at: datetime, page: str) -> ReportShape:
+    """`page`: the environment's address in the portal."""
+    stood = stood_at(runs, at)
+    last = stood.last
+    there = last is not None and not (last.kind is RunKind.DESTROY and last.end is RunEnd.SUCCEEDED)
+    given = last.params if last and there else {}
+    newest = stood.going_on or last
+    return ReportShape(
+        environment=shown.name,
+        blueprint=shown.blueprint,
+        at=at,
+        urls=shown.urls,
+        services=[_ran(name, each) for name, each in given.get("services", {}).items()],
+        ref=given.get("ref", ""),
+        commit=given.get("commit", ""),
+        run=last.id if last else None,
+        end=last.end if last else None,
+        going_on=stood.going_on.id if stood.going_on else None,
+        sure=last is not None and last.end is RunEnd.SUCCEEDED and stood.going_on is None,
+        log=f"{page}?run={newest.id}" if newest else page,
+    )
+
+
+def _ran(name: str, each: dict[str, str]) -> RanShape:
+    return RanShape(name=name, branch=each["branch"], commit=each["commit"], image=each["image"])
+
+
+def markdown(found: ReportShape, when: str) -> Text:
+    """The report for a ticket. `when`: its time in words."""
+    told: list[Text | str] = [f"**{found.environment}** ({found.blueprint}), {when}", ""]
+    told += [f"- {label}: <{url}>" for label, url in found.urls.items()]
+    told += [f"- `{each.name}`: {each.branch} `{each.commit}`" for each in found.services]
+    if found.commit:
+        told.append(text("- Terraform: {ref} `{commit}`", ref=found.ref, commit=found.commit))
+    else:
+        told.append(text("- Nothing ran here at that time."))
+    if found.going_on:
+        told.append(text("- Run {run} was changing it at that moment.", run=found.going_on))
+    if found.end is not None and found.end is not RunEnd.SUCCEEDED:
+        how = text(
+            "- Run {run} ended as {end}: what it had put there by then is in its log.", run=found.run, end=found.end
+        )
+        told.append(how)
+    return joined("\n", [*told, text("- Log: <{address}>", address=found.log)])
