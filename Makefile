@@ -20,7 +20,7 @@ test: $(VENV)/.dev check ## Set everything up, then run all checks and tests
 	$(BIN)/python -m tools.test_setup
 	$(BIN)/python -m pytest -n 2 -m model tests/rooms --cov --cov-report=
 	$(BIN)/python -m tools.model_coverage
-	$(BIN)/python -m pytest -n 6 -m "not model" --dist loadfile --no-loadscope-reorder $(TEST_FLAGS) \
+	$(BIN)/python -m pytest -n 4 -m "not model" --dist loadfile --no-loadscope-reorder $(TEST_FLAGS) \
 	  || { echo "What failed is run once more, one test at a time: many wait for real processes, and a machine may be busy."; \
 	       $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
 
