@@ -14,6 +14,7 @@ from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.db.migrate import migrate
 from butai.deploys.job import DeployJob
+from butai.deploys.logs import ServiceLogs
 from butai.deploys.service import Deploys
 from butai.environments.acceleration import Acceleration
 from butai.environments.check_job import CheckJob
@@ -75,6 +76,11 @@ class Butai:
     def deploys(self) -> Deploys:
         """What can be done with deploys."""
         return Deploys(self.environments, self.states, self.settings.zone, now)
+
+    @property
+    def service_logs(self) -> ServiceLogs:
+        """What services print."""
+        return ServiceLogs(self.environments, self.blueprints, self.states, now)
 
     def carrier(self, start: Spawn | None = None) -> Carrier:
         """What a worker carries runs out with. `start`: how supervisors are started, if not anew."""

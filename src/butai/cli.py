@@ -42,6 +42,7 @@ app.command(name="queue")(board_commands.queue)
 app.command()(deploy_commands.deploy)
 app.command()(deploy_commands.rollback)
 app.command()(deploy_commands.deploys)
+app.command()(see_commands.logs)
 app.command()(hold_commands.hold)
 app.command()(hold_commands.release)
 

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from butai.deploys.service import RollBackRequest
+from butai.errors import NotFoundError
 from butai.runs.folder import RunFolder
 from butai.runs.model import NextAction, RunEnd, Step
 from support.deploying import YAML, Stage, stage_in
@@ -269,6 +270,31 @@ def test_the_command_line_follows_a_deploy_to_its_end(stage: Stage) -> None:
         assert server.butai("release", "cli").returncode == 3, "it is not theirs"
     finally:
         assert server.end() == 0
+
+
+def test_what_all_tasks_of_a_service_print_is_followed(stage: Stage) -> None:
+    stage.environment("heard")
+    assert stage.deploy("heard", "two").end is RunEnd.SUCCEEDED
+    logs = stage.butai.service_logs
+    wait_for(lambda: logs.read("heard", "web", minutes=10))
+    read = logs.read("heard", "web", minutes=10)
+    assert [each.at for each in read] == sorted(each.at for each in read)
+    assert {each.container for each in read} == {"web"} and all(each.task for each in read)
+    assert logs.read("heard", "web", minutes=10, after=read[-1].at)[0].at >= read[-1].at
+    with pytest.raises(NotFoundError, match="no service `wep`"):
+        logs.read("heard", "wep", minutes=10)
+
+    serving = Server(stage.butai.settings, stage.folder / "server.log", aws=True)
+    serving.start()
+    try:
+        printed = serving.butai("logs", "heard", "web")
+        assert printed.returncode == 0, printed.stderr
+        messages = [line.split("  ", 2)[2] for line in printed.stdout.splitlines()]
+        assert messages[: len(read)] == [each.message for each in read]
+        wrong = serving.butai("logs", "heard", "wep")
+        assert wrong.returncode == 2 and "Did you mean `web`?" in wrong.stderr
+    finally:
+        assert serving.end() == 0
 
 
 def carried(stage: Stage, server: Server, *argv: str) -> subprocess.CompletedProcess[str]:

@@ -114,14 +114,15 @@ class Worker:
 class Server:
     """`butai serve` as a process, and `butai` commands that talk to it."""
 
-    def __init__(self, settings: Settings, log: Path) -> None:
-        self.settings, self.log = settings, log
+    def __init__(self, settings: Settings, log: Path, *, aws: bool = False) -> None:
+        self.settings, self.log, self.aws = settings, log, aws
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def env(self) -> dict[str, str]:
-        """The environment of the server and of every command."""
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("BUTAI_", "AWS_"))}
+        """The environment of the server and of every command; what it holds of AWS only where that was asked for."""
+        kept_out = ("BUTAI_",) if self.aws else ("BUTAI_", "AWS_")
+        own = {name: value for name, value in os.environ.items() if not name.startswith(kept_out)}
         return {**own, "BUTAI_DATA": str(self.settings.data), "BUTAI_DATABASE": self.settings.database}
 
     def start(self, *flags: str) -> None:

@@ -12,14 +12,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from butai.aws import deployments
-from butai.aws.ecs import ServiceRef, parse_service_arn
 from butai.aws.session import EngineKeys, session_for
 from butai.blueprints.service import AtCommit, Blueprints
 from butai.deploys.clients import Clients
 from butai.deploys.model import has_moving_tag
 from butai.deploys.task import IN_PLACE, Came, Stage, Target, Task, read_result, read_task, write_result
+from butai.deploys.where import ecs_service
 from butai.environments.service import Environments, EnvironmentView
-from butai.errors import RefusedError
 from butai.runs.folder import Command, RunFolder, Work
 from butai.runs.job import Prepared
 from butai.runs.log import RunLog
@@ -62,15 +61,7 @@ class DeployJob:
     def _target(
         self, shown: EnvironmentView, at: AtCommit, state: StateSummary | None, run: RunView, name: str
     ) -> Target:
-        address = at.blueprint.services[name].ecs_service
-        ref = _where(state, address) if state else None
-        if ref is None:
-            raise RefusedError(
-                text("`{environment}` has no ECS service for `{name}`.", environment=shown.name, name=name),
-                why=text("Its state knows nothing under `{address}`.", address=address),
-                next=text("An update makes it: `butai env update {environment}`.", environment=shown.name),
-                code="no-ecs-service",
-            )
+        ref, address = ecs_service(shown, at, state, name), at.blueprint.services[name].ecs_service
         variables = run.params["deploy"]["services"][name]["variables"]
         image, moves = run.params["services"][name]["image"], has_moving_tag(at.blueprint.services[name].image)
         return Target(name, address, ref.cluster, ref.name, image, variables, moves)
@@ -121,17 +112,3 @@ class DeployJob:
 
     def _at(self, shown: EnvironmentView, run: RunView) -> AtCommit:
         return self.blueprints.at_commit(shown.blueprint, run.params["commit"])
-
-
-def _where(state: StateSummary, address: str) -> ServiceRef | None:
-    """The ECS service at an address of the state, or the one that an output names by its ARN or its name."""
-    services = {each.address: ref for each in state.resources if (ref := _service(each.type, each.id))}
-    if not address.startswith("output."):
-        return services.get(address)
-    value = next((each.value for each in state.outputs if each.name == address.removeprefix("output.")), None)
-    named = [each for each in services.values() if each.name == value]
-    return parse_service_arn(str(value)) or (named[0] if named else None)
-
-
-def _service(type_: str, id_: str) -> ServiceRef | None:
-    return parse_service_arn(id_) if type_ == "aws_ecs_service" else None

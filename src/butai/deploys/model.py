@@ -186,6 +186,15 @@ def log_stream(definition: Raw, container: str, task_arn: str) -> tuple[str, str
     return None
 
 
+def log_places(definition: Raw) -> list[tuple[str, str]]:
+    """Log group of each container, and how the names of its streams begin; without those whose lines go elsewhere."""
+    return [
+        (options["awslogs-group"], f"{prefix}/{each['name']}/")
+        for each in definition.get("containerDefinitions", [])
+        if (options := _log_options(each)).get("awslogs-group") and (prefix := options.get("awslogs-stream-prefix"))
+    ]
+
+
 def wrong_ports(service: Raw, definition: Raw) -> list[Text]:
     """Target groups of the service whose container or port the definition does not have."""
     ports = {

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 
 from butai.deploys.api import Service
 from butai.deploys.compare import ComparedShape
+from butai.deploys.logs import LogLineShape, ServiceLogs
 from butai.deploys.report import ReportShape
 
 router = APIRouter(prefix="/api/v1/environments/{name}", tags=["deploys"])
@@ -23,3 +27,17 @@ def compare(
 ) -> ComparedShape:
     """In what two environments differ: versions, variables, what containers are given (names alone), drift."""
     return service.compare(name, other, left_blueprint=blueprint, right_blueprint=other_blueprint or blueprint)
+
+
+@router.get("/services/{service_name}/logs")
+def logs(
+    request: Request,
+    name: str,
+    service_name: str,
+    minutes: Annotated[int, Query(ge=1, le=1440)] = 10,
+    after: datetime | None = None,
+    blueprint: str | None = None,
+) -> list[LogLineShape]:
+    """What the service's tasks printed in the last minutes, or since a time: the oldest thousand lines."""
+    found: ServiceLogs = request.app.state.butai.service_logs
+    return found.read(name, service_name, minutes=minutes, after=after, blueprint=blueprint)

@@ -1,14 +1,23 @@
-"""`butai env report` and `butai env compare`: over the public API alone."""
+"""`butai env report`, `butai env compare` and `butai logs`: over the public API alone."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import time
+from datetime import datetime, timedelta
+from json import dumps
+from typing import Annotated, Any
 
 import typer
 
+from butai.aws.logs import AT_ONCE
 from butai.client import blueprint_of, connect, path_to
 from butai.settings import Settings
 from butai.terminal import JsonFlag, NameArgument, data_out, print_json, say, table
+from butai.terraform.text import plain
+
+LOOK_EVERY_S = 1.0
+# CloudWatch shows a line a moment after it was written, and lines of several tasks not in order.
+OVERLAP = timedelta(seconds=10)
 
 
 def report(
@@ -40,3 +49,38 @@ def compare(
         [[each["part"], each["name"], each["left"] or "-", each["right"] or "-"] for each in found["lines"]],
     )
     say(f"{len(found['lines'])} differ, {found['same']} are the same.")
+
+
+def logs(
+    name: NameArgument,
+    service: Annotated[str, typer.Argument(help="The service whose tasks are listened to.")],
+    minutes: Annotated[int, typer.Option(min=1, max=1440, help="Lines of so many minutes.")] = 10,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """What all tasks of a service print, in the order of time. With --json one object a line."""
+    server, path = connect(Settings()), f"{path_to(name)}/services/{service}/logs"
+    asked: dict[str, Any] = {"minutes": minutes, "blueprint": blueprint_of(name)}
+    known: set[str] = set()
+    while True:
+        got = server.get(path, **asked)
+        for each in got:
+            if each["id"] not in known:
+                _print_line(each, as_json=json)
+        if got:
+            known = {each["id"] for each in got}
+            more = len(got) >= AT_ONCE
+            asked["after"] = (datetime.fromisoformat(got[-1]["at"]) - (timedelta() if more else OVERLAP)).isoformat()
+            if more:
+                continue
+        if not follow:
+            return
+        time.sleep(LOOK_EVERY_S)
+
+
+def _print_line(line: Any, *, as_json: bool) -> None:
+    if as_json:
+        data_out.print(dumps(line, ensure_ascii=False))
+        return
+    at = datetime.fromisoformat(line["at"]).astimezone()
+    data_out.print(f"{at:%H:%M:%S}  {line['task'][:8]}  {plain(line['message'])}")

@@ -101,7 +101,7 @@ def test_looking_at_every_page_leaves_the_database_as_it_was(butai: Butai, clien
     run = add_run(butai.database, environment, params={})
     before = everything(butai)
     names = {"blueprint": "ivr", "name": "qa-1", "service_name": "web", "environment_id": environment, "run_id": run}
-    names |= {"rollout_id": 1, "number": 1}
+    names |= {"rollout_id": 1, "number": 1, "other": "qa-2"}
     looked = 0
     for path in get_routes():
         if path.endswith("/stream"):
