@@ -17,6 +17,7 @@ from butai.deploys.model import (
     fits_fargate,
     has_moving_tag,
     is_assumable,
+    log_places,
     log_stream,
     missing_architecture,
     needs_of,
@@ -229,3 +230,13 @@ def test_a_roll_back_never_goes_to_what_runs_or_to_what_failed(had: list[Version
     found = rolled_back_to(had)
     assert found is None or (found.good and found.image != had[0].image)
     assert (found is None) == all(not each.good or each.image == had[0].image for each in had[1:])
+
+
+def test_where_the_lines_of_containers_are_looked_for() -> None:
+    options = {"awslogs-group": "/ivr", "awslogs-stream-prefix": "web"}
+    heard = {"name": "app", "logConfiguration": {"logDriver": "awslogs", "options": options}}
+    unnamed = {"name": "proxy", "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "/ivr"}}}
+    elsewhere = {"name": "agent", "logConfiguration": {"logDriver": "awsfirelens", "options": options}}
+    definition = {"containerDefinitions": [heard, unnamed, elsewhere, {"name": "silent"}]}
+    assert log_places(definition) == [("/ivr", "web/app/")]
+    assert log_places({}) == []
