@@ -10,14 +10,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, Field
 
 from butai.aws import deployments
-from butai.aws.logs import Line, lines_since
+from butai.aws.logs import AT_ONCE, Line, lines_since
 from butai.aws.session import AccessError, session_for
 from butai.blueprints.service import Blueprints
 from butai.deploys.clients import Clients
 from butai.deploys.model import log_places
-from butai.deploys.where import ecs_service
+from butai.deploys.where import ecs_service, refuse_unknown
 from butai.environments.service import Environments
-from butai.errors import NotFoundError, RefusedError, did_you_mean
+from butai.errors import RefusedError
 from butai.states.service import States
 from butai.terraform.state import summary
 from butai.text import text
@@ -49,14 +49,7 @@ class ServiceLogs:
     ) -> list[LogLineShape]:
         """Lines of the last minutes, or since a time; the oldest thousand of them, oldest first."""
         shown = self.environments.get(name, blueprint=blueprint)
-        known = [each.name for each in shown.services]
-        if service not in known:
-            raise NotFoundError(
-                text("`{environment}` has no service `{name}`.", environment=shown.name, name=service),
-                next=did_you_mean(service, known),
-                where="service",
-                code="unknown-service",
-            )
+        refuse_unknown(shown, service)
         at = self.blueprints.at_commit(shown.blueprint, shown.commit)
         document = self.states.read(shown.id)
         ref = ecs_service(shown, at, summary(document) if document else None, service)
@@ -69,7 +62,8 @@ class ServiceLogs:
                 why=str(error),
                 next=text("The server's credentials need `ecs:Describe*` and `logs:FilterLogEvents`."),
             ) from error
-        return [_shape(each) for each in sorted(found, key=lambda line: line.at)]
+        # Of each container the oldest are here: what comes after the oldest of all may have gaps.
+        return [_shape(each) for each in sorted(found, key=lambda line: line.at)[:AT_ONCE]]
 
     def _found(self, clients: Clients, cluster: str, name: str, since: datetime) -> list[Line]:
         described = deployments.services(clients("ecs"), cluster, [name]) or {}

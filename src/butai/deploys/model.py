@@ -178,21 +178,21 @@ def _makes_its_group(container: Raw) -> bool:
 
 def log_stream(definition: Raw, container: str, task_arn: str) -> tuple[str, str] | None:
     """Log group and stream of a task's container; none where its lines go elsewhere."""
-    for each in definition.get("containerDefinitions", []):
-        options = _log_options(each)
-        prefix = options.get("awslogs-stream-prefix")
-        if each["name"] == container and options.get("awslogs-group") and prefix:
-            return options["awslogs-group"], f"{prefix}/{container}/{task_arn.rpartition('/')[2]}"
-    return None
+    found = _log_places(definition).get(container)
+    return (found[0], found[1] + task_arn.rpartition("/")[2]) if found else None
 
 
 def log_places(definition: Raw) -> list[tuple[str, str]]:
     """Log group of each container, and how the names of its streams begin; without those whose lines go elsewhere."""
-    return [
-        (options["awslogs-group"], f"{prefix}/{each['name']}/")
+    return list(_log_places(definition).values())
+
+
+def _log_places(definition: Raw) -> dict[str, tuple[str, str]]:
+    return {
+        each["name"]: (options["awslogs-group"], f"{prefix}/{each['name']}/")
         for each in definition.get("containerDefinitions", [])
         if (options := _log_options(each)).get("awslogs-group") and (prefix := options.get("awslogs-stream-prefix"))
-    ]
+    }
 
 
 def wrong_ports(service: Raw, definition: Raw) -> list[Text]:

@@ -69,10 +69,12 @@ def logs(
                 _print_line(each, as_json=json)
         if got:
             known = {each["id"] for each in got}
-            more = len(got) >= AT_ONCE
-            asked["after"] = (datetime.fromisoformat(got[-1]["at"]) - (timedelta() if more else OVERLAP)).isoformat()
-            if more:
+            last = datetime.fromisoformat(got[-1]["at"])
+            if len(got) >= AT_ONCE:
+                # There are more. Where all of them have one moment, the next is asked for, lest this never ends.
+                asked["after"] = (last + timedelta(milliseconds=got[0]["at"] == got[-1]["at"])).isoformat()
                 continue
+            asked["after"] = (last - OVERLAP).isoformat()
         if not follow:
             return
         time.sleep(LOOK_EVERY_S)

@@ -12,8 +12,9 @@ from pydantic import BaseModel, Field
 from butai.deploys.compare import ComparedShape, compared
 from butai.deploys.model import Version, rolled_back_to
 from butai.deploys.report import NOTHING_DONE, ReportShape, markdown, moment_of, report
+from butai.deploys.where import refuse_unknown
 from butai.environments.service import Environments, EnvironmentView, ServiceChoice, Started
-from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mean
+from butai.errors import RefusedError, WrongUseError
 from butai.runs.model import MAIN, RunEnd, RunKind
 from butai.runs.service import RunView
 from butai.states.service import States
@@ -76,14 +77,7 @@ class Deploys:
     def roll_back(self, name: str, request: RollBackRequest, *, by: str, blueprint: str | None = None) -> Started:
         """Queue a deploy of a version that the service had before."""
         shown = self.environments.get(name, blueprint=blueprint)
-        known = [each.name for each in shown.services]
-        if request.service not in known:
-            raise NotFoundError(
-                text("`{environment}` has no service `{name}`.", environment=shown.name, name=request.service),
-                next=did_you_mean(request.service, known),
-                where="service",
-                code="unknown-service",
-            )
+        refuse_unknown(shown, request.service)
         version = rolled_back_to(self._versions(shown, request.service), request.to)
         if version is None:
             raise self._nothing_to_go_back_to(shown, request)

@@ -5,9 +5,21 @@ from __future__ import annotations
 from butai.aws.ecs import ServiceRef, parse_service_arn
 from butai.blueprints.service import AtCommit
 from butai.environments.service import EnvironmentView
-from butai.errors import RefusedError
+from butai.errors import NotFoundError, RefusedError, did_you_mean
 from butai.terraform.state import StateSummary
 from butai.text import text
+
+
+def refuse_unknown(shown: EnvironmentView, name: str) -> None:
+    """Raise NotFoundError where the environment has no service of that name."""
+    known = [each.name for each in shown.services]
+    if name not in known:
+        raise NotFoundError(
+            text("`{environment}` has no service `{name}`.", environment=shown.name, name=name),
+            next=did_you_mean(name, known),
+            where="service",
+            code="unknown-service",
+        )
 
 
 def ecs_service(shown: EnvironmentView, at: AtCommit, state: StateSummary | None, name: str) -> ServiceRef:
