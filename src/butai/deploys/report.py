@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
@@ -11,12 +10,12 @@ from pydantic import BaseModel, Field
 
 from butai.environments.service import EnvironmentView
 from butai.errors import WrongUseError
+from butai.interval import clock, date_and_time
 from butai.runs.model import MAIN, RunEnd, RunKind
 from butai.runs.service import RunView
 from butai.text import Text, joined, text
 
 NOTHING_DONE = (RunEnd.SUPERSEDED, RunEnd.CANCELLED_BEFORE_CHANGE, RunEnd.FAILED_BEFORE_CHANGE)
-_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 _CHANGES = MAIN | {RunKind.DEPLOY}
 
 
@@ -48,9 +47,13 @@ class ReportShape(BaseModel):
 
 
 class Stood(NamedTuple):
-    """How it stood: the newest change that was over, and one that was under way."""
+    """How it stood: the newest change that was over, the one whose versions stood, and one that was under way.
+
+    The first two differ after a deploy that was not rolled out: what served before still did.
+    """
 
     last: RunView | None
+    stands: RunView | None
     going_on: RunView | None
 
 
@@ -73,32 +76,32 @@ def moment_of(words: str, now: datetime, zone: tzinfo) -> datetime:
 def _moment(words: str, now: datetime, zone: tzinfo) -> datetime:
     if not words:
         return now
-    if match := _CLOCK.fullmatch(words):
-        here = now.astimezone(zone).replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0)
+    if here := clock(words, now, zone):
         return (here if here <= now else here - timedelta(days=1)).astimezone(UTC)
-    at = datetime.fromisoformat(words)
-    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+    return date_and_time(words, zone)
 
 
 def stood_at(runs: Sequence[RunView], at: datetime) -> Stood:
     """Out of an environment's runs, newest first."""
-    going_on = None
+    last = going_on = None
     for run in runs:
         if run.kind not in _CHANGES or run.started_at is None or run.started_at > at:
             continue
         if run.ended_at is None or run.ended_at > at:
             going_on = run
         elif run.end not in NOTHING_DONE:
-            return Stood(run, going_on)
-    return Stood(None, going_on)
+            last = last or run
+            if run.end is not RunEnd.NOT_ROLLED_OUT:
+                return Stood(last, run, going_on)
+    return Stood(last, None, going_on)
 
 
 def report(shown: EnvironmentView, runs: Sequence[RunView], at: datetime, page: str) -> ReportShape:
     """`page`: the environment's address in the portal."""
     stood = stood_at(runs, at)
-    last = stood.last
-    there = last is not None and not (last.kind is RunKind.DESTROY and last.end is RunEnd.SUCCEEDED)
-    given = last.params if last and there else {}
+    last, stands = stood.last, stood.stands
+    gone = stands is not None and stands.kind is RunKind.DESTROY and stands.end is RunEnd.SUCCEEDED
+    given = stands.params if stands and not gone else {}
     newest = stood.going_on or last
     return ReportShape(
         environment=shown.name,

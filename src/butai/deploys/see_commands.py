@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 from json import dumps
 from typing import Annotated, Any
 
 import typer
 
-from butai.aws.logs import AT_ONCE
 from butai.client import blueprint_of, connect, path_to
+from butai.deploys.tail import Tail
+from butai.patience import Patient
 from butai.settings import Settings
 from butai.terminal import JsonFlag, NameArgument, data_out, print_json, say, table
 from butai.terraform.text import plain
 
 LOOK_EVERY_S = 1.0
-# CloudWatch shows a line a moment after it was written, and lines of several tasks not in order.
-OVERLAP = timedelta(seconds=10)
 
 
 def report(
@@ -59,22 +58,14 @@ def logs(
     json: JsonFlag = False,
 ) -> None:
     """What all tasks of a service print, in the order of time. With --json one object a line."""
-    server, path = connect(Settings()), f"{path_to(name)}/services/{service}/logs"
+    server, path = Patient(lambda: connect(Settings())), f"{path_to(name)}/services/{service}/logs"
     asked: dict[str, Any] = {"minutes": minutes, "blueprint": blueprint_of(name)}
-    known: set[str] = set()
+    tail = Tail()
     while True:
-        got = server.get(path, **asked)
-        for each in got:
-            if each["id"] not in known:
-                _print_line(each, as_json=json)
-        if got:
-            known = {each["id"] for each in got}
-            last = datetime.fromisoformat(got[-1]["at"])
-            if len(got) >= AT_ONCE:
-                # There are more. Where all of them have one moment, the next is asked for, lest this never ends.
-                asked["after"] = (last + timedelta(milliseconds=got[0]["at"] == got[-1]["at"])).isoformat()
-                continue
-            asked["after"] = (last - OVERLAP).isoformat()
+        for each in tail.take(server.get(path, after=tail.after and tail.after.isoformat(), **asked)):
+            _print_line(each, as_json=json)
+        if tail.more:
+            continue
         if not follow:
             return
         time.sleep(LOOK_EVERY_S)

@@ -5,56 +5,21 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
-from butai.client import Api, ApiError, blueprint_of, connect, path_to
+from butai.client import blueprint_of, connect, path_to
 from butai.environments.watch import Watch, exit_of, exit_of_run
-from butai.errors import Exit, MissingPartError, WrongUseError
+from butai.errors import Exit, WrongUseError
+from butai.patience import Patient
 from butai.settings import Settings
 from butai.terminal import JsonFlag, NameArgument, print_json, say, talk
 from butai.terraform.text import plain
 
 LOOK_EVERY_S = 0.4
-AWAY_LOOK_S = 1.0
-# How long a server that is away is waited for before it is said to be gone.
-PATIENCE_S = 300.0
 PAGE = 5000
-AWAY_STATUS = frozenset({502, 503, 504})
-
-
-class Patient:
-    """The API as somebody needs it who follows: a server that is away is waited for, on a new address too."""
-
-    def __init__(self, connect_again: Callable[[], Api]) -> None:
-        self._connect = connect_again
-        self._api = connect_again()
-        self._answered = False
-
-    def get(self, path: str, **params: Any) -> Any:
-        """Read. The first time fails at once: then nobody has followed anything yet."""
-        deadline, told = time.monotonic() + PATIENCE_S, False
-        while True:
-            try:
-                found = self._api.get(path, **params)
-            except (MissingPartError, ApiError) as error:
-                if not self._answered or not _is_away(error) or time.monotonic() > deadline:
-                    raise
-            else:
-                self._answered = True
-                return found
-            if not told:
-                told = True
-                say("The server does not answer. Trying again.")
-            time.sleep(AWAY_LOOK_S)
-            with contextlib.suppress(MissingPartError):
-                self._api = self._connect()
-
-
-def _is_away(error: MissingPartError | ApiError) -> bool:
-    return error.status in AWAY_STATUS if isinstance(error, ApiError) else error.code == "no-server"
 
 
 def wait(

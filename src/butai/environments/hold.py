@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from butai.errors import RefusedError, WrongUseError
+from butai.interval import clock, date_and_time
 from butai.text import text
 
 AT_MOST = timedelta(hours=10)
 """A working day: whoever forgets a hold blocks others no longer than that."""
 _LASTS = re.compile(r"(?:(?P<hours>[0-9]{1,2})h)?(?:(?P<minutes>[0-9]{1,3})m)?")
-_CLOCK = re.compile(r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})")
 
 
 def until_of(words: str, now: datetime, zone: tzinfo) -> datetime:
@@ -41,15 +41,12 @@ def until_of(words: str, now: datetime, zone: tzinfo) -> datetime:
 
 
 def _until(words: str, now: datetime, zone: tzinfo) -> datetime | None:
-    if match := _CLOCK.fullmatch(words):
-        here = now.astimezone(zone)
-        at = here.replace(hour=int(match["hour"]), minute=int(match["minute"]), second=0, microsecond=0)
-        return at.astimezone(UTC)
+    if here := clock(words, now, zone):
+        return here.astimezone(UTC)
     match = _LASTS.fullmatch(words)
     if match and (match["hours"] or match["minutes"]):
         return now + timedelta(hours=int(match["hours"] or 0), minutes=int(match["minutes"] or 0))
-    at = datetime.fromisoformat(words)
-    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+    return date_and_time(words, zone)
 
 
 def held_now(hold: Mapping[str, Any] | None, now: datetime) -> Mapping[str, Any] | None:

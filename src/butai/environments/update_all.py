@@ -11,10 +11,10 @@ import typer
 
 from butai.client import Api, connect
 from butai.environments.drift_commands import attribute_lines
-from butai.environments.following import Patient
 from butai.environments.watch import LOOK_EVERY_S, Reads, exit_of
 from butai.environments.waves import dangerous, summed
 from butai.errors import Exit, NotFoundError, WrongUseError
+from butai.patience import Patient
 from butai.settings import Settings
 from butai.terminal import JsonFlag, print_json, say, talk
 

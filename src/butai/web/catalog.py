@@ -18,7 +18,17 @@ from butai.web.room import Room
 SOURCE = Path(__file__).parents[1]
 # What only the command line shows stays English.
 TERMINAL = frozenset(
-    {"cli.py", "commands.py", "init.py", "doctor.py", "client.py", "terminal.py", "serve.py", "worker.py"}
+    {
+        "cli.py",
+        "commands.py",
+        "init.py",
+        "doctor.py",
+        "client.py",
+        "patience.py",
+        "terminal.py",
+        "serve.py",
+        "worker.py",
+    }
     | {
         "following.py",
         "state_commands.py",

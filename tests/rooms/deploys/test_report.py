@@ -87,7 +87,7 @@ def test_what_ended_badly_is_said_to_be_unsure_and_what_changed_nothing_is_passe
     assert ran(butai, NOON + minutes(22)) == ([team.blue_commit], True)
     half = butai.environments.deploy("qa-1", again, by="ken", blueprint=None)
     took(butai, half.run, NOON + minutes(30), NOON + minutes(31), RunEnd.NOT_ROLLED_OUT)
-    assert ran(butai, NOON + minutes(32)) == ([team.main_commit], False)
+    assert ran(butai, NOON + minutes(32)) == ([team.blue_commit], False), "what served before still did"
     told = butai.deploys.report("qa-1", at=(NOON + minutes(32)).isoformat(), portal="http://butai").markdown
     assert f"- Run {half.run.id} ended as not-rolled-out" in told
     gone = butai.environments.destroy("qa-1", DestroyRequest(confirm="qa-1"), by="mika")
@@ -125,4 +125,4 @@ def test_a_time_of_day_is_less_than_a_day_ago(now: datetime, hour: int, minute: 
 
 
 def test_without_runs_nothing_stood() -> None:
-    assert stood_at([], NOON) == (None, None)
+    assert stood_at([], NOON) == (None, None, None)
