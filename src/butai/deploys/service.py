@@ -116,8 +116,8 @@ class Deploys:
 
     def report(self, name: str, *, at: str = "", portal: str, blueprint: str | None = None) -> ReportShape:
         """What ran at a time (`14:05`, `2026-11-26 14:05`; nothing: now), for a ticket. `portal`: its address."""
-        shown = self.environments.get(name, blueprint=blueprint)
         moment = moment_of(at, self.now(), self.zone)
+        shown = self.environments.of_time(name, moment, blueprint=blueprint)
         page = f"{portal.rstrip('/')}/environments/{quote(shown.blueprint)}/{quote(shown.name)}"
         found = report(shown, self.environments.runs_of(shown.id), moment, page)
         when = f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M %Z}"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from sqlalchemy.orm import Session
 
 from butai.blueprints.service import Blueprints
@@ -17,17 +20,37 @@ def find(session: Session, name: str, blueprint: str | None) -> store.Environmen
         blueprint, _, name = name.partition("/")
     found = store.named(session, name, blueprint)
     if not found:
-        known = {row.name for row in store.living(session)}
-        hint = did_you_mean(name, known) or text("`butai env create NAME` makes one.")
-        raise NotFoundError(text("There is no environment `{name}`.", name=name), next=hint, code="unknown-environment")
+        raise _unknown(session, name)
     if len(found) > 1:
-        names = ", ".join(f"`{row.blueprint}/{row.name}`" for row in found)
-        raise WrongUseError(
-            text("`{name}` exists in several blueprints.", name=name),
-            next=text("Say which: {names}.", names=names),
-            code="ambiguous",
-        )
+        raise _ambiguous(found)
     return found[0]
+
+
+def find_of_time(session: Session, name: str, blueprint: str | None, at: datetime) -> store.Environment:
+    """The one that had the name at a time, also when it is gone; before there was any, the one that has it now."""
+    if blueprint is None and "/" in name:
+        blueprint, _, name = name.partition("/")
+    found = store.once_named(session, name, blueprint, at)
+    if not found:
+        return find(session, name, blueprint)
+    if len({row.blueprint for row in found}) > 1:
+        raise _ambiguous(found)
+    return found[0]
+
+
+def _unknown(session: Session, name: str) -> NotFoundError:
+    known = {row.name for row in store.living(session)}
+    hint = did_you_mean(name, known) or text("`butai env create NAME` makes one.")
+    return NotFoundError(text("There is no environment `{name}`.", name=name), next=hint, code="unknown-environment")
+
+
+def _ambiguous(found: Sequence[store.Environment]) -> WrongUseError:
+    names = ", ".join(sorted({f"`{row.blueprint}/{row.name}`" for row in found}))
+    return WrongUseError(
+        text("`{name}` exists in several blueprints.", name=found[0].name),
+        next=text("Say which: {names}.", names=names),
+        code="ambiguous",
+    )
 
 
 def refuse_taken(database: Database, blueprint: str, name: str) -> None:

@@ -12,7 +12,7 @@ from butai.blueprints.service import Blueprints
 from butai.db import Database
 from butai.environments import store
 from butai.environments.drift_job import found_by
-from butai.environments.finding import find
+from butai.environments.finding import find, find_of_time
 from butai.environments.views import DifferenceShape, EnvironmentView, as_compared, view
 from butai.errors import NotFoundError
 from butai.leases import service as leases
@@ -55,6 +55,12 @@ class Looking:
         with self._database.session() as session:
             row = store.newest_named(session, name, blueprint) or self._row(session, name, blueprint)
             found = self._view(session, row)
+        return self._compared(found)
+
+    def of_time(self, name: str, at: datetime, *, blueprint: str | None = None) -> EnvironmentView:
+        """The environment that had the name at a time, also when it is gone now."""
+        with self._database.session() as session:
+            found = self._view(session, find_of_time(session, name, blueprint, at))
         return self._compared(found)
 
     def by_id(self, environment_id: int) -> EnvironmentView:

@@ -117,6 +117,14 @@ def newest_named(session: Session, name: str, blueprint: str) -> Environment | N
     return session.scalars(query.order_by(Environment.id.desc()).limit(1)).first()
 
 
+def once_named(session: Session, name: str, blueprint: str | None, at: datetime) -> list[Environment]:
+    """Environments that were made by then under that name, gone or not, newest first."""
+    query = select(Environment).where(Environment.name == name, Environment.created_at <= at)
+    if blueprint is not None:
+        query = query.where(Environment.blueprint == blueprint)
+    return list(session.scalars(query.order_by(Environment.id.desc())))
+
+
 def with_state_at(session: Session, address: str) -> Environment | None:
     """The living environment whose state lies there."""
     query = select(Environment).where(Environment.destroyed_at.is_(None), Environment.state_address == address)

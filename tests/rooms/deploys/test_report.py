@@ -14,7 +14,9 @@ from starlette.testclient import TestClient
 from butai.assembly import Butai, assemble
 from butai.deploys.report import moment_of, stood_at
 from butai.environments.service import CreateRequest, DestroyRequest, ServiceChoice
-from butai.errors import WrongUseError
+from butai.environments.store import Environment
+from butai.errors import NotFoundError, WrongUseError
+from butai.leases import service as leases
 from butai.rooms import ROOMS
 from butai.runs.model import RunEnd, RunStatus
 from butai.runs.service import RunView
@@ -93,6 +95,27 @@ def test_what_ended_badly_is_said_to_be_unsure_and_what_changed_nothing_is_passe
     gone = butai.environments.destroy("qa-1", DestroyRequest(confirm="qa-1"), by="mika")
     took(butai, gone.run, NOON + minutes(40), NOON + minutes(41))
     assert ran(butai, NOON + minutes(42)) == ([], True)
+
+
+def test_one_that_is_gone_is_reported_on_and_not_mixed_up_with_the_next_of_its_name(
+    butai: Butai, team: TinyTeam
+) -> None:
+    gone = butai.environments.destroy("qa-1", DestroyRequest(confirm="qa-1"), by="mika")
+    took(butai, gone.run, NOON + minutes(40), NOON + minutes(41))
+    with butai.database.session() as session:
+        old = session.get_one(Environment, gone.environment.id)
+        old.created_at, old.destroyed_at = NOON, NOON + minutes(41)
+        leases.give_back(session, old.id, now=NOON + minutes(41))
+    assert ran(butai, NOON + minutes(13)) == ([team.blue_commit], True)
+    assert ran(butai, NOON + minutes(50)) == ([], True)
+    again = butai.environments.create(CreateRequest(name="qa-1"), by="mika")
+    took(butai, again.run, NOON + minutes(60), NOON + minutes(62))
+    with butai.database.session() as session:
+        session.get_one(Environment, again.environment.id).created_at = NOON + minutes(60)
+    assert ran(butai, NOON + minutes(13)) == ([team.blue_commit], True)
+    assert ran(butai, NOON + minutes(63)) == ([team.main_commit], True)
+    with pytest.raises(NotFoundError):
+        butai.deploys.report("qa-7", portal="http://butai/")
 
 
 def test_the_text_is_for_a_ticket(client: TestClient, team: TinyTeam) -> None:
