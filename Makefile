@@ -7,8 +7,15 @@ unexport AWS_CA_BUNDLE TF_CLI_CONFIG_FILE
 # Set in many images. The tests start hundreds of processes, each of which would compile every library anew (2 s).
 unexport PYTHONDONTWRITEBYTECODE
 
+# Tests that start processes. What failed is run once more, one test at a time.
+define spread
+$(BIN)/python -m pytest -n 4 -m "$(1)" --dist loadfile --no-loadscope-reorder $(TEST_FLAGS) \
+  || { echo "What failed is run once more, one test at a time: many wait for real processes, and a machine may be busy."; \
+       $(BIN)/python -m pytest -m "$(1)" --last-failed --last-failed-no-failures none; }
+endef
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix docs screenshots soak vendor lock clean
+.PHONY: help demo test test-all check fix docs screenshots soak vendor lock clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+%?:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -16,13 +23,14 @@ help: ## List what can be made
 demo: $(VENV)/.run ## Set everything up, then run the demo: a local cloud, a team, two environments
 	@$(BIN)/butai demo $(DEMO_FLAGS)
 
-test: $(VENV)/.dev check ## Set everything up, then run all checks and tests
+test: $(VENV)/.dev check ## Set everything up, then run the checks and the tests
 	$(BIN)/python -m tools.test_setup
 	$(BIN)/python -m pytest -n 2 -m model tests/rooms --cov --cov-report=
 	$(BIN)/python -m tools.model_coverage
-	$(BIN)/python -m pytest -n 4 -m "not model" --dist loadfile --no-loadscope-reorder $(TEST_FLAGS) \
-	  || { echo "What failed is run once more, one test at a time: many wait for real processes, and a machine may be busy."; \
-	       $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
+	$(call spread,not model and not again)
+
+test-all: test ## The same, then the long stories again on the other database and at full length
+	$(call spread,again)
 
 check: $(VENV)/.dev ## Lint and types, without the tests
 	$(BIN)/ruff check .

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import IO
 
 import psutil
 import pytest
@@ -295,6 +297,36 @@ def test_what_all_tasks_of_a_service_print_is_followed(stage: Stage) -> None:
         assert wrong.returncode == 2 and "Did you mean `web`?" in wrong.stderr
     finally:
         assert serving.end() == 0
+
+
+def test_lines_are_followed_across_a_restart_of_the_server_each_told_once(stage: Stage) -> None:
+    stage.environment("tail")
+    serving = Server(stage.butai.settings, stage.folder / "tail.log", aws=True)
+    serving.start()
+    following = serving.begun("logs", "tail", "web", "-f", "--json")
+    assert following.stdout and following.stderr
+    try:
+        stage.print_line("tail", "before")
+        told_until(following.stdout, "before")
+        assert serving.end() == 0
+        assert "Trying again" in following.stderr.readline()
+        stage.print_line("tail", "meanwhile")
+        serving.start()
+        stage.print_line("tail", "after")
+        own = [each for each in told_until(following.stdout, "after") if each in ("before", "meanwhile", "after")]
+        assert own == ["meanwhile", "after"]
+    finally:
+        following.send_signal(signal.SIGINT)
+        following.communicate(timeout=10)
+        serving.end()
+
+
+def told_until(lines: IO[str], last: str) -> list[str]:
+    """The messages of a follower up to this one."""
+    told: list[str] = []
+    while last not in told:
+        told.append(json.loads(lines.readline())["message"])
+    return told
 
 
 def carried(stage: Stage, server: Server, *argv: str) -> subprocess.CompletedProcess[str]:

@@ -21,6 +21,7 @@ from butai.terraform.attributes import LATER
 from support.carrying import now, wait_for
 from support.postgres import PostgresServer, postgres
 from support.tiny_team import ROOT, TinyTeam, Worker
+from support.variants import SQLITE_FIRST
 
 __all__ = ["postgres"]
 
@@ -33,7 +34,7 @@ def team(tmp_path: Path) -> TinyTeam:
     return TinyTeam(tmp_path / "team", root=ROOT + MANY)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=SQLITE_FIRST)
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     if request.param == "sqlite":
         return Settings(data=tmp_path / "data", concurrency=2)

@@ -28,13 +28,14 @@ from support.rows import WORKER, add_environment, add_run, claim_run
 from support.threads import in_background
 from support.tiny_team import YAML, TinyTeam
 from support.tiny_team import Worker as ProcessOfWorker
+from support.variants import SQLITE_FIRST
 
 __all__ = ["postgres"]
 
 LONG_AGO = now() - timedelta(days=3)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=SQLITE_FIRST)
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     if request.param == "sqlite":
         return Settings(data=tmp_path / "data")

@@ -31,6 +31,7 @@ from support.carrying import now
 from support.postgres import PostgresServer, postgres
 from support.rows import WORKER, claim_run
 from support.tiny_team import TOKEN, TinyTeam
+from support.variants import SQLITE_FIRST
 
 __all__ = ["postgres"]
 
@@ -101,7 +102,7 @@ def team(tmp_path: Path) -> Iterator[Team]:
     team.butai.database.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=SQLITE_FIRST)
 def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Team]:
     settings = Settings(data=tmp_path / "data")
     if request.param == "postgresql":

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,17 +44,6 @@ def worker(tmp_path: Path, settings: Settings) -> Iterator[Worker]:
         worker.end()
 
 
-def begun(server: Server, *argv: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "butai", *argv],
-        env=server.env,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-    )
-
-
 def test_a_run_waits_for_a_worker_with_its_labels_and_everything_says_so(server: Server, worker: Worker) -> None:
     assert server.butai("env", "create", "qa-1", "--no-wait").returncode == 0
     worker.start("--label", "network=vpn", "--slots", "1")
@@ -77,7 +64,7 @@ def test_a_run_waits_for_a_worker_with_its_labels_and_everything_says_so(server:
     stopped = server.butai("workers").stdout
     assert "stopped since" in stopped and "network=vpn" in stopped
 
-    waiting = begun(server, "env", "wait", "qa-1")
+    waiting = server.begun("env", "wait", "qa-1")
     worker.start("--label", "account=dev", "--label", "network=vpn")
     _, talk = waiting.communicate(timeout=60)
     assert (waiting.returncode, "qa-1: Up" in talk) == (0, True), talk
@@ -93,8 +80,8 @@ def test_a_log_is_followed_across_a_restart_of_the_server_and_ends_with_the_runs
         server.butai("env", "create", "qa-2", "--no-wait", "--var", "sleep_s=20", "--var", "exit_code=3").returncode
         == 0
     )
-    following = begun(server, "env", "logs", "-f", "qa-2", "--json")
-    waiting = begun(server, "env", "wait", "qa-2")
+    following = server.begun("env", "logs", "-f", "qa-2", "--json")
+    waiting = server.begun("env", "wait", "qa-2")
     run = json.loads(server.butai("env", "show", "qa-2", "--json").stdout)["last_run"]["id"]
     folder = RunFolder(settings.data / "runs" / str(run))
     wait_for(lambda: has_begun(folder, "terraform_data.slow"), why="the apply is under way", seconds=60)

@@ -24,11 +24,12 @@ from support.carrying import has_begun, now, wait_for
 from support.rows import WORKER
 from support.threads import in_background
 from support.tiny_team import YAML, TinyTeam
+from support.variants import LOCKFILE_FIRST
 
 STATE = "state: {{s3: {{bucket: team-states, key_prefix: staging/butai, use_path_style: true, {lock}}}}}\n"
 
 
-@pytest.fixture(params=["lockfile", "table"])
+@pytest.fixture(params=LOCKFILE_FIRST)
 def butai(request: pytest.FixtureRequest, s3: Any, tmp_path: Path) -> Iterator[Butai]:
     team = TinyTeam(tmp_path / "team", yaml=YAML + STATE.format(lock=LOCKS[request.param]))
     butai = assemble(Settings(data=tmp_path / "data"))

@@ -24,6 +24,7 @@ from support.carrying import has_begun, now, wait_for
 from support.rows import WORKER
 from support.threads import in_background
 from support.tiny_team import ROOT, YAML, TinyTeam
+from support.variants import LOCKFILE_FIRST
 
 STATE = "state: {{s3: {{bucket: team-states, key: shop/terraform.tfstate, use_path_style: true, {more}}}}}\n"
 NAMELESS = YAML.replace("environment_variable: environment\n", "")
@@ -32,7 +33,7 @@ NAMED = READS + 'output "name" { value = terraform.workspace }\n'
 KEY = "env:/{name}/shop/terraform.tfstate"
 
 
-@pytest.fixture(params=["lockfile", "table"])
+@pytest.fixture(params=LOCKFILE_FIRST)
 def butai(request: pytest.FixtureRequest, s3: Any, tmp_path: Path) -> Iterator[Butai]:
     yaml = NAMELESS + STATE.format(more=LOCKS[request.param])
     team = TinyTeam(tmp_path / "team", yaml=yaml, root=NAMED)

@@ -22,6 +22,7 @@ from butai.terraform.state import summary
 from support.carrying import has_begun, wait_for
 from support.postgres import PostgresServer, postgres
 from support.tiny_team import TOKEN, TinyTeam, Worker
+from support.variants import SQLITE_FIRST
 
 __all__ = ["postgres"]
 
@@ -31,7 +32,7 @@ def team(tmp_path: Path) -> TinyTeam:
     return TinyTeam(tmp_path / "team")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=SQLITE_FIRST)
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     if request.param == "sqlite":
         return Settings(data=tmp_path / "data", concurrency=3)

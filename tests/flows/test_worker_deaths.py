@@ -28,11 +28,11 @@ from butai.runs.store import Worker as Row
 from butai.settings import Settings
 from butai.terraform.state import summary
 from support.carrying import has_begun, wait_for
-from support.databases import database_url, postgres
+from support.databases import postgres, team_database_url
 from support.postgres import PostgresServer, start
 from support.tiny_team import TinyTeam, Worker
 
-__all__ = ["database_url", "postgres"]
+__all__ = ["postgres", "team_database_url"]
 
 SLOW = "terraform_data.slow"
 
@@ -88,15 +88,15 @@ def one(root: Path, url: str, name: str) -> tuple[Settings, Worker]:
 
 
 @pytest.fixture
-def two(tmp_path: Path, database_url: str) -> Iterator[Two]:
-    yield from _two(tmp_path, database_url)
+def two(tmp_path: Path, team_database_url: str) -> Iterator[Two]:
+    yield from _two(tmp_path, team_database_url)
 
 
-def _two(tmp_path: Path, database_url: str) -> Iterator[Two]:
-    settings, first = one(tmp_path, database_url, "first")
+def _two(tmp_path: Path, team_database_url: str) -> Iterator[Two]:
+    settings, first = one(tmp_path, team_database_url, "first")
     butai = assemble(settings)
     butai.blueprints.add(str(TinyTeam(tmp_path / "team").infra.path))
-    other, second = one(tmp_path, database_url, "second")
+    other, second = one(tmp_path, team_database_url, "second")
     shutil.copy2(settings.data / "state.key", other.data / "state.key")
     found = Two(butai, first, second, workers.identity(settings.data), workers.identity(other.data))
     first.start()

@@ -10,13 +10,24 @@ import pytest
 from butai.db import Base, Database
 from butai.tables import load_tables
 from support.postgres import PostgresServer, postgres
+from support.variants import POSTGRESQL_FIRST
 
-__all__ = ["database", "database_url", "postgres"]
+__all__ = ["database", "database_url", "postgres", "team_database_url"]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database."""
+    return _url(request, tmp_path)
+
+
+@pytest.fixture(params=POSTGRESQL_FIRST)
+def team_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The same for a long story: of the two the one that several machines have."""
+    return _url(request, tmp_path)
+
+
+def _url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'butai.db'}"
     server: PostgresServer = request.getfixturevalue("postgres")

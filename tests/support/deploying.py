@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -165,6 +166,13 @@ class Stage:
     def log(self, run: RunView) -> str:
         """What the log of a run says."""
         return "\n".join(each.message for each in self.butai.runs.events(run.id))
+
+    def print_line(self, name: str, message: str) -> None:
+        """A line of one more task of the service, as the log driver would send it."""
+        logs, stream = self.cloud.client("logs"), f"web/web/{message}"
+        logs.create_log_stream(logGroupName=f"/{name}", logStreamName=stream)
+        event: Any = {"timestamp": int(time.time() * 1000), "message": message}
+        logs.put_log_events(logGroupName=f"/{name}", logStreamName=stream, logEvents=[event])
 
     def definition(self, name: str) -> dict[str, Any]:
         """The definition that a service is set on, with its tags."""

@@ -152,6 +152,17 @@ class Server:
             stdin=subprocess.DEVNULL,
         )
 
+    def begun(self, *argv: str) -> subprocess.Popen[str]:
+        """A command that goes on for a while."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "butai", *argv],
+            env=self.env,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+        )
+
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it with a signal; its exit code."""
         assert self.process is not None

@@ -57,6 +57,7 @@ class Tally:
 
     seed: int
     faults_wanted: int
+    whole: int
     started: float = field(default_factory=time.monotonic)
     cells: int = 0
     faults: int = 0
@@ -74,16 +75,21 @@ class Tally:
             self.by_target[str(outcome.cell.target)] += 1
             self.lies += [f"{outcome.cell}: {lie}" for lie in outcome.lies]
         print(f"-- {self.cells} cells, {self.faults} faults, {len(self.lies)} lies", flush=True)
+        self.keep()
 
-    def as_json(self, whole: int) -> dict[str, Any]:
+    def keep(self) -> None:
+        """Write the result as it is by now: what was played of a long soak stays known when it is ended."""
+        RESULTS.write_text(json.dumps(self.as_json(), indent=2) + "\n")
+
+    def as_json(self) -> dict[str, Any]:
         """The result."""
         return {
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
             "seed": self.seed,
-            "cells": {"played": self.cells, "of": whole},
+            "cells": {"played": self.cells, "of": self.whole},
             "faults": {"played": self.faults, "of": self.faults_wanted},
-            "whole": self.cells >= whole and self.faults >= self.faults_wanted,
+            "whole": self.cells >= self.whole and self.faults >= self.faults_wanted,
             "not_made": self.not_made,
             "ends": dict(self.ends.most_common()),
             "by_target": dict(self.by_target.most_common()),
@@ -97,10 +103,10 @@ class Tally:
 def main() -> int:
     """Play, print, keep the result. Exit code 1 where there was a lie."""
     seed = int(os.environ.get("SOAK_SEED") or time.time())
-    tally = Tally(seed, int(os.environ.get("SOAK_FAULTS", "200")))
+    whole = [cell for store in Store for cell in every(store)]
+    tally = Tally(seed, int(os.environ.get("SOAK_FAULTS", "200")), len(whole))
     minutes, at_once = float(os.environ.get("SOAK_MINUTES", "0")), int(os.environ.get("SOAK_AT_ONCE", "4"))
     until = time.time() + minutes * 60 if minutes else float("inf")
-    whole = [cell for store in Store for cell in every(store)]
     print(f"seed {seed}: {len(whole)} cells, then {tally.faults_wanted} faults at random", flush=True)
     chance = random.Random(seed)
     at_random = [(chance.choice(whole), chance.uniform(0.0, LATEST_S)) for _ in range(tally.faults_wanted)]
@@ -109,9 +115,8 @@ def main() -> int:
         for_cells = time.time() + minutes * 40 if minutes else until
         _play_all(tally, [(cell, None) for cell in _mixed(whole, chance, minutes)], for_cells, at_once)
         _play_all(tally, list(at_random), until, at_once)
-    result = tally.as_json(len(whole))
-    RESULTS.write_text(json.dumps(result, indent=2) + "\n")
-    print(json.dumps(result))
+    tally.keep()
+    print(json.dumps(tally.as_json()))
     return 1 if tally.lies else 0
 
 
