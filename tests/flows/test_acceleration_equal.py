@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from support.moto_process import Moto, running_moto
+from support.variants import again
 from support.ways import Host, Way
 
 ROOT = Path(__file__).parent / "ways_root"
@@ -161,15 +162,28 @@ GROUP = 'resource "aws_cloudwatch_log_group" "this" {\n  name = "/x"\n%s}\n'
     ("configuration", "words"),
     [
         (PROVIDER % ("nowhere", "") + GROUP % "", "invalid AWS Region: nowhere"),
-        (
+        pytest.param(
             PROVIDER % (REGIONS[0], '  shared_credentials_files = ["./none"]\n  profile = "none"\n') + GROUP % "",
             "failed to get shared config profile",
+            marks=again,
         ),
         (PROVIDER % (REGIONS[0], "") + GROUP % "  retention_in_days = 2\n", "expected retention_in_days to be one of"),
-        (PROVIDER % (REGIONS[0], "  no_such = 2\n") + GROUP % "", 'An argument named "no_such" is not expected here'),
-        (PROVIDER % (REGIONS[0], "") + 'resource "aws_made_up" "x" {}\n', "does not support resource type"),
+        pytest.param(
+            PROVIDER % (REGIONS[0], "  no_such = 2\n") + GROUP % "",
+            'An argument named "no_such" is not expected here',
+            marks=again,
+        ),
+        pytest.param(
+            PROVIDER % (REGIONS[0], "") + 'resource "aws_made_up" "x" {}\n',
+            "does not support resource type",
+            marks=again,
+        ),
         (PROVIDER % (REGIONS[0], "") + 'resource "aws_elasticache_clster" "x" {}\n', "Did you mean"),
-        (PROVIDER % (REGIONS[0], "") + "output \"x\" {\n  value = provider::aws::arn_pars(\"\")\n}\n", "arn_pars"),
+        pytest.param(
+            PROVIDER % (REGIONS[0], "") + 'output "x" {\n  value = provider::aws::arn_pars("")\n}\n',
+            "arn_pars",
+            marks=again,
+        ),
         (PROVIDER % (REGIONS[0], "") + 'output "x" {\n  value = provider::aws::arn_parse("x")\n}\n', "invalid"),
     ],
 )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 from collections.abc import Iterator
@@ -13,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from support.moto_process import Moto, running_moto
+from support.variants import again
 from support.ways import Host, Way
 
-RUNS = int(os.environ.get("BUTAI_TEST_RUNS", "200"))
 ENVIRONMENTS, AT_ONCE = 16, 4
 ACCOUNTS = ("111111111111", "222222222222")
 REGIONS = ("ap-northeast-1", "us-east-1")
@@ -116,13 +115,14 @@ def _stands(cloud: Moto, account: str, region: str) -> set[tuple[str, str, str]]
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("runs", [48, pytest.param(200, marks=again)])
 def test_random_runs_of_sixteen_environments_in_two_accounts_and_two_regions(
-    tmp_path: Path, cloud: Moto, host: Host
+    tmp_path: Path, cloud: Moto, host: Host, runs: int
 ) -> None:
     source = random.Random(5)
     environments = _environments(tmp_path, cloud, host)
     places = [(account, region) for account in ACCOUNTS for region in REGIONS]
-    for _ in range(-(-RUNS // ENVIRONMENTS)):
+    for _ in range(-(-runs // ENVIRONMENTS)):
         wanted = [(each, {f"g{source.randrange(6)}" for _ in range(source.randint(0, 4))}) for each in environments]
         source.shuffle(wanted)
         with ThreadPoolExecutor(AT_ONCE) as pool:

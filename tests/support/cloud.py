@@ -17,6 +17,7 @@ import boto3
 from botocore.config import Config
 
 from butai.localcloud.children import Children
+from support.preloaded import Preloaded
 
 REGION = "ap-northeast-1"
 _START_TIMEOUT_S = 60
@@ -44,7 +45,7 @@ class Cloud:
         """Start it and wait until it is ready; it keeps its port over restarts unless another is given."""
         port = port or int(self.endpoint.rpartition(":")[2] or 0)
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = Preloaded(
                 self.command(port), stdout=subprocess.PIPE, stderr=log, env=self._own_env(), start_new_session=True
             )
         self.endpoint = self._ready_line()["endpoint"]

@@ -13,6 +13,8 @@ from typing import Any
 
 import boto3
 
+from support.preloaded import Preloaded
+
 REGION = "ap-northeast-1"
 _START_S = 30
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -57,7 +59,7 @@ def running_moto(folder: Path) -> Iterator[Moto]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with (folder / "moto.log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env={"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"})
+        process = Preloaded(command, stdout=log, stderr=log, env={"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"})
     try:
         _wait_for(port, process)
         yield Moto(f"http://127.0.0.1:{port}")

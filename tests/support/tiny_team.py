@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from butai.settings import Settings
+from support.preloaded import Preloaded, run
 from support.repository import WorkingTree
 
 YAML = """\
@@ -102,7 +103,7 @@ class Worker:
         }
         with self.log.open("ab") as log:
             argv = [sys.executable, "-m", "butai", "worker", *flags]
-            self.process = subprocess.Popen(argv, env=env, stdout=log, stderr=log, start_new_session=True)
+            self.process = Preloaded(argv, env=env, stdout=log, stderr=log, start_new_session=True)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it with a signal; its exit code."""
@@ -129,7 +130,7 @@ class Server:
         """Start it on a free port and wait until it answers."""
         with self.log.open("ab") as log:
             argv = [sys.executable, "-m", "butai", "serve", "--port", "0", *flags]
-            self.process = subprocess.Popen(argv, env=self.env, stdout=log, stderr=log, start_new_session=True)
+            self.process = Preloaded(argv, env=self.env, stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + 30
         while self.butai("env", "list").returncode != 0:
             assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
@@ -143,18 +144,11 @@ class Server:
 
     def butai(self, *argv: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the command line."""
-        return subprocess.run(
-            [sys.executable, "-m", "butai", *argv],
-            env={**self.env, **env},
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        return run([sys.executable, "-m", "butai", *argv], env={**self.env, **env})
 
     def begun(self, *argv: str) -> subprocess.Popen[str]:
         """A command that goes on for a while."""
-        return subprocess.Popen(
+        return Preloaded(
             [sys.executable, "-m", "butai", *argv],
             env=self.env,
             text=True,

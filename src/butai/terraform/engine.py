@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,9 @@ _OLDEST = {"terraform": "1.0.0", "tofu": "1.6.0"}
 # They could report success and save an empty state (Terraform's notes on 1.1.2).
 _HARMFUL = {("terraform", "1.1.0"), ("terraform", "1.1.1")}
 _PROBE_TIMEOUT_S = 60
+# What stands at a path may be a switch between versions, whose answer changes without the file.
+_ANSWER_HOLDS_S = 10.0
+_answers: dict[tuple[object, ...], tuple[float, Engine]] = {}
 _PROVIDER_LINE = re.compile(r'^\s*provider\s+"([^"/]+)/', re.MULTILINE)
 
 
@@ -52,7 +57,27 @@ def stored_engine(raw: Mapping[str, str]) -> Engine:
 
 
 def probe(path: Path) -> Engine:
-    """Ask a binary what it is. Raises MissingPartError when it does not answer as an engine does."""
+    """Ask a binary what it is. Raises MissingPartError when it does not answer as an engine does.
+
+    A run is refused at the door and prepared by what the answer says: within seconds nobody asks twice.
+    """
+    now, key = time.monotonic(), _identity(path)
+    asked_at, engine = _answers.get(key, (-math.inf, None))
+    if engine is None or now - asked_at > _ANSWER_HOLDS_S:
+        engine = _asked(path)
+        _answers[key] = now, engine
+    return engine
+
+
+def _identity(path: Path) -> tuple[object, ...]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (path,)
+    return path, found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _asked(path: Path) -> Engine:
     env = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     try:
         answer = subprocess.run(

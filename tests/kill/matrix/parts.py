@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import quote, urljoin
@@ -20,6 +19,7 @@ from butai.settings import Settings
 from kill.matrix.relay import Relay
 from support.carrying import wait_for
 from support.postgres import PostgresServer
+from support.preloaded import Preloaded
 from support.tiny_team import Server, Worker
 
 PORT_OF_SOCKET = 5432
@@ -55,7 +55,7 @@ class Hand(Worker):
         }
         with self.log.open("ab") as log:
             argv = [sys.executable, "-m", "butai", "worker", *flags]
-            self.process = subprocess.Popen(argv, env=env, stdout=log, stderr=log, start_new_session=True)
+            self.process = Preloaded(argv, env=env, stdout=log, stderr=log, start_new_session=True)
 
     def use(self, env: dict[str, str]) -> None:
         """Further variables, from its next start on."""
@@ -85,7 +85,7 @@ class Portal(Server):
         self.log.unlink(missing_ok=True)
         with self.log.open("ab") as log:
             argv = [sys.executable, "-m", "butai", "serve", "--port", "0", *flags]
-            self.process = subprocess.Popen(argv, env=self.env, stdout=log, stderr=log, start_new_session=True)
+            self.process = Preloaded(argv, env=self.env, stdout=log, stderr=log, start_new_session=True)
         wait_for(self._answers, seconds=60, why="the server answers")
 
     def _answers(self) -> bool:
