@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -53,7 +54,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="butai-bench-") as folder:
         settings = Settings(data=Path(folder) / "data")
         butai = assemble(settings)
-        server = Server(settings, Path(folder) / "server.log")
+        server = Server(settings, Path(folder) / "server.log", popen=subprocess.Popen)
         server.start()
         try:
             figures, details = _measure(butai, server)

@@ -135,7 +135,8 @@ def starts_and_idling(place: Path, kind: str, urls: Iterator[str]) -> dict[str, 
 
 @contextmanager
 def _processes(settings: Settings, folder: Path) -> Iterator[tuple[Server, Worker]]:
-    server, worker = Server(settings, folder / "server.log"), Worker(settings, folder / "worker.log")
+    server = Server(settings, folder / "server.log", popen=subprocess.Popen)
+    worker = Worker(settings, folder / "worker.log", popen=subprocess.Popen)
     server.start()
     worker.start()
     try:

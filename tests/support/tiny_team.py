@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from butai.settings import Settings
 from support.preloaded import Preloaded, run
@@ -86,10 +87,10 @@ class TinyTeam:
 
 
 class Worker:
-    """`butai worker` as a process."""
+    """`butai worker` as a process. `popen`: how it is started; benchmarks take `subprocess.Popen`."""
 
-    def __init__(self, settings: Settings, log: Path) -> None:
-        self._settings, self.log = settings, log
+    def __init__(self, settings: Settings, log: Path, popen: type[subprocess.Popen[Any]] = Preloaded) -> None:
+        self._settings, self.log, self._popen = settings, log, popen
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *flags: str) -> None:
@@ -103,7 +104,7 @@ class Worker:
         }
         with self.log.open("ab") as log:
             argv = [sys.executable, "-m", "butai", "worker", *flags]
-            self.process = Preloaded(argv, env=env, stdout=log, stderr=log, start_new_session=True)
+            self.process = self._popen(argv, env=env, stdout=log, stderr=log, start_new_session=True)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it with a signal; its exit code."""
@@ -113,10 +114,12 @@ class Worker:
 
 
 class Server:
-    """`butai serve` as a process, and `butai` commands that talk to it."""
+    """`butai serve` as a process, and `butai` commands that talk to it. `popen`: how it is started."""
 
-    def __init__(self, settings: Settings, log: Path, *, aws: bool = False) -> None:
-        self.settings, self.log, self.aws = settings, log, aws
+    def __init__(
+        self, settings: Settings, log: Path, *, aws: bool = False, popen: type[subprocess.Popen[Any]] = Preloaded
+    ) -> None:
+        self.settings, self.log, self.aws, self._popen = settings, log, aws, popen
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -130,7 +133,7 @@ class Server:
         """Start it on a free port and wait until it answers."""
         with self.log.open("ab") as log:
             argv = [sys.executable, "-m", "butai", "serve", "--port", "0", *flags]
-            self.process = Preloaded(argv, env=self.env, stdout=log, stderr=log, start_new_session=True)
+            self.process = self._popen(argv, env=self.env, stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + 30
         while self.butai("env", "list").returncode != 0:
             assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
