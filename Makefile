@@ -48,7 +48,9 @@ screenshots: $(VENV)/.dev ## Make the pictures of the README from a running demo
 	$(BIN)/python -m tools.test_setup
 	$(BIN)/python -m tools.screenshots
 
-bench-%: $(VENV)/.dev ## Measure: bench-create, bench-runs, bench-logs, bench-engine, bench-prepared
+bench-deploys: $(VENV)/.peers
+
+bench-%: $(VENV)/.dev ## Measure: bench-create, bench-runs, bench-logs, bench-engine, bench-prepared, bench-deploys
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.$*
 
 soak: $(VENV)/.dev ## Play the whole fault matrix on both databases and 200 faults at random; count lies (SOAK_SEED, SOAK_FAULTS, SOAK_MINUTES)
@@ -60,6 +62,12 @@ vendor: $(VENV)/.dev ## Fetch the browser's libraries again from npm, checked by
 lock: $(VENV)/.run ## Pin the dependencies anew
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate pyproject.toml --group build -o requirements/run.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate pyproject.toml --group build --group dev -o requirements/dev.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate requirements/peers.in -o requirements/peers.lock
+
+$(VENV)/.peers: $(VENV)/.dev requirements/peers.lock
+	@$(BIN)/uv venv -q --clear --python $(BIN)/python $(VENV)/peers
+	@$(BIN)/uv pip install -q --python $(VENV)/peers/bin/python --require-hashes -r requirements/peers.lock
+	@touch $@
 
 clean: ## Remove what was made here
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
