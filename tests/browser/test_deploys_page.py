@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from butai.deploys.logs import LogLineShape, ServiceLogs
 from butai.environments.store import Environment
 from butai.runs.model import RunEnd, RunKind
 from butai.runs.store import Run
@@ -159,3 +161,48 @@ def test_a_report_is_copied_and_two_are_compared(
         shot(page, f"compare-{locale}-{look}")
     with portal.butai.database.session() as session:
         session.get_one(Environment, key).destroyed_at = NOW
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
+def test_what_services_print_is_followed(
+    portal: Portal,
+    visit: Visit,
+    shot: Callable[[Page, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    locale: str,
+) -> None:
+    """AWS is not there: what reads it has tests with the local cloud."""
+    japanese = locale == "ja-JP"
+    printed = [line(number) for number in range(60)]
+    monkeypatch.setattr(ServiceLogs, "newest", lambda *_, most, **__: printed[-most:])
+    page = visit(portal, locale=locale)
+    page.goto(f"{portal.url}/deploys/tiny/qa-1")
+    page.get_by_role("link", name="ログ" if japanese else "Logs", exact=True).click()
+    expect(page.locator("#lines li").last).to_contain_text("request 59")
+    assert newest_in_sight(page)
+    for look in looks(page):
+        assert fits(page)
+        shot(page, f"logs-{locale}-{look}")
+    printed.append(line(60, "<b>request</b> 60"))
+    expect(page.locator("#lines li").last).to_contain_text("<b>request</b> 60")
+    assert newest_in_sight(page)
+    printed.clear()
+    expect(page.locator("#lines")).to_contain_text("何も出力" if japanese else "Nothing was printed")
+
+
+def newest_in_sight(page: Page) -> bool:
+    newest, log = (page.locator(each).last.bounding_box() for each in ("#lines li", ".log"))
+    assert newest and log
+    return newest["y"] + newest["height"] <= log["y"] + log["height"]
+
+
+def line(number: int, message: str = "") -> LogLineShape:
+    at = NOW + timedelta(seconds=number)
+    words = message or f"GET /menus/{number} 200 request {number}"
+    return LogLineShape(id=str(number), at=at, task="0123456789abcdef", container="web", message=words)
+
+
+def test_that_logs_cannot_be_read_is_said(portal: Portal, visit: Visit) -> None:
+    page = visit(portal)
+    page.goto(f"{portal.url}/deploys/tiny/qa-1/logs")
+    expect(page.get_by_role("alert")).to_contain_text("web")

@@ -283,6 +283,7 @@ def test_what_all_tasks_of_a_service_print_is_followed(stage: Stage) -> None:
     assert [each.at for each in read] == sorted(each.at for each in read)
     assert {each.container for each in read} == {"web"} and all(each.task for each in read)
     assert logs.read("heard", "web", minutes=10, after=read[-1].at)[0].at >= read[-1].at
+    assert logs.newest("heard", "web", minutes=10, most=2)[-1].at >= read[-1].at
     with pytest.raises(NotFoundError, match="no service `wep`"):
         logs.read("heard", "wep", minutes=10)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,12 +16,16 @@ from butai.aws.session import AccessError, session_for
 from butai.blueprints.service import Blueprints
 from butai.deploys.clients import Clients
 from butai.deploys.model import log_places
+from butai.deploys.tail import Tail
 from butai.deploys.where import ecs_service, refuse_unknown
 from butai.environments.service import Environments
 from butai.errors import RefusedError
 from butai.states.service import States
 from butai.terraform.state import summary
 from butai.text import text
+
+# Of a service that prints more than that a page would be minutes late.
+PAGES_AT_MOST = 10
 
 
 class LogLineShape(BaseModel):
@@ -64,6 +69,19 @@ class ServiceLogs:
             ) from error
         # Of each container the oldest are here: what comes after the oldest of all may have gaps.
         return [_shape(each) for each in sorted(found, key=lambda line: line.at)[:AT_ONCE]]
+
+    def newest(
+        self, name: str, service: str, *, minutes: int, most: int, blueprint: str | None = None
+    ) -> list[LogLineShape]:
+        """The newest lines of the last minutes, oldest first."""
+        tail, found = Tail(), deque[LogLineShape](maxlen=most)
+        for _ in range(PAGES_AT_MOST):
+            got = self.read(name, service, minutes=minutes, after=tail.after, blueprint=blueprint)
+            new = {line["id"] for line in tail.take([each.model_dump(mode="json") for each in got])}
+            found += [each for each in got if each.id in new]
+            if not tail.more:
+                break
+        return list(found)
 
     def _found(self, clients: Clients, cluster: str, name: str, since: datetime) -> list[Line]:
         described = deployments.services(clients("ecs"), cluster, [name]) or {}
