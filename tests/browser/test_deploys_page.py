@@ -137,6 +137,7 @@ def test_a_report_is_copied_and_two_are_compared(
     page = visit(portal, locale=locale, permissions=["clipboard-read", "clipboard-write"])
     page.goto(f"{portal.url}/deploys/tiny/qa-1")
     page.get_by_role("link", name="報告用にコピー" if japanese else "Copy for a report").click()
+    page.wait_for_load_state()
     page.get_by_role("button", name="コピー" if japanese else "Copy", exact=True).click()
     expect(page.locator("[data-copy]")).to_have_text("コピーしました" if japanese else "Copied")
     copied = page.evaluate("navigator.clipboard.readText()")

@@ -11,6 +11,7 @@ import gc
 import inspect
 import json
 import os
+import random
 import runpy
 import signal
 import socket
@@ -169,8 +170,13 @@ def main() -> None:
     setproctitle.setproctitle(f"support.preloaded {module}")
     for each in LOADS[module]:
         __import__(each)
+    # Sources of their own would give every fork the same numbers: moto makes its ids of one.
+    sources = [each for each in gc.get_objects() if isinstance(each, random.Random)]
     gc.freeze()
-    become(module, serve(channel))
+    told = serve(channel)
+    for source in sources:
+        source.seed()
+    become(module, told)
 
 
 if __name__ == "__main__":
