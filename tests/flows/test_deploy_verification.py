@@ -112,6 +112,19 @@ def test_a_definition_that_fargate_does_not_take_or_whose_ports_do_not_fit(stage
     ]
 
 
+def test_subnets_that_are_full(stage: Stage) -> None:
+    ec2 = stage.cloud.client("ec2")
+    subnet = ec2.create_subnet(VpcId=stage.team.vpc, CidrBlock="10.0.9.0/28")["Subnet"]["SubnetId"]
+    stage.environment("full")
+    network: Any = {"awsvpcConfiguration": {"subnets": [subnet]}}
+    stage.team.ecs.update_service(cluster="main", service="full", networkConfiguration=network)
+    assert Verification(counting(Counter()), [target(stage, "full")]).look().problems == []
+    for _ in range(11):  # of sixteen addresses AWS keeps five
+        ec2.create_network_interface(SubnetId=subnet)
+    found = Verification(counting(Counter()), [target(stage, "full")]).look()
+    assert found.problems == [f"The new tasks take 1 addresses, and 0 are free in {subnet}."]
+
+
 def test_a_registry_that_cannot_be_asked_is_said_and_stops_nothing(stage: Stage) -> None:
     stage.environment("elsewhere")
     found = Verification(counting(Counter()), [target(stage, "elsewhere", image="ghcr.io/team/web:1")]).look()

@@ -19,6 +19,7 @@ from butai.runs.folder import RunFolder
 from butai.runs.model import NextAction, RunEnd, Step
 from support.deploying import YAML, Stage, stage_in
 from support.localcloud_team import server, wait_for
+from support.processes import is_supervisor
 from support.tiny_team import Server
 
 
@@ -217,27 +218,20 @@ def test_without_its_supervisor_the_program_goes_on_and_its_end_is_known(stage: 
     run = stage.ask("alone", "two")
     folder = RunFolder(stage.butai.data.run(run.id))
 
-    def kill() -> None:
+    def kill() -> bool:
         wait_for(lambda: "ECS is set on" in stage.log(run))
-        [supervisor] = [each for each in psutil.process_iter() if str(folder.path) in said_of(each, "supervisor")]
-        supervisor.kill()
+        supervisors = [each for each in psutil.process_iter() if is_supervisor(each, folder.path)]
+        for each in supervisors:
+            each.kill()
+        return len(supervisors) == 1
 
-    killing = threading.Thread(target=kill)
-    killing.start()
-    ended = stage.carry(run)
-    killing.join(10)
+    with ThreadPoolExecutor() as pool:
+        killed = pool.submit(kill)
+        ended = stage.carry(run)
+    assert killed.result()
     assert ended.end is RunEnd.SUCCEEDED
     assert stage.butai.environments.by_id(environment).services[0].branch == "two"
     assert stage.team.get("alone").json()["version"] == "2"
-
-
-def said_of(process: psutil.Process, program: str) -> str:
-    """The command line of a process that runs this program of ours."""
-    try:
-        line = " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
-    return line if f"butai.runs.{program}" in line else ""
 
 
 def test_the_command_line_follows_a_deploy_to_its_end(stage: Stage) -> None:
@@ -247,7 +241,7 @@ def test_the_command_line_follows_a_deploy_to_its_end(stage: Stage) -> None:
     try:
         done = carried(stage, server, "deploy", "cli", "web=two")
         assert done.returncode == 0, done.stderr
-        assert "web runs" in done.stderr and "succeeded" in done.stderr
+        assert "web runs" in done.stderr and "succeeded" in done.stderr and " s in all" in done.stderr
         broken = carried(stage, server, "deploy", "cli", "web=broken")
         assert broken.returncode == 1
         assert "Its last line: no database here" in broken.stderr
@@ -272,6 +266,25 @@ def test_the_command_line_follows_a_deploy_to_its_end(stage: Stage) -> None:
         assert server.butai("release", "cli").returncode == 3, "it is not theirs"
     finally:
         assert server.end() == 0
+
+
+def test_what_somebody_else_put_there_is_named_before_it_is_exchanged(stage: Stage) -> None:
+    stage.environment("foreign")
+    made = stage.definition("foreign")
+    [web] = made["containerDefinitions"]
+    theirs = web["image"].replace(stage.commits["one"], stage.commits["two"])
+    kept = {key: made[key] for key in ("family", "networkMode", "cpu", "memory", "executionRoleArn")}
+    registered = stage.team.ecs.register_task_definition(
+        **kept, requiresCompatibilities=["FARGATE"], containerDefinitions=[{**web, "image": theirs}]
+    )["taskDefinition"]["taskDefinitionArn"]
+    stage.team.ecs.update_service(cluster="main", service="foreign", taskDefinition=registered)
+    stage.team.wait_steady("foreign")
+    run = stage.deploy("foreign", "one")
+    assert run.end is RunEnd.SUCCEEDED
+    assert f"ECS was set on foreign:2 with {theirs} by" in stage.log(run)
+    again = stage.deploy("foreign", "two")
+    assert "past Butai" not in stage.log(again)
+    assert again.end is RunEnd.SUCCEEDED
 
 
 def test_what_all_tasks_of_a_service_print_is_followed(stage: Stage) -> None:

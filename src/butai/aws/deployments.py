@@ -15,10 +15,11 @@ LOG_LINES = 20
 
 @dataclass(frozen=True)
 class Revision:
-    """One revision of a task definition: its ARN, and everything that registering it again takes, tags included."""
+    """One revision of a task definition: its ARN, everything that registering it again takes (tags too), who registered it."""
 
     arn: str
     definition: dict[str, Any]
+    by: str = ""
 
     @property
     def family(self) -> str:
@@ -54,7 +55,10 @@ def revision(ecs: Any, name: str) -> Revision:
     takes = ecs.meta.service_model.operation_model("RegisterTaskDefinition").input_shape.members
     given = {key: value for key, value in found["taskDefinition"].items() if key in takes and value is not None}
     tags = [each for each in found.get("tags") or [] if not each["key"].startswith("aws:")]
-    return Revision(found["taskDefinition"]["taskDefinitionArn"], {**given, **({"tags": tags} if tags else {})})
+    told = found["taskDefinition"]
+    return Revision(
+        told["taskDefinitionArn"], {**given, **({"tags": tags} if tags else {})}, told.get("registeredBy", "")
+    )
 
 
 def register(ecs: Any, definition: dict[str, Any]) -> str:
@@ -104,3 +108,10 @@ def last_line(logs: Any, group: str, stream: str) -> str:
     except ClientError:
         return ""
     return next((each for each in reversed(lines) if each), "")
+
+
+def target_group(elb: Any, arn: str) -> dict[str, Any]:
+    """A target group as ELB describes it, with its attributes beside its fields."""
+    [group] = elb.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"]
+    attributes = elb.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
+    return {**group, **{each["Key"]: each["Value"] for each in attributes}}

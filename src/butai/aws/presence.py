@@ -42,3 +42,9 @@ def has_secret(secrets: Any, arn: str) -> bool:
             return False
         raise
     return "DeletedDate" not in found
+
+
+def free_addresses(ec2: Any, subnets: Iterable[str]) -> int:
+    """How many addresses are left in these subnets together."""
+    found = ec2.describe_subnets(SubnetIds=sorted(subnets))["Subnets"]
+    return sum(each["AvailableIpAddressCount"] for each in found)

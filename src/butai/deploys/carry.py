@@ -25,9 +25,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from butai.aws import deployments, registry
 from butai.aws.deployments import Revision
 from butai.deploys.clients import Clients
-from butai.deploys.model import Stands, exchange, parse_image
+from butai.deploys.model import Stands, exchange, foreign_image, parse_image
 from butai.deploys.rolling import Rolling
 from butai.deploys.task import Came, Stage, Target, Task, read_task, write_result
+from butai.deploys.timing import Course
 from butai.deploys.verify import Verification, Verified
 from butai.runs.model import ROLL_OUT_FAILED
 from butai.runs.saying import say, tell
@@ -61,10 +62,14 @@ class Deploying:
     clients: Clients
     stop: Stop
     came: dict[str, Came] = field(default_factory=dict)
+    _began: float = 0.0
+    _imaged: float = 0.0
 
     def do(self) -> int:
         """All of it; the exit code."""
+        self._began = time.monotonic()
         self._wait_for_images()
+        self._imaged = time.monotonic()
         if self.stop.asked:
             return FAILED
         found = Verification(self.clients, self.task.targets).look()
@@ -104,6 +109,7 @@ class Deploying:
         resource = {"addr": target.address, "resource_type": "aws_ecs_service"}
         begun = text("{service}: {image} is deployed", service=target.name, image=target.image)
         tell(begun, "apply_start", hook={"resource": resource, "action": "update"})
+        _name_foreign(target, present)
         wanted = exchange(present.definition, target.image, target.variables).definition
         arn = self._registered(ecs, present, wanted)
         self._write(target.name, Came(Stage.REGISTERED, present.arn, arn))
@@ -115,7 +121,8 @@ class Deploying:
         self._write(target.name, Came(Stage.SET, present.arn, arn))
         number = arn.rpartition("/")[2]
         say(text("{service}: ECS is set on {revision}", service=target.name, revision=number))
-        return Rolling(self.clients, target, wanted, arn, deployment, since)
+        course = Course(self._began, self._imaged, time.monotonic())
+        return Rolling(self.clients, target, wanted, arn, deployment, since, course)
 
     def _registered(self, ecs: Any, present: Revision, wanted: dict[str, Any]) -> str:
         """The revision with this content: the present one, or the family's newest, or a new one."""
@@ -160,6 +167,7 @@ class Deploying:
         if each.now.stands is Stands.COMPLETED:
             self._write(target.name, replace(came, stage=Stage.COMPLETED))
             tell(text("{service} runs {image}", service=target.name, image=target.image), "apply_complete", hook=hook)
+            each.tell_times()
             return
         self._write(target.name, replace(came, stage=Stage.FAILED))
         tell(text("{service} is not rolled out", service=target.name), "apply_errored", hook=hook)
@@ -194,6 +202,22 @@ class Deploying:
                 )
             )
         return FAILED
+
+
+def _name_foreign(target: Target, present: Revision) -> None:
+    """Somebody put another image there past Butai: said before it is exchanged, so that nobody looks for it in vain."""
+    if image := foreign_image(present.definition, target.image, target.known):
+        number, who = present.arn.rpartition("/")[2], present.by or text("somebody else")
+        say(
+            text(
+                "{service}: ECS was set on {revision} with {image} by {who}, past Butai, which knew {known}.",
+                service=target.name,
+                revision=number,
+                image=image,
+                who=who,
+                known=target.known,
+            )
+        )
 
 
 def _has_failed(service: dict[str, Any]) -> bool:

@@ -64,7 +64,8 @@ class DeployJob:
         ref, address = ecs_service(shown, at, state, name), at.blueprint.services[name].ecs_service
         variables = run.params["deploy"]["services"][name]["variables"]
         image, moves = run.params["services"][name]["image"], has_moving_tag(at.blueprint.services[name].image)
-        return Target(name, address, ref.cluster, ref.name, image, variables, moves)
+        known = next((each.image for each in shown.services if each.name == name), "")
+        return Target(name, address, ref.cluster, ref.name, image, variables, moves, known)
 
     def look(self, run: RunView, log: RunLog) -> bool:
         """The program was killed: ask ECS what each service is set on, and write that down."""

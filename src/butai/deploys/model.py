@@ -95,6 +95,13 @@ def exchange(definition: Raw, image: str, variables: Mapping[str, str]) -> Excha
     return Exchange(exchanged, tuple(each["name"] for each in chosen))
 
 
+def foreign_image(definition: Raw, image: str, known: str) -> str:
+    """What the containers that `image` is for run although `known` was put there last; empty where nobody interfered."""
+    chosen = exchange(definition, image, {}).containers
+    running = [each.get("image", "") for each in definition.get("containerDefinitions", []) if each["name"] in chosen]
+    return next((each for each in running if known and each != known), "")
+
+
 def fits_fargate(cpu: str, memory: str) -> bool:
     """Whether Fargate has tasks of this size."""
     if not (cpu.isdigit() and memory.isdigit()):
@@ -153,6 +160,15 @@ def needs_of(definition: Raw) -> Needs:
         secrets=frozenset(":".join(each.split(":")[:7]) for each in values if _is_secret(each)),
         log_groups=frozenset(each for each in logs if each),
     )
+
+
+def addresses_wanted(service: Raw) -> tuple[frozenset[str], int]:
+    """The subnets in which a service's tasks get addresses of their own, and how many new tasks a roll-out runs at once
+    beside the old ones; no subnets where tasks share their machine's address."""
+    network = (service.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
+    maximum = (service.get("deploymentConfiguration") or {}).get("maximumPercent") or 200
+    more = int(service.get("desiredCount") or 0) * max(0, maximum - 100) // 100
+    return frozenset(network.get("subnets") or ()), more
 
 
 def _is_secret(value: str) -> bool:
@@ -223,6 +239,11 @@ def missing_architecture(definition: Raw, offered: Iterable[str]) -> str:
     wanted = (definition.get("runtimePlatform") or {}).get("cpuArchitecture") or "X86_64"
     known = set(offered)
     return "" if not known or ARCHITECTURES.get(wanted, wanted.lower()) in known else wanted
+
+
+def stop_timeout(definition: Raw) -> int:
+    """How long (s) a task is left to end by itself: the longest of its containers'; ECS gives 30 where none is said."""
+    return max((each.get("stopTimeout") or 30 for each in definition.get("containerDefinitions", [])), default=30)
 
 
 class Stands(StrEnum):

@@ -14,9 +14,11 @@ from starlette.concurrency import run_in_threadpool
 from butai.asking import by
 from butai.blueprints.service import Blueprints
 from butai.deploys import api, see_api, see_pages
-from butai.deploys.service import DeployRequest, Deploys, RollBackRequest
+from butai.deploys.service import DeployRequest, Deploys, DeployView, RollBackRequest
+from butai.deploys.timing import usual
 from butai.environments.service import Environments, EnvironmentView, ServiceChoice, Started
 from butai.errors import ButaiError
+from butai.runs.model import RunEnd, RunKind
 from butai.web.render import pages_of
 from butai.web.room import Room
 
@@ -103,9 +105,14 @@ def _show(request: Request, shown: EnvironmentView, error: ButaiError | None = N
         "present": {each.name: each.image for each in shown.services},
         "history": history,
         "newest": {each.service: each.run for each in reversed(history)},
+        "usual": usual([each.took_s for each in history if _went_well(each) and each.took_s is not None]),
         "error": error,
     }
     return pages_of(request).html(request, "deploys/show.html", status=error.status if error else 200, **context)
+
+
+def _went_well(each: DeployView) -> bool:
+    return each.kind is RunKind.DEPLOY and each.end is RunEnd.SUCCEEDED
 
 
 def _branches(blueprints: Blueprints, shown: EnvironmentView, service: str) -> Any:

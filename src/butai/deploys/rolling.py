@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from butai.aws import deployments
 from butai.aws.deployments import Stopped
 from butai.deploys.clients import Clients
-from butai.deploys.model import RollOut, Stands, log_stream, roll_out
+from butai.deploys.model import RollOut, Stands, log_stream, roll_out, stop_timeout
 from butai.deploys.task import Target
+from butai.deploys.timing import Course, advice, dearest, told
 from butai.runs.saying import say
 from butai.text import Text, text
 
@@ -20,7 +24,7 @@ LOG_LOOKS = 3
 
 @dataclass
 class Rolling:
-    """The roll-out of one deployment. `since`: events from before are not its own."""
+    """The roll-out of one deployment. `since`: events from before are not its own. `course`: by the monotonic clock."""
 
     clients: Clients
     target: Target
@@ -28,16 +32,20 @@ class Rolling:
     revision: str
     deployment: str
     since: datetime
+    course: Course
     now: RollOut = field(default_factory=lambda: RollOut(Stands.GOES_ON))
     failure: Text | None = None
     _told: set[str] = field(default_factory=set)
     _waited: dict[str, int] = field(default_factory=dict)
     _counts: tuple[int, int] | None = None
+    _service: dict[str, Any] = field(default_factory=dict)
 
     def look(self, service: dict[str, Any]) -> None:
         """Take in what DescribeServices says now."""
+        self._service = service
         self._tell_events(service)
         self.now = roll_out(service, self.deployment, self.revision)
+        self.course.saw(self.now, time.monotonic())
         if self.now.stands is Stands.GOES_ON and self._counts != (self.now.running, self.now.desired):
             self._counts = self.now.running, self.now.desired
             say(
@@ -56,6 +64,23 @@ class Rolling:
     def over(self) -> bool:
         """Whether nothing more is to be seen of it; the last failed task's own words are waited for a moment."""
         return self.now.stands is not Stands.GOES_ON and not self._waited
+
+    def tell_times(self) -> None:
+        """Where the time went, and which setting costs most of it."""
+        split = self.course.split()
+        say(text("{service}: {times}", service=self.target.name, times=told(split)))
+        if phase := dearest(split):
+            words = advice(phase, self._group(), stop_timeout(self.definition))
+            say(text("{service}: {advice}", service=self.target.name, advice=words))
+
+    def _group(self) -> dict[str, Any]:
+        balancers = self._service.get("loadBalancers") or []
+        arn = next((each["targetGroupArn"] for each in balancers if each.get("targetGroupArn")), "")
+        try:
+            return deployments.target_group(self.clients("elbv2"), arn) if arn else {}
+        except ClientError:
+            # An advice that may not be looked up is left out; the deploy itself ended well.
+            return {}
 
     @property
     def _failures_told(self) -> int:

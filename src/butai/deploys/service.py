@@ -51,6 +51,7 @@ class DeployView(BaseModel):
     by: str
     at: datetime
     end: RunEnd | None
+    took_s: float | None = Field(default=None, description="From the run's start to its end.")
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ def _of_run(run: RunView, older: RunView | None) -> list[DeployView]:
             by=run.requested_by,
             at=run.requested_at,
             end=run.end,
+            took_s=(run.ended_at - run.started_at).total_seconds() if run.ended_at and run.started_at else None,
         )
         for name in names
     ]

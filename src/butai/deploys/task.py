@@ -22,7 +22,8 @@ TASK, RESULT = "deploy.json", "deployed.json"
 class Target:
     """One service: its name in the blueprint, its address in the root, where ECS has it, and what it is to run.
 
-    `moves`: the image's tag may mean another build than before, so that the same image is rolled out again.
+    `moves`: the image's tag may mean another build than before, so that the same image is rolled out again. `known`: the
+    image that was put there last, as far as Butai knows.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Target:
     image: str
     variables: Mapping[str, str] = field(default_factory=dict)
     moves: bool = False
+    known: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from butai.aws.lookup import code_of, has_log_group
 from butai.deploys.clients import Clients
 from butai.deploys.model import (
     Needs,
+    addresses_wanted,
     exchange,
     fits_fargate,
     is_assumable,
@@ -136,6 +138,16 @@ class Verification:
             yield partial(_parameters, ssm, parameters)
         for arn in sorted(frozenset().union(*(each.secrets for each in all_))):
             yield partial(_secret, self._clients("secretsmanager"), arn)
+        for subnets, more in self._addresses().items():
+            yield partial(_subnets, self._clients("ec2"), subnets, more)
+
+    def _addresses(self) -> dict[frozenset[str], int]:
+        """How many addresses all roll-outs together take of subnets."""
+        taken: Counter[frozenset[str]] = Counter()
+        for service in self.found.services.values():
+            subnets, more = addresses_wanted(service)
+            taken[subnets] += more if subnets else 0
+        return {subnets: more for subnets, more in taken.items() if more}
 
 
 def _no_image(ecr: Any, target: Target) -> Text:
@@ -189,6 +201,15 @@ def _log_group(logs: Any, group: str) -> list[Text]:
 
 def _parameters(ssm: Any, names: frozenset[str]) -> list[Text]:
     return [text("There is no parameter `{name}`.", name=each) for each in presence.missing_parameters(ssm, names)]
+
+
+def _subnets(ec2: Any, subnets: frozenset[str], wanted: int) -> list[Text]:
+    free = presence.free_addresses(ec2, subnets)
+    if free >= wanted:
+        return []
+    names = ", ".join(sorted(subnets))
+    return [text("The new tasks take {wanted} addresses, and {free} are free in {subnets}.", wanted=wanted, free=free,
+                 subnets=names)]  # fmt: skip
 
 
 def _secret(secrets: Any, arn: str) -> list[Text]:

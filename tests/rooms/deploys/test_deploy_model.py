@@ -13,8 +13,10 @@ from butai.deploys.model import (
     RollOut,
     Stands,
     Version,
+    addresses_wanted,
     exchange,
     fits_fargate,
+    foreign_image,
     has_moving_tag,
     is_assumable,
     log_places,
@@ -240,3 +242,27 @@ def test_where_the_lines_of_containers_are_looked_for() -> None:
     definition = {"containerDefinitions": [heard, unnamed, elsewhere, {"name": "silent"}]}
     assert log_places(definition) == [("/ivr", "web/app/")]
     assert log_places({}) == []
+
+
+@pytest.mark.parametrize(
+    ("running", "known", "foreign"),
+    [("r/web:2", "r/web:1", "r/web:2"), ("r/web:1", "r/web:1", ""), ("r/web:2", "", "")],
+)
+def test_what_was_not_put_there_by_butai_is_seen(running: str, known: str, foreign: str) -> None:
+    beside = {"name": "proxy", "image": "r/proxy:9"}
+    definition = {"containerDefinitions": [beside, {"name": "web", "image": running}]}
+    assert foreign_image(definition, "r/web:3", known) == foreign
+
+
+@pytest.mark.parametrize(
+    ("desired", "maximum", "more"), [(2, None, 2), (2, 200, 2), (4, 150, 2), (1, 100, 0), (0, 200, 0), (3, 110, 0)]
+)
+def test_new_tasks_take_addresses_beside_the_old_ones(desired: int, maximum: int | None, more: int) -> None:
+    network = {"awsvpcConfiguration": {"subnets": ["subnet-1", "subnet-2"]}}
+    service = {
+        "desiredCount": desired,
+        "networkConfiguration": network,
+        "deploymentConfiguration": {"maximumPercent": maximum} if maximum else {},
+    }
+    assert addresses_wanted(service) == (frozenset({"subnet-1", "subnet-2"}), more)
+    assert addresses_wanted({"desiredCount": desired}) == (frozenset(), desired)
