@@ -16,6 +16,7 @@ from butai.db.migrate import migrate
 from butai.deploys.job import DeployJob
 from butai.deploys.logs import ServiceLogs
 from butai.deploys.service import Deploys
+from butai.deploys.shell import Shells
 from butai.environments.acceleration import Acceleration
 from butai.environments.check_job import CheckJob
 from butai.environments.drift_job import DriftJob
@@ -81,6 +82,11 @@ class Butai:
     def service_logs(self) -> ServiceLogs:
         """What services print."""
         return ServiceLogs(self.environments, self.blueprints, self.states, now)
+
+    @property
+    def shells(self) -> Shells:
+        """Programs in running containers."""
+        return Shells(self.environments, self.blueprints, self.states)
 
     def carrier(self, start: Spawn | None = None) -> Carrier:
         """What a worker carries runs out with. `start`: how supervisors are started, if not anew."""

@@ -43,6 +43,7 @@ app.command()(deploy_commands.deploy)
 app.command()(deploy_commands.rollback)
 app.command()(deploy_commands.deploys)
 app.command()(see_commands.logs)
+app.command("exec")(see_commands.execute)
 app.command()(hold_commands.hold)
 app.command()(hold_commands.release)
 

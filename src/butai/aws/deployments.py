@@ -100,6 +100,13 @@ def stopped_tasks(ecs: Any, cluster: str, service: str) -> list[Stopped]:
     ]
 
 
+def running_tasks(ecs: Any, cluster: str, service: str) -> list[dict[str, Any]]:
+    """The tasks of a service that run, as ECS describes them: a hundred at most."""
+    arns = ecs.list_tasks(cluster=cluster, serviceName=service, desiredStatus="RUNNING")["taskArns"]
+    found = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+    return [each for each in found if each["lastStatus"] == "RUNNING"]
+
+
 def last_line(logs: Any, group: str, stream: str) -> str:
     """The last line in a log stream that says something; empty where there is none yet, or it may not be read."""
     asked = {"logGroupName": group, "logStreamName": stream, "startFromHead": False, "limit": LOG_LINES}

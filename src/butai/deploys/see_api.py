@@ -7,10 +7,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from butai.deploys.api import Service
+from butai.deploys.api import By, Service
 from butai.deploys.compare import ComparedShape
 from butai.deploys.logs import LogLineShape, ServiceLogs
 from butai.deploys.report import ReportShape
+from butai.deploys.shell import ExecRequest, SessionShape, Shells
 
 router = APIRouter(prefix="/api/v1/environments/{name}", tags=["deploys"])
 
@@ -41,3 +42,12 @@ def logs(
     """What the service's tasks printed in the last minutes, or since a time: the oldest thousand lines."""
     found: ServiceLogs = request.app.state.butai.service_logs
     return found.read(name, service_name, minutes=minutes, after=after, blueprint=blueprint)
+
+
+@router.post("/services/{service_name}/exec")
+def begin_exec(
+    request: Request, by: By, name: str, service_name: str, body: ExecRequest, blueprint: str | None = None
+) -> SessionShape:
+    """Start a program in a running container (ECS Exec); what AWS's Session Manager plugin goes on with."""
+    shells: Shells = request.app.state.butai.shells
+    return shells.begin(name, service_name, body, by=by, blueprint=blueprint)

@@ -1,7 +1,12 @@
-"""`butai env report`, `butai env compare` and `butai logs`: over the public API alone."""
+"""`butai env report`, `butai env compare`, `butai logs` and `butai exec`: over the public API alone."""
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+import signal
+import subprocess
 import time
 from datetime import datetime
 from json import dumps
@@ -11,12 +16,15 @@ import typer
 
 from butai.client import blueprint_of, connect, path_to
 from butai.deploys.tail import Tail
+from butai.errors import MissingPartError
 from butai.patience import Patient
 from butai.settings import Settings
 from butai.terminal import JsonFlag, NameArgument, data_out, print_json, say, table
 from butai.terraform.text import plain
 
 LOOK_EVERY_S = 1.0
+PLUGIN = "session-manager-plugin"
+_SESSION = "AWS_SSM_START_SESSION_RESPONSE"  # the plugin knows it since version 1.2.497
 
 
 def report(
@@ -69,6 +77,42 @@ def logs(
         if not follow:
             return
         time.sleep(LOOK_EVERY_S)
+
+
+def execute(
+    name: NameArgument,
+    service: Annotated[str, typer.Argument(help="The service in one of whose tasks it runs.")],
+    command: Annotated[
+        list[str] | None, typer.Argument(help="What runs; else a shell. After `--`: `-- ls -l`.")
+    ] = None,
+    task: Annotated[str, typer.Option(help="How the task's id begins; else the newest one.")] = "",
+    container: Annotated[str, typer.Option(help="The container; else the one of the service's name.")] = "",
+) -> None:
+    """A program in a running container (ECS Exec), through AWS's Session Manager plugin on this machine."""
+    plugin = shutil.which(PLUGIN)
+    if not plugin:
+        raise MissingPartError(
+            f"`{PLUGIN}` is not on PATH: AWS's plugin carries the session.",
+            next='Install "Session Manager plugin for the AWS CLI" from AWS\'s documentation, then try again.',
+            code="no-plugin",
+        )
+    body: dict[str, str] = {"task": task, "container": container}
+    if command:
+        body["command"] = shlex.join(command)
+    path = f"{path_to(name)}/services/{service}/exec"
+    begun = connect(Settings()).post(path, body, blueprint=blueprint_of(name))
+    say(f"{service}: task {begun['task'][:8]}, container {begun['container']}")
+    # Its token goes by the environment: command lines can be read by everybody on the machine.
+    environment = {**os.environ, _SESSION: dumps(begun["session"])}
+    target = dumps({"Target": begun["target"]})
+    argv = [plugin, _SESSION, begun["region"], "StartSession", "", target, begun["endpoint"]]
+    # Ctrl-C is for the program there.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        code = subprocess.run(argv, env=environment, check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
+    raise typer.Exit(code)
 
 
 def _print_line(line: Any, *, as_json: bool) -> None:
