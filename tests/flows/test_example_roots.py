@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ class Story:
         infra = examples_folder() / "ivr" / "infra"
         self.blueprint = parse((infra / "staging" / "butai.yaml").read_text())
         self.base = engine_of(infra / "base", folder / "base", cloud)
+        self.host = host
         self.staging = {
             name: engine_of(infra / "staging", folder / name, cloud, shared)
             for name, shared in zip(NAMES, (None, host), strict=True)
@@ -323,12 +325,11 @@ def test_no_step_waits_for_what_does_not_come(story: Story) -> None:
 def test_every_version_in_the_history_is_valid(story: Story, team: TeamRepositories, tmp_path: Path, root: str) -> None:
     for number, files in enumerate(versions(team.infra, root)):
         engine = Engine(tmp_path / str(number), {})
+        engine.around = partial(story.host.let_in, engine.folder, engine.env)
         for name, content in files.items():
             (engine.folder / name).write_bytes(content)
         engine.init_like(story.base)
-        validated = ["terraform", "validate", "-no-color"]
-        done = subprocess.run(validated, cwd=engine.folder, env=engine.env, capture_output=True, check=False, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
+        engine.validate()
         formatted = ["terraform", "fmt", "-check", "-diff"]
         done = subprocess.run(formatted, cwd=engine.folder, env=engine.env, capture_output=True, check=False, text=True)
         assert done.returncode == 0, done.stdout

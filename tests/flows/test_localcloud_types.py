@@ -19,6 +19,7 @@ from support.cloud import Cloud, running_cloud
 from support.engine import Engine
 from support.localcloud_roots import ALONE, BASE, ENVIRONMENT
 from support.repository import WorkingTree
+from support.ways import Host
 
 _WEB = """
 import http.server, os
@@ -45,8 +46,8 @@ class Seen:
 class Stories:
     """The three roots on one cloud."""
 
-    def __init__(self, cloud: Cloud, folder: Path) -> None:
-        self.cloud, self.seen = cloud, Seen()
+    def __init__(self, cloud: Cloud, folder: Path, host: Host) -> None:
+        self.cloud, self.seen, self._host = cloud, Seen(), host
         self.base = self._engine(folder / "base", BASE)
         self.environment = self._engine(folder / "environment", ENVIRONMENT)
         self.alone = self._engine(folder / "alone", ALONE)
@@ -99,6 +100,8 @@ class Stories:
 
     def _engine(self, folder: Path, root: str) -> Engine:
         engine = Engine(folder, self.cloud.env)
+        # Each command would first wait for a provider of its own; that both ways do the same has tests elsewhere.
+        engine.around = lambda: self._host.let_in(folder, engine.env)
         engine.write(root)
         return engine
 
@@ -141,8 +144,10 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     web.commit({"server.py": _WEB, "Procfile": "web: python server.py\n"})
     web.branch("blue")
     web.commit({"color": "blue"})
+    host = Host(folder / "host")
     with running_cloud(folder) as cloud:
-        seen = Stories(cloud, folder).tell()
+        seen = Stories(cloud, folder, host).tell()
+    host.close()
     yield seen
 
 

@@ -166,8 +166,8 @@ def test_without_waiting_it_goes_on_by_itself_and_can_be_looked_at(server: Serve
     assert shown.returncode == 0 and f"rollout {number}: all to main, over" in shown.stderr
     assert server.butai("env", "rollout", str(number), "--stop").returncode == 3
     assert server.butai("env", "rollout", "99").returncode == 2
-    listed = connect(server.settings).get("/api/v1/rollouts")
-    assert listed[0]["id"] == number and listed[0]["ended_at"]
+    assert connect(server.settings).get("/api/v1/rollouts")[0]["id"] == number
+    wait_for(lambda: connect(server.settings).get("/api/v1/rollouts")[0]["ended_at"], why="a worker takes note of it")
 
 
 def test_it_stops_when_one_fails(server: Server, team: TinyTeam) -> None:

@@ -59,6 +59,10 @@ class Engine:
         shutil.copytree(other.folder / ".terraform", self.folder / ".terraform", symlinks=True)
         shutil.copy(other.folder / ".terraform.lock.hcl", self.folder)
 
+    def validate(self) -> None:
+        """`terraform validate`; fails the test with the engine's own words."""
+        self._run("validate", "-no-color")
+
     def apply(self, **variables: str) -> None:
         """`terraform apply` without questions; fails the test with the engine's own words."""
         self._run("apply", "-auto-approve", *_FLAGS, *_given(variables))

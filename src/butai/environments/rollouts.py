@@ -119,10 +119,11 @@ class Rollouts:
 
     def stop(self, number: int, *, by: str) -> Progress:
         """Begin no further wave; what was begun goes on."""
-        self._row(number)
+        # Its last wave may be over although no worker has taken note of that yet.
+        over = self.look(number).phase is Phase.OVER
         with self._database.session() as session:
             row = locked(session, number)
-            if row.begun_at is None or row.ended_at is not None:
+            if over or row.begun_at is None or row.ended_at is not None:
                 raise RefusedError(text("Rollout {number} is not going on.", number=number), code="rollout-not-going")
             row.stopped_by, row.stopped_at = (row.stopped_by, row.stopped_at) if row.stopped_at else (by, self._now())
         return self.look(number)

@@ -118,7 +118,12 @@ def test_the_plugin_carries_it(portal: Portal, tmp_path: Path, monkeypatch: pyte
 
     def begun(_: Shells, _name: str, _service: str, wanted: ExecRequest, **__: Any) -> SessionShape:
         asked.append(wanted)
-        told: dict[str, Any] = {"session": SESSION, "region": "eu-west-1", "endpoint": "https://e", "target": "ecs:main_a_b"}
+        told: dict[str, Any] = {
+            "session": SESSION,
+            "region": "eu-west-1",
+            "endpoint": "https://e",
+            "target": "ecs:main_a_b",
+        }
         return SessionShape(**told, task="aaa1", container="web")
 
     monkeypatch.setattr(Shells, "begin", begun)
