@@ -16,7 +16,11 @@ from butai.environments.store import Environment
 from butai.runs.model import RunKind, RunStatus
 from butai.runs.store import Run
 from support.portal import Portal
+from support.postgres import PostgresServer, postgres
 from support.rows import NOW
+from support.variants import SQLITE_FIRST
+
+__all__ = ["postgres"]
 
 NAMES = ("qa-1", "qa-2", "qa-3", "qa-4")
 # Kills itself around its n-th commit that writes something.
@@ -28,7 +32,7 @@ from sqlalchemy.orm import Session
 from butai.assembly import assemble
 from butai.settings import Settings
 
-butai = assemble(Settings(data=Path(sys.argv[1])))
+butai = assemble(Settings(data=Path(sys.argv[1]), database=sys.argv[5]))
 number, left, when = int(sys.argv[2]), [int(sys.argv[3])], sys.argv[4]
 
 def wrote(session):
@@ -48,10 +52,11 @@ butai.rollouts.step_all()
 """
 
 
-@pytest.fixture
-def portal(tmp_path: Path) -> Portal:
+@pytest.fixture(params=SQLITE_FIRST)
+def portal(request: pytest.FixtureRequest, tmp_path: Path) -> Portal:
     """Four environments on the first commit, and a newer one."""
-    portal = Portal(tmp_path)
+    server: PostgresServer | None = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    portal = Portal(tmp_path, server.new_database() if server else "")
     commit = portal.team.infra.git("rev-list", "--max-parents=0", "main")
     for name in NAMES:
         environment = portal.add_environment(name, commit=commit, health="ready", engine_version="1.0.0")
@@ -100,7 +105,8 @@ def test_a_death_at_any_commit(portal: Portal, when: str, commit: int) -> None:
         # The second wave has two updates in it.
         rollouts.begin(number, by="mika")
         end_all(portal)
-    argv = [sys.executable, "-c", DYING, str(portal.butai.data.path), str(number), str(commit), when]
+    place = str(portal.butai.data.path), portal.butai.settings.database
+    argv = [sys.executable, "-c", DYING, place[0], str(number), str(commit), when, place[1]]
     died = subprocess.run(argv, env={**os.environ}, check=False, capture_output=True)
     assert died.returncode == -signal.SIGKILL, died.stderr
     if rollouts.look(number).rollout.begun_at is None:

@@ -29,9 +29,9 @@ START_S = 20.0
 class Portal:
     """A server that can be stopped and started again on the same port, as after a crash or an upgrade."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database: str = "") -> None:
         self.team = TinyTeam(folder / "team")
-        self.butai = assemble(Settings(data=folder / "data"))
+        self.butai = assemble(Settings(data=folder / "data", database=database))
         self.butai.blueprints.add(str(self.team.infra.path), root="staging")
         self.sign_in = SignIn(self.butai.data)
         self.port = 0

@@ -22,6 +22,7 @@ from butai.environments.service import Environments
 from butai.errors import RefusedError
 from butai.states.service import States
 from butai.terraform.state import summary
+from butai.terraform.text import plain
 from butai.text import text
 
 # Of a service that prints more than that a page would be minutes late.
@@ -103,4 +104,4 @@ class ServiceLogs:
 
 def _shape(line: Line) -> LogLineShape:
     _, container, task = line.stream.rsplit("/", 2)
-    return LogLineShape(id=line.id, at=line.at, task=task, container=container, message=line.message)
+    return LogLineShape(id=line.id, at=line.at, task=task, container=container, message=plain(line.message))
