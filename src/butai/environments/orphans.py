@@ -22,7 +22,7 @@ from butai.runs.model import Step
 from butai.runs.service import EventView, Runs, RunView
 from butai.states.service import States
 from butai.terraform.engine import Engine
-from butai.terraform.events import NO_ANSWER
+from butai.terraform.events import is_unanswered
 from butai.terraform.state import StateResource, summary
 from butai.text import text
 
@@ -162,7 +162,7 @@ def _changes(run: int, event: EventView) -> list[Change]:
     """The change that a line of the log tells of."""
     detail, kind, action = event.detail, event.kind, event.action
     if kind == "diagnostic":
-        if detail.get("summary") not in NO_ANSWER:
+        if not is_unanswered(detail.get("summary", ""), detail.get("detail", "")):
             return []
         kind, action = "unanswered", "create"
     return [

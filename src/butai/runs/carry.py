@@ -305,7 +305,7 @@ class _Carrying:
         with self.fenced.session() as session:
             row = session.get_one(store.Run, run.id)
             end = judge(run.kind, engine_end, row.counts, asked=asked)
-            problem = error or problem_of(session, run.id, end, engine_end, self._folder)
+            problem = error or problem_of(session, run, end, engine_end, self._folder)
             row.status, row.end, row.ended_at, row.waiting_for = RunStatus.ENDED, end, self._now(), ""
             row.lost_at, row.error = None, problem.as_stored() if problem else None
             session.flush()

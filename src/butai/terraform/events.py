@@ -7,20 +7,31 @@ and ignored. Values of outputs and of expressions in diagnostics are never kept:
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from butai.terraform.text import plain
 
-__all__ = ["CHANGES", "NO_ANSWER", "EngineEvent", "parse", "plain"]
+__all__ = ["CHANGES", "EngineEvent", "is_unanswered", "parse", "plain"]
 
 CHANGES = frozenset({"create", "update", "delete"})
 """Actions that change the world. `read` is a data source, `replace` is planned and then done as delete and create."""
 
-NO_ANSWER = frozenset({"Plugin did not respond", "Plugin error", "Request cancelled"})
-"""Summaries with which the engine itself says that a provider went away under a call: it alone writes these three, and
-there is no code for it. What the provider did last is then unknown; with every other failure it has said so."""
+_NO_ANSWER = frozenset({"Plugin did not respond", "Plugin error", "Request cancelled"})
+_CUT_OFF = re.compile(r"context canceled|request canceled|context deadline exceeded|StatusCode: 0\b")
+
+
+def is_unanswered(summary: str, detail: str = "") -> bool:
+    """Whether a diagnostic says that a call ended without an answer: what it did is then unknown.
+
+    The engine alone writes the first three summaries, where a provider went away under a call; there is no code for them.
+    A provider that was told to stop, or whose connection was cut, says so in its own words: AWS may have done what it was
+    asked for all the same.
+    """
+    return summary in _NO_ANSWER or _CUT_OFF.search(f"{summary} {detail}") is not None
+
 
 _KINDS = {
     "version": "version",

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from butai.terraform import commands
-from butai.terraform.events import EngineEvent, parse
+from butai.terraform.events import EngineEvent, is_unanswered, parse
 from butai.terraform.progress import Progress
 from support.tiny_root import TinyRoot
 
@@ -168,6 +168,22 @@ def test_lines_that_are_not_the_engines(text: str, message: str) -> None:
 
 def test_half_a_line_does_not_tell_the_value_in_it() -> None:
     assert "hunter2" not in repr(parse(1, '{"type":"outputs","outputs":{"p":{"value":"hunter2'))
+
+
+@pytest.mark.parametrize(
+    ("summary", "detail", "unanswered"),
+    [
+        ("Plugin did not respond", "The plugin encountered an error", True),
+        ("creating SSM Parameter (/x): operation error SSM: PutParameter, https response error StatusCode: 0, RequestID: , "
+         "canceled, context canceled", "", True),
+        ("Error creating", "operation error S3: PutObject, context deadline exceeded", True),
+        ("creating SSM Parameter (/x): operation error SSM: PutParameter, https response error StatusCode: 400, "
+         "RequestID: 1, ParameterAlreadyExists", "", False),
+        ("Invalid value", "StatusCode: 03 is none", False),
+    ],
+)  # fmt: skip
+def test_a_call_without_an_answer(summary: str, detail: str, unanswered: bool) -> None:
+    assert is_unanswered(summary, detail) is unanswered
 
 
 def test_text_of_an_event_is_harmless() -> None:
