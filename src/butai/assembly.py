@@ -15,6 +15,7 @@ from butai.db import Database
 from butai.db.migrate import migrate
 from butai.deploys.job import DeployJob
 from butai.deploys.logs import ServiceLogs
+from butai.deploys.reach import Reach
 from butai.deploys.service import Deploys
 from butai.deploys.shell import Shells
 from butai.environments.acceleration import Acceleration
@@ -81,12 +82,16 @@ class Butai:
     @property
     def service_logs(self) -> ServiceLogs:
         """What services print."""
-        return ServiceLogs(self.environments, self.blueprints, self.states, now)
+        return ServiceLogs(self._reach, now)
 
     @property
     def shells(self) -> Shells:
         """Programs in running containers."""
-        return Shells(self.environments, self.blueprints, self.states)
+        return Shells(self._reach)
+
+    @property
+    def _reach(self) -> Reach:
+        return Reach(self.environments, self.blueprints, self.states)
 
     def carrier(self, start: Spawn | None = None) -> Carrier:
         """What a worker carries runs out with. `start`: how supervisors are started, if not anew."""

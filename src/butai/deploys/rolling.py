@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from butai.aws import deployments
 from butai.aws.deployments import Stopped
@@ -78,8 +78,8 @@ class Rolling:
         arn = next((each["targetGroupArn"] for each in balancers if each.get("targetGroupArn")), "")
         try:
             return deployments.target_group(self.clients("elbv2"), arn) if arn else {}
-        except ClientError:
-            # An advice that may not be looked up is left out; the deploy itself ended well.
+        except (ClientError, BotoCoreError):
+            # Advice that cannot be looked up is left out; the deploy itself ended well.
             return {}
 
     @property

@@ -71,7 +71,7 @@ def logs(
     environments: Environments = request.app.state.butai.environments
     read: ServiceLogs = request.app.state.butai.service_logs
     services = [each.name for each in environments.get(name, blueprint=blueprint).services]
-    service = service or services[0]
+    service = service or next(iter(services), "")
     error, lines = None, []
     try:
         lines = read.newest(name, service, minutes=minutes, most=LINES_SHOWN + 1, blueprint=blueprint)

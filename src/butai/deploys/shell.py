@@ -12,14 +12,10 @@ from pydantic import BaseModel, Field
 
 from butai.aws import deployments
 from butai.aws.ecs import ServiceRef
-from butai.aws.session import AccessError, session_for
-from butai.blueprints.service import Blueprints
+from butai.aws.session import AccessError
 from butai.deploys.clients import Clients
-from butai.deploys.where import ecs_service, refuse_unknown
-from butai.environments.service import Environments
+from butai.deploys.reach import Reach
 from butai.errors import NotFoundError, RefusedError, did_you_mean
-from butai.states.service import States
-from butai.terraform.state import summary
 from butai.text import text
 
 log = structlog.get_logger()
@@ -48,21 +44,14 @@ class SessionShape(BaseModel):
 class Shells:
     """Programs in the containers of all environments."""
 
-    environments: Environments
-    blueprints: Blueprints
-    states: States
+    reach: Reach
 
     def begin(self, name: str, service: str, wanted: ExecRequest, *, by: str, blueprint: str | None) -> SessionShape:
         """Have ECS start it. Raises RefusedError where ECS Exec is off, NotFoundError where no such task runs."""
-        shown = self.environments.get(name, blueprint=blueprint)
-        refuse_unknown(shown, service)
-        at = self.blueprints.at_commit(shown.blueprint, shown.commit)
-        document = self.states.read(shown.id)
-        ref = ecs_service(shown, at, summary(document) if document else None, service)
-        clients = Clients(session_for(at.access))
-        log.info("exec", environment=shown.name, service=service, by=by, command=wanted.command)
+        reached = self.reach.service(name, service, blueprint=blueprint)
+        log.info("exec", environment=reached.environment, service=service, by=by, command=wanted.command)
         try:
-            return begin(clients, ref, service, wanted)
+            return begin(reached.clients, reached.ref, service, wanted)
         except (ClientError, BotoCoreError) as error:
             raise AccessError(
                 text("A program in `{service}` cannot be started.", service=service),
