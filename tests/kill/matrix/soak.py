@@ -3,8 +3,8 @@
     make soak                       # SOAK_SEED=1 SOAK_FAULTS=200 SOAK_MINUTES=0 (no limit) SOAK_AT_ONCE=4 as wanted
 
 Prints what it does and, last, one JSON object, which it writes to benchmarks/results/soak.json too. A fault that could
-not be made (its target was gone already) is counted apart, and another one is drawn for it: it says nothing. Most of a cell is waiting for what Butai waits
-for, so that several are played at once, each on a stage of its own.
+not be made (its target was gone already) says nothing: it is counted apart, and another one is drawn for it. Most of a cell
+is waiting for what Butai waits for, so that several are played at once, each on a stage of its own.
 """
 
 from __future__ import annotations
