@@ -39,9 +39,9 @@ class FolderLock:
             os.write(self._handle.fileno(), str(os.getpid()).encode())
         return True
 
-    def take_soon(self) -> bool:
+    def take_soon(self, looks: int = LOOKS) -> bool:
         """Take it within half a second: somebody who only looks whether it is held has it for a moment."""
-        for _ in range(LOOKS):
+        for _ in range(looks):
             if self.try_take():
                 return True
             time.sleep(LOOK_S)

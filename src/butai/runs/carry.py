@@ -38,7 +38,7 @@ from butai.text import text
 
 LOOK_EVERY_S = 0.1
 AWAY_LOOK_S = 1.0
-SUPERVISOR_START_S = 15.0
+SUPERVISOR_START_S = 20.0
 # What kills its worker while it is prepared is not tried for ever.
 MAX_ATTEMPTS = 3
 

@@ -33,13 +33,16 @@ from butai.tables import load_tables
 LOOK_EVERY_S = 0.1
 # How long a database that is away is still waited for once somebody wants the run to stop.
 PATIENCE_S = 60.0
+# Ten seconds: where a machine is busy, whoever only looks may have the folder's lock for longer than a moment, a process that
+# was just forked from it too.
+LOCK_LOOKS = 200
 DATABASE, STATE_KEY = "BUTAI_DATABASE", "BUTAI_STATE_KEY"
 
 
 def main(folder: RunFolder) -> int:
     """Do the work of one folder, once. A second supervisor, or one that comes after the end, does nothing."""
     lock = FolderLock(folder.lock_path)
-    if not lock.take_soon() or folder.read_end() is not None:
+    if not lock.take_soon(LOCK_LOOKS) or folder.read_end() is not None:
         return 0
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
