@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from support.demo import Demo, ask, get
 from support.looks import LANGUAGES, looks
+from support.variants import again
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -288,6 +289,7 @@ def test_ctrl_c_in_mid_run_interrupts_once_and_the_next_start_finds_everything(d
     assert seconds < 60
 
 
+@again
 def test_a_killed_demo_leaves_nothing_that_the_next_one_does_not_end(demo: Demo) -> None:
     assert demo.process is not None
     before = {process.pid for process in demo.processes()}

@@ -116,6 +116,7 @@ def both(tmp_path: Path, host: Host) -> Iterator[Both]:
         yield Both(tmp_path, host, (plain, fast))
 
 
+@again
 def test_a_root_with_much_of_what_there_is(both: Both, host: Host) -> None:
     """Data sources, modules for each, aliases, import, moved, lifecycle, functions, ephemeral and write-only values, files."""
     for way in both.ways:
@@ -178,13 +179,17 @@ GROUP = 'resource "aws_cloudwatch_log_group" "this" {\n  name = "/x"\n%s}\n'
             "does not support resource type",
             marks=again,
         ),
-        (PROVIDER % (REGIONS[0], "") + 'resource "aws_elasticache_clster" "x" {}\n', "Did you mean"),
+        pytest.param(
+            PROVIDER % (REGIONS[0], "") + 'resource "aws_elasticache_clster" "x" {}\n', "Did you mean", marks=again
+        ),
         pytest.param(
             PROVIDER % (REGIONS[0], "") + 'output "x" {\n  value = provider::aws::arn_pars("")\n}\n',
             "arn_pars",
             marks=again,
         ),
-        (PROVIDER % (REGIONS[0], "") + 'output "x" {\n  value = provider::aws::arn_parse("x")\n}\n', "invalid"),
+        pytest.param(
+            PROVIDER % (REGIONS[0], "") + 'output "x" {\n  value = provider::aws::arn_parse("x")\n}\n', "invalid", marks=again
+        ),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_in_the_same_words(tmp_path: Path, host: Host, configuration: str, words: str) -> None:
@@ -201,6 +206,7 @@ def test_mistakes_are_told_in_the_same_words(tmp_path: Path, host: Host, configu
     assert said[0] == said[1]
 
 
+@again
 def test_what_must_not_be_destroyed_is_not(tmp_path: Path, both: Both) -> None:
     both.write("main.tf", REQUIRED + PROTECTED)
     for way in both.ways:

@@ -23,6 +23,7 @@ from support.deploying import point_at
 from support.localcloud_team import REGISTRY, Team, wait_for
 from support.repository import WorkingTree
 from support.rows import claim_run
+from support.variants import again
 
 pytestmark = pytest.mark.timeout(420)
 
@@ -282,6 +283,7 @@ def test_a_deploy_after_an_update_keeps_what_that_one_changed(story: Story) -> N
     assert story.planned() == {}
 
 
+@again
 def test_without_track_latest_an_update_makes_one_equal_revision_and_where_it_is_ignored_none(story: Story) -> None:
     story.deploy(plain="blue-banner", ignored="blue-banner")
     before = {kind: story.container(kind) for kind in KINDS}

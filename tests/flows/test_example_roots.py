@@ -1,6 +1,7 @@
 """The example's Terraform roots on the local cloud: two environments beside each other, a deploy, and nothing left over.
 
-The second goes the fast way, with a provider that it shares: what both keep is the same."""
+They go the fast way, with a provider that they share. `make test-all` tells it with providers of the first one's own
+too: what both keep is the same."""
 
 from __future__ import annotations
 
@@ -24,6 +25,7 @@ from butai.demo.team import TeamRepositories, examples_folder, make_team
 from butai.loopback import free_port
 from support.cloud import Cloud, running_cloud
 from support.engine import Engine
+from support.variants import again
 from support.ways import Host
 
 pytestmark = [pytest.mark.timeout(600)]
@@ -53,15 +55,15 @@ class Seen:
 class Story:
     """The team's roots, as the blueprint fills them."""
 
-    def __init__(self, cloud: Cloud, team: TeamRepositories, folder: Path, host: Host) -> None:
+    def __init__(self, cloud: Cloud, team: TeamRepositories, folder: Path, host: Host, first: Host | None) -> None:
         self.cloud, self.team, self.seen, self.port = cloud, team, Seen(), free_port()
         infra = examples_folder() / "ivr" / "infra"
         self.blueprint = parse((infra / "staging" / "butai.yaml").read_text())
-        self.base = engine_of(infra / "base", folder / "base", cloud)
+        self.base = engine_of(infra / "base", folder / "base", cloud, first)
         self.host = host
         self.staging = {
             name: engine_of(infra / "staging", folder / name, cloud, shared)
-            for name, shared in zip(NAMES, (None, host), strict=True)
+            for name, shared in zip(NAMES, (first, host), strict=True)
         }
         self.base.init()
         for engine in self.staging.values():
@@ -259,13 +261,15 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> TeamRepositories:
     return make_team(examples_folder(), tmp_path_factory.mktemp("team"))
 
 
-@pytest.fixture(scope="module")
-def story(team: TeamRepositories, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """The story, told once."""
+@pytest.fixture(scope="module", params=["shared", pytest.param("own", marks=again)])
+def story(
+    request: pytest.FixtureRequest, team: TeamRepositories, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Story]:
+    """The story, told once: the first environment and the base with a shared provider too, or with one of their own."""
     folder = tmp_path_factory.mktemp("example")
     host = Host(folder / "host")
     with running_cloud(folder, repositories=team.folder) as cloud:
-        story = Story(cloud, team, folder, host)
+        story = Story(cloud, team, folder, host, host if request.param == "shared" else None)
         story.tell()
         assert not host.client.crashed_lately()
         yield story

@@ -31,6 +31,7 @@ from support.carrying import QUICK, RootJob, Stage, environment, now, there, wai
 from support.here import butai_with, carry
 from support.rows import add_run
 from support.tiny_team import TOKEN, TinyTeam
+from support.variants import again
 
 __all__ = ["environment", "there"]
 
@@ -142,6 +143,7 @@ def test_what_follows_the_end_and_cannot_even_be_given_up(there: Stage, environm
     assert there.runs.get(run).finished and there.runs.get(run).error is not None
 
 
+@again
 def test_a_worker_killed_between_two_tries_forgets_none(there: Stage, environment: int, tmp_path: Path) -> None:
     run = add_run(there.database, environment)
     code = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import stat
-import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from butai.errors import Exit
 from support.cloud import Cloud, running_cloud
+from support.preloaded import run
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 
 def refused(cloud: Cloud, port: int = 0) -> str:
     """Start it where it must refuse; what it says on stderr."""
-    done = subprocess.run(cloud.command(port), capture_output=True, text=True, timeout=60, check=False)
+    done = run(cloud.command(port))
     assert (done.returncode, done.stdout) == (Exit.REFUSED, "")
     assert "Traceback" not in done.stderr
     return done.stderr
@@ -108,7 +108,7 @@ def test_data_of_other_versions_is_refused_and_kept(cloud: Cloud) -> None:
     ],
 )
 def test_wrong_values_are_wrong_use(cloud: Cloud, flag: str, value: str, says: str) -> None:
-    done = subprocess.run([*cloud.command(), flag, value], capture_output=True, text=True, timeout=60, check=False)
+    done = run([*cloud.command(), flag, value])
     assert (done.returncode, done.stdout) == (Exit.WRONG_USE, "")
     assert says in done.stderr
     assert "Traceback" not in done.stderr
@@ -118,14 +118,14 @@ def test_data_of_another_region_is_refused(cloud: Cloud) -> None:
     cloud.start()
     cloud.stop()
     command = [*cloud.command(), "--region", "eu-west-1"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = run(command)
     assert done.returncode == Exit.REFUSED
     assert "region ap-northeast-1 (here: eu-west-1)" in done.stderr
 
 
 def test_a_missing_folder_of_repositories_is_wrong_use(cloud: Cloud) -> None:
     cloud.repositories.rmdir()
-    done = subprocess.run(cloud.command(), capture_output=True, text=True, timeout=60, check=False)
+    done = run(cloud.command())
     assert done.returncode == Exit.WRONG_USE
     assert "--repositories" in done.stderr
 

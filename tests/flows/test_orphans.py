@@ -23,6 +23,7 @@ from support.held import HeldWay
 from support.here import butai_with, carry, folder_of
 from support.threads import in_background
 from support.tiny_team import TinyTeam
+from support.variants import again
 
 YAML = """\
 version: 1
@@ -126,6 +127,7 @@ def test_what_a_killed_engine_made_is_adopted_by_the_next_run(butai: Butai, way:
     assert gone.destroyed_at is not None and gone.left_over == [] and names(moto) == []
 
 
+@again
 def test_what_a_killed_provider_made_goes_with_a_destroy(butai: Butai, way: HeldWay, moto: str) -> None:
     left = killed_while(butai, way, "PutParameter", provider=True)
     assert left.last_run.end is RunEnd.PARTIALLY_APPLIED
@@ -136,6 +138,7 @@ def test_what_a_killed_provider_made_goes_with_a_destroy(butai: Butai, way: Held
     assert gone.destroyed_at is not None and gone.left_over == [] and names(moto) == []
 
 
+@again
 def test_what_stood_there_before_is_never_adopted(butai: Butai, way: HeldWay, moto: str) -> None:
     session: Any = boto3.Session(region_name="ap-northeast-1")
     ssm = session.client("ssm", endpoint_url=moto)

@@ -32,6 +32,7 @@ from support.carrying import QUICK, RootJob, Stage, engine, now
 from support.repository import WorkingTree
 from support.rows import WORKER, add_run, claim_run
 from support.tiny_team import ROOT, TOKEN, TinyTeam
+from support.variants import again
 
 USED = "A prepared folder is used instead of init"
 KEPT = "What init made is kept"
@@ -238,6 +239,7 @@ def mirror(tmp_path: Path) -> Mirror:
     return Mirror(tmp_path / "mirror")
 
 
+@again
 def test_a_provider_of_a_mirror_is_linked_and_both_lock_files_find_it(opened: Opener, mirror: Mirror) -> None:
     team = opened(ROOT + REQUIRED, mirror=mirror.folder)
     runs = [team.create("qa-1"), team.create("qa-2"), team.update("qa-1")]
@@ -268,6 +270,7 @@ def test_a_tampered_provider_is_not_used_and_the_engine_says_the_same(opened: Op
     assert created.end is RunEnd.SUCCEEDED and team.did_init(created) and KEPT in team.said(created)
 
 
+@again
 def test_a_mirror_that_was_removed_is_said(opened: Opener, mirror: Mirror) -> None:
     team = opened(ROOT + REQUIRED, mirror=mirror.folder)
     team.create("qa-1")

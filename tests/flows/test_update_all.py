@@ -18,6 +18,7 @@ from butai.client import connect
 from butai.settings import Settings
 from support.carrying import wait_for
 from support.tiny_team import Server, TinyTeam, Worker
+from support.variants import again
 
 NAMES = ["qa-1", "qa-2", "qa-3", "qa-4"]
 
@@ -153,6 +154,7 @@ def test_one_first_then_waves_a_busy_one_is_left_and_images_stay(server: Server,
     )
 
 
+@again
 def test_without_waiting_it_goes_on_by_itself_and_can_be_looked_at(server: Server, team: TinyTeam) -> None:
     newest = extend(team, "quick")
     begun = server.butai("env", "update", "--all", "--to", "main", "--wave", "3", "--yes", "--no-wait", "--json")

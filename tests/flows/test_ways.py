@@ -22,6 +22,7 @@ from support.bucket import carry, create
 from support.carrying import now
 from support.rows import WORKER
 from support.tiny_team import ROOT, YAML, TinyTeam
+from support.variants import again
 
 AWS = """
 provider "aws" {
@@ -83,6 +84,7 @@ def test_on_an_emulated_cloud_every_run_shares_a_provider_and_init_is_done_once(
     assert butai.environments.newest("qa-1", "tiny").destroyed_at is not None
 
 
+@again
 def test_both_ways_are_compared_and_found_equal(butai: Butai) -> None:
     carry(butai, create(butai, "qa-1"))
     asked = butai.environments.check("qa-1", by="ken", kind=RunKind.ENGINE_CHECK)

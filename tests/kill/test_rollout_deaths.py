@@ -18,7 +18,7 @@ from butai.runs.store import Run
 from support.portal import Portal
 from support.postgres import PostgresServer, postgres
 from support.rows import NOW
-from support.variants import SQLITE_FIRST
+from support.variants import SQLITE_FIRST, again
 
 __all__ = ["postgres"]
 
@@ -95,7 +95,7 @@ def test_a_wave_that_was_begun_is_begun_whole_also_when_it_is_the_last_one_wante
     portal.butai.database.close()
 
 
-@pytest.mark.parametrize("when", ["before_commit", "after_commit"])
+@pytest.mark.parametrize("when", ["after_commit", pytest.param("before_commit", marks=again)])
 @pytest.mark.parametrize("commit", range(1, 7))
 def test_a_death_at_any_commit(portal: Portal, when: str, commit: int) -> None:
     rollouts = portal.butai.rollouts
