@@ -19,12 +19,14 @@ from butai.deploys.reach import Reach
 from butai.deploys.service import Deploys
 from butai.deploys.shell import Shells
 from butai.environments.acceleration import Acceleration
+from butai.environments.adoption import Adoption
 from butai.environments.check_job import CheckJob
 from butai.environments.drift_job import DriftJob
 from butai.environments.drift_schedule import DriftSchedule
 from butai.environments.engines import Engines
 from butai.environments.holding import Holding
 from butai.environments.jobs import EnvironmentJob
+from butai.environments.look_job import LookJob
 from butai.environments.mend_jobs import MendJob
 from butai.environments.orphans import Orphans
 from butai.environments.prepare import Preparation
@@ -75,6 +77,11 @@ class Butai:
         return Holding(self.database, self.environments, self.settings.zone, now)
 
     @property
+    def adoption(self) -> Adoption:
+        """What can be done with environments that were made elsewhere."""
+        return Adoption(self.database, self.blueprints, self.environments, self.engines, now)
+
+    @property
     def deploys(self) -> Deploys:
         """What can be done with deploys."""
         return Deploys(self.environments, self.states, self.settings.zone, now)
@@ -116,6 +123,7 @@ class Butai:
         jobs[RunKind.DRIFT_CHECK] = DriftJob(preparation, self.runs, now)
         jobs[RunKind.ENGINE_CHECK] = CheckJob(preparation, acceleration, self.blueprints, self.runs, now)
         ready = Readiness(self.database, self.states, self.runs)
+        jobs[RunKind.LOOK] = LookJob(self.database, self.blueprints, self.states, ready, now)
         jobs[RunKind.DEPLOY] = DeployJob(self.environments, self.blueprints, self.states, preparation.keys, ready.wait)
         return Carrier(self.database, self.data, self.states, jobs, now, start)
 

@@ -15,7 +15,7 @@ from butai.blueprints.commands import app as blueprint_commands
 from butai.board import commands as board_commands
 from butai.deploys import commands as deploy_commands
 from butai.deploys import see_commands
-from butai.environments import hold_commands
+from butai.environments import adopt_commands, hold_commands
 from butai.environments.commands import app as environment_commands
 from butai.environments.engine_commands import app as engine_commands
 from butai.environments.mend_commands import app as mend_commands
@@ -46,6 +46,10 @@ app.command()(see_commands.logs)
 app.command("exec")(see_commands.execute)
 app.command()(hold_commands.hold)
 app.command()(hold_commands.release)
+app.command()(adopt_commands.adopt)
+app.command()(adopt_commands.look)
+app.command("take-over")(adopt_commands.take_over)
+app.command()(adopt_commands.forget)
 
 DataOption = Annotated[Path | None, typer.Option("--data", help="Folder for everything that Butai keeps.")]
 

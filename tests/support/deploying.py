@@ -80,8 +80,13 @@ class Stage:
         """The blueprint's newest commit says this; environments that are there keep theirs."""
         self.infra.commit({"staging/butai.yaml": yaml}, "Another way")
 
-    def environment(self, name: str, *, branch: str = "one", breaker: bool = True, **container: Any) -> int:
+    def environment(self, name: str, *, branch: str = "one", **more: Any) -> int:
         """An environment whose service runs a branch; its id."""
+        self.service(name, branch=branch, **more)
+        return self._known(name, branch)
+
+    def service(self, name: str, *, branch: str = "one", breaker: bool = True, **container: Any) -> None:
+        """An ECS service that runs a branch, of which Butai knows nothing."""
         self.cloud.client("logs").create_log_group(logGroupName=f"/{name}")
         group = self.team.group(name)
         self.team.rule(group, f"{name}.localhost")
@@ -121,7 +126,6 @@ class Stage:
             deploymentConfiguration={"deploymentCircuitBreaker": {"enable": breaker, "rollback": False}},
         )
         self.team.wait_steady(name)
-        return self._known(name, branch)
 
     def _known(self, name: str, branch: str) -> int:
         """Butai's side of it: the row, a create that ended well, and the state."""
@@ -133,13 +137,7 @@ class Stage:
         environment = add_environment(self.butai.database, name, **fields)
         ended: dict[str, Any] = {"status": RunStatus.ENDED, "end": RunEnd.SUCCEEDED, "settled_at": NOW, "ended_at": NOW}
         run = add_run(self.butai.database, environment, params={**told, "values": {}, "urls": {}}, **ended)
-        arn = f"arn:aws:ecs:ap-northeast-1:123456789012:service/main/{name}"
-        instance = {"attributes": {"id": arn}}
-        resource = {"mode": "managed", "type": "aws_ecs_service", "name": "web", "instances": [instance]}
-        outputs = {"web_service": {"value": name, "type": "string"}}
-        document = {"version": 4, "serial": 1, "lineage": name, "terraform_version": "1.11.4"}
-        content = json.dumps({**document, "resources": [resource], "outputs": outputs}).encode()
-        self.butai.states.write(environment, run, content, lock_id="")
+        self.butai.states.write(environment, run, state_of(name), lock_id="")
         return environment
 
     def ask(self, name: str, version: str, **more: Any) -> RunView:
@@ -183,6 +181,16 @@ class Stage:
     def revisions(self, family: str) -> int:
         """How many revisions of a family are active."""
         return len(self.team.ecs.list_task_definitions(familyPrefix=family, status="ACTIVE")["taskDefinitionArns"])
+
+
+def state_of(name: str, serial: int = 1) -> bytes:
+    """The state of an environment with one ECS service."""
+    arn = f"arn:aws:ecs:ap-northeast-1:123456789012:service/main/{name}"
+    instance = {"attributes": {"id": arn}}
+    resource = {"mode": "managed", "type": "aws_ecs_service", "name": "web", "instances": [instance]}
+    outputs = {"web_service": {"value": name, "type": "string"}}
+    document = {"version": 4, "serial": serial, "lineage": name, "terraform_version": "1.11.4"}
+    return json.dumps({**document, "resources": [resource], "outputs": outputs}).encode()
 
 
 @contextmanager

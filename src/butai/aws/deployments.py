@@ -11,6 +11,7 @@ from butai.aws.lookup import code_of
 
 STOPPED_AT_ONCE = 100
 LOG_LINES = 20
+DESCRIBED_AT_ONCE = 10
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,20 @@ def services(ecs: Any, cluster: str, names: list[str]) -> dict[str, dict[str, An
             return None
         raise
     return {each["serviceName"]: each for each in found if each["status"] == "ACTIVE"}
+
+
+def all_services(ecs: Any, cluster: str) -> list[dict[str, Any]] | None:
+    """Every service of a cluster, as ECS describes them; none where there is no such cluster."""
+    try:
+        pages = ecs.get_paginator("list_services").paginate(cluster=cluster)
+        arns = [arn for page in pages for arn in page["serviceArns"]]
+    except ClientError as error:
+        if code_of(error) == "ClusterNotFoundException":
+            return None
+        raise
+    parts = [arns[start : start + DESCRIBED_AT_ONCE] for start in range(0, len(arns), DESCRIBED_AT_ONCE)]
+    found = [each for part in parts for each in ecs.describe_services(cluster=cluster, services=part)["services"]]
+    return [each for each in found if each["status"] == "ACTIVE"]
 
 
 def revision(ecs: Any, name: str) -> Revision:

@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from butai.terraform.state import StateSummary
 from butai.text import text
 
 DESCRIBE_AT_ONCE = 10
@@ -39,6 +40,25 @@ def parse_service_arn(arn: str) -> ServiceRef | None:
         return None
     path = parts[5].split("/")
     return ServiceRef(path[1], path[2]) if len(path) == 3 and path[0] == "service" else None
+
+
+def service_in(state: StateSummary, address: str) -> ServiceRef | None:
+    """The ECS service at an address of a state, or the one that an output (`output.NAME`) names by its ARN or its name."""
+    services = {each.address: ref for each in state.resources if (ref := _of_resource(each.type, each.id))}
+    if not address.startswith("output."):
+        return services.get(address)
+    value = next((each.value for each in state.outputs if each.name == address.removeprefix("output.")), None)
+    named = [each for each in services.values() if each.name == value]
+    return parse_service_arn(str(value)) or (named[0] if named else None)
+
+
+def services_in(state: StateSummary) -> list[ServiceRef]:
+    """Every ECS service of a state."""
+    return [ref for each in state.resources if (ref := _of_resource(each.type, each.id))]
+
+
+def _of_resource(type_: str, id_: str) -> ServiceRef | None:
+    return parse_service_arn(id_) if type_ == "aws_ecs_service" else None
 
 
 def look(session: boto3.Session, services: list[ServiceRef]) -> list[ServiceState]:

@@ -33,7 +33,8 @@ class S3StateError(ButaiError):
 
 @dataclass(frozen=True)
 class S3Place:
-    """Where a state lies, as the `s3` backend is told. Exactly one of `dynamodb_table` and `use_lockfile` locks it.
+    """Where a state lies, as the `s3` backend is told. Exactly one of `dynamodb_table` and `use_lockfile` locks it (none: it
+    is only read).
 
     `workspace`: which of the key's workspaces it is; none for the backend's `default`, whose state lies under the key itself.
     """
@@ -128,6 +129,8 @@ class S3State:
         """The lock that somebody holds; none where nobody does."""
         if self.place.use_lockfile:
             raw = self._get(self._lock_file)
+        elif not self.place.dynamodb_table:
+            return None
         else:
             with self._saying():
                 found = self._dynamodb.get_item(

@@ -51,6 +51,9 @@ PATTERN_WORDS = {
 }
 
 
+_SHAPES = {"commit": "[0-9a-f]{40}", "short_commit": "[0-9a-f]{7}", "branch": "[A-Za-z0-9_.-]+"}
+
+
 def _template(template: str) -> str:
     """A text with placeholders of one version, checked."""
     try:
@@ -298,6 +301,20 @@ def image_for(service: Service, commit: str, branch: str | None) -> str:
             code="branch-unfit",
         )
     return _of_version(service.image, commit, tag)
+
+
+def version_in(service: Service, image: str) -> dict[str, str]:
+    """What an image says of its version, by the placeholders of the service's template; nothing where it is of no such name."""
+    parts = [
+        re.escape(literal) + (f"(?P<{name}>{_SHAPES[name]})" if name else "")
+        for literal, name, _, _ in string.Formatter().parse(service.image)
+    ]
+    try:
+        match = re.fullmatch("".join(parts), image)
+    except re.error:
+        # A placeholder that comes twice.
+        return {}
+    return match.groupdict() if match else {}
 
 
 def version_variables(service: Service, commit: str, branch: str) -> dict[str, str]:

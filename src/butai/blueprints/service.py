@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from butai.aws.image_tag import tag_of
 from butai.blueprints import store
 from butai.blueprints.behind import Behind, Comparison
 from butai.blueprints.door import AtCommit, check_root, find_root, look
@@ -27,6 +28,7 @@ from butai.blueprints.model import (
     Service,
     image_for,
     json_schema,
+    version_in,
     version_variables,
 )
 from butai.blueprints.refs import Branch, search
@@ -59,6 +61,7 @@ __all__ = [
     "json_schema",
     "parse",
     "variables_for",
+    "version_in",
     "version_variables",
 ]
 
@@ -201,6 +204,24 @@ class Blueprints:
     def commit_of(self, name: str, service: str, branch_or_commit: str) -> str:
         """The commit of a branch, tag or commit in a service's repository, fetched now."""
         return _newest(self._service_repository(name, service), branch_or_commit)
+
+    def version_of(self, name: str, service: str, *, commit: str, tag: str) -> tuple[str, str]:
+        """Commit in full and branch of an image, by the commit (or its beginning) and the branch's tag that it is named after.
+
+        Empty where the repository does not know; which commit an image is of that is named after its branch alone nobody
+        knows. A commit that several branches end in is the default branch's, if that
+        is one of them.
+        """
+        known = self.branches(name, service)
+        if tag and not commit:
+            branch = next((each for each in known if tag_of(each.name) == tag), None)
+            return "", branch.name if branch else tag
+        if not commit:
+            return "", ""
+        full = self.commit_of(name, service, commit)
+        ends = [each.name for each in known if each.commit == full]
+        default = self.get(name).services[service].branch
+        return full, default if default in ends else next(iter(ends), "")
 
     def _look_anew(self, name: str, location: str, root: str, commit: str) -> AtCommit:
         repository = self._repositories.at(location)

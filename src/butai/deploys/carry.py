@@ -24,8 +24,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from butai.aws import deployments, registry
 from butai.aws.deployments import Revision
+from butai.aws.image import parse_image
 from butai.deploys.clients import Clients
-from butai.deploys.model import Stands, exchange, foreign_image, parse_image
+from butai.deploys.model import Stands, exchange, foreign_image
 from butai.deploys.rolling import Rolling
 from butai.deploys.task import Came, Stage, Target, Task, read_task, write_result
 from butai.deploys.timing import Course

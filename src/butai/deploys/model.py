@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from butai.aws.image import same_repository
 from butai.text import Text, text
 
 Raw = Mapping[str, Any]
 
-_ECR = re.compile(r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<rest>.+)")
 _ECS_TASKS = "ecs-tasks.amazonaws.com"
 ARCHITECTURES = {"X86_64": "amd64", "ARM64": "arm64"}
 
@@ -26,43 +25,6 @@ _FARGATE = {
     8192: (16384, 61440, 4096),
     16384: (32768, 122880, 8192),
 }
-
-
-@dataclass(frozen=True)
-class Image:
-    """An image in parts. `account` and `region` are those of its ECR registry; empty for any other registry."""
-
-    repository: str
-    tag: str
-    account: str = ""
-    region: str = ""
-
-    @property
-    def is_ecr(self) -> bool:
-        """Whether its registry can be asked."""
-        return bool(self.account)
-
-
-def parse_image(image: str) -> Image:
-    """The parts of an image: `<registry>/<repository>:<tag>` or `...@<digest>`."""
-    match = _ECR.fullmatch(image)
-    repository, tag = _split(match["rest"] if match else image)
-    return Image(repository, tag, match["account"], match["region"]) if match else Image(repository, tag)
-
-
-def _split(image: str) -> tuple[str, str]:
-    name, at, digest = image.partition("@")
-    if at:
-        return _split(name)[0], digest
-    # A colon before the last slash is a port.
-    head, colon, tag = name.rpartition(":")
-    return (head, tag) if colon and "/" not in tag else (name, "latest")
-
-
-def same_repository(one: str, other: str) -> bool:
-    """Whether two images come out of one repository of one registry."""
-    parts = parse_image(one), parse_image(other)
-    return len({(each.account, each.region, each.repository) for each in parts}) == 1
 
 
 def has_moving_tag(template: str) -> bool:

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from butai.aws import deployments, presence, registry
 from butai.aws.deployments import Revision
+from butai.aws.image import parse_image
 from butai.aws.lookup import code_of, has_log_group
 from butai.deploys.clients import Clients
 from butai.deploys.model import (
@@ -24,7 +25,6 @@ from butai.deploys.model import (
     missing_architecture,
     needs_of,
     other_controller,
-    parse_image,
     wants_fargate,
     wrong_ports,
 )

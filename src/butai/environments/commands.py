@@ -12,8 +12,7 @@ from butai.environments.drift_commands import fetched_lines, show_drift, state_o
 from butai.environments.hold_commands import held
 from butai.environments.state_commands import app as state_app
 from butai.environments.update_all import check_update, rollout, update_all
-from butai.environments.watch import Watch, exit_of
-from butai.errors import Exit
+from butai.environments.watch import finish
 from butai.settings import Settings
 from butai.terminal import JsonFlag, NameArgument, WaitFlag, data_out, print_json, say, table
 from butai.terminal import pairs as _pairs
@@ -58,7 +57,7 @@ def create(
         "engine": engine,
     }
     server = api()
-    _finish(server, server.post("/api/v1/environments", body), wait=wait, as_json=json)
+    finish(server, server.post("/api/v1/environments", body), wait=wait, as_json=json)
 
 
 @app.command(name="list")
@@ -123,7 +122,7 @@ def update(
     }
     server = api()
     started = server.patch(path_to(name), body, blueprint=blueprint_of(name))
-    _finish(server, started, wait=wait, as_json=json)
+    finish(server, started, wait=wait, as_json=json)
 
 
 @app.command()
@@ -144,7 +143,7 @@ def destroy(
     started = server.post(
         f"{path_to(name)}/destroy", {"confirm": confirm, "looked": looked}, blueprint=blueprint_of(name)
     )
-    _finish(server, started, wait=wait, as_json=json)
+    finish(server, started, wait=wait, as_json=json)
 
 
 @app.command()
@@ -158,48 +157,7 @@ def next_(name: NameArgument, wait: WaitFlag = True, json: JsonFlag = False) -> 
     """Do the one next action that the state proposes (run again, check and go on, destroy again)."""
     server = api()
     started = server.post(f"{path_to(name)}/next", blueprint=blueprint_of(name))
-    _finish(server, started, wait=wait, as_json=json)
-
-
-def _finish(server: Api, started: Any, *, wait: bool, as_json: bool) -> None:
-    """Wait for the end, show what it is, and leave with the exit code that it stands for."""
-    environment = started["environment"]
-    if not wait:
-        if as_json:
-            print_json(started)
-        else:
-            say(f"Run {started['run']['id']} is queued. `butai env logs {environment['name']} -f` shows it.")
-        return
-    environment = Watch(server, [environment["id"]]).until_settled()[0]
-    if as_json:
-        print_json(environment)
-    else:
-        for line in _end_lines(environment):
-            say(line)
-        for url in environment["urls"].values():
-            data_out.print(url)
-    code = exit_of(environment)
-    if code is not Exit.DONE:
-        raise typer.Exit(code)
-
-
-def _end_lines(environment: Any) -> list[str]:
-    state, run = environment["state"], environment["last_run"]
-    lines = [f"{environment['name']}: {state['word']}" + (f" - {state['reason']}" if state["reason"] else "")]
-    if run["error"] and run["error"]["where"]:
-        lines.append(f"at {run['error']['where']}")
-    if run["error"] and run["error"]["why"]:
-        lines.append(run["error"]["why"])
-    lines += [f"Look for {each['address']} ({each['type']} {each['id']})." for each in environment["left_over"]]
-    if environment["left_over"]:
-        lines.append(
-            f"Nothing there? `butai env destroy {environment['name']} --confirm {environment['name']} --looked`"
-        )
-    lines += [f"No state knows {each['address']}: `butai env orphans`." for each in environment["orphans"]]
-    lines += [f"Tainted: {each['address']}." for each in environment["tainted"]]
-    if state["next_action"] != "none":
-        lines.append(f"hint: `butai env next {environment['name']}` does: {state['next_action'].replace('-', ' ')}")
-    return lines
+    finish(server, started, wait=wait, as_json=json)
 
 
 def _lines(environment: Any) -> list[str]:

@@ -53,7 +53,11 @@ def wait_for_finding(server: Api, run_id: int, kind: str) -> None:
 
 def show_drift(server: Api, path: str, blueprint: str | None, *, wait: bool, as_json: bool) -> None:
     """Look for drift and show it; leaves with 5 when there is some."""
-    started = server.post(f"{path}/drift-check", blueprint=blueprint)
+    show_check(server, server.post(f"{path}/drift-check", blueprint=blueprint), wait=wait, as_json=as_json)
+
+
+def show_check(server: Api, started: Any, *, wait: bool, as_json: bool) -> None:
+    """What a look for drift found that was started; leaves with 5 when there is some."""
     run, name = started["run"]["id"], started["environment"]["name"]
     if not wait:
         print_json(started) if as_json else say(f"Run {run} is queued. `butai env logs --run {run} -f` shows it.")

@@ -19,6 +19,7 @@ from butai.environments.place import remote_of, workspace_of
 from butai.environments.plan import from_params
 from butai.environments.prepare import Preparation, lock_file_of
 from butai.environments.readiness import Readiness
+from butai.environments.views import output_rows, urls_of
 from butai.errors import ButaiError
 from butai.leases import service as leases
 from butai.runs.folder import Command, RunFolder
@@ -30,7 +31,7 @@ from butai.runs.service import Runs, RunView
 from butai.states.service import States
 from butai.terraform import commands
 from butai.terraform.engine import Engine
-from butai.terraform.state import StateSummary, is_empty, summary
+from butai.terraform.state import is_empty, summary
 from butai.text import stored, text
 
 
@@ -82,10 +83,7 @@ class EnvironmentJob:
         row.note_health(Health.WAITING if good else Health.UNKNOWN)
         if document and run.kind is not RunKind.DESTROY:
             state = summary(document)
-            row.outputs = [
-                {"name": each.name, "sensitive": each.sensitive, "value": each.shown} for each in state.outputs
-            ]
-            row.urls = _urls(run.params["urls"], state)
+            row.outputs, row.urls = output_rows(state), urls_of(run.params["urls"], state)
 
     def after(self, run: RunView, end: RunEnd, log: RunLog) -> None:
         """After a good apply wait until it serves; after a good destroy verify that everything is gone."""
@@ -163,8 +161,3 @@ def _drop_workspace(place: Mapping[str, Any] | None, at: AtCommit, log: RunLog, 
         return
     if gone:
         log.say(Step.VERIFY, text("The empty workspace {name} is deleted.", name=name))
-
-
-def _urls(urls: Mapping[str, str], state: StateSummary) -> dict[str, str]:
-    values: dict[str, Any] = {each.name: each.value for each in state.outputs if not each.sensitive}
-    return {label: str(values[output]) for label, output in urls.items() if values.get(output)}

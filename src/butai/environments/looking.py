@@ -95,7 +95,8 @@ class Looking:
 
     def _compared(self, shown: EnvironmentView) -> EnvironmentView:
         """The same with how far it is behind its branch. Outside of any transaction: git may have to be asked."""
-        if shown.destroyed_at:
+        if shown.destroyed_at or shown.adopted:
+            # Which commit of the root was applied elsewhere nobody knows.
             return shown
         behind, fetched = self._blueprints.compared(shown.blueprint, shown.ref, shown.commit)
         return shown.model_copy(update=as_compared(behind, fetched))

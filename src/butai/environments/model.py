@@ -24,9 +24,9 @@ class BadNameError(WrongUseError):
     code = "bad-name"
 
 
-def check_name(name: str, *, longest: int = NAME_MAX) -> str:
+def check_name(name: str, *, longest: int = NAME_MAX, reserved: frozenset[str] = RESERVED) -> str:
     """The name, if an environment may have it. The error says the rule, its reason and the nearest valid name."""
-    if name in RESERVED:
+    if name in reserved:
         raise BadNameError(
             text("`{name}` is reserved.", name=name),
             why=text("It would be taken for something else in host names or commands."),
@@ -110,6 +110,7 @@ _BUSY = {
     RunKind.ROLL_BACK: "Rolling back",
     RunKind.IMPORT_STATE: "Importing a state",
     RunKind.DEPLOY: "Deploying",
+    RunKind.LOOK: "Looking",
 }
 _HALF_DONE = {
     RunEnd.PARTIALLY_APPLIED: "Partly applied",
@@ -131,15 +132,20 @@ _HEALTH = {
 WORDS = frozenset(
     {*_BUSY.values(), *_HALF_DONE.values(), *(each.word for each in _HEALTH.values())}
     | {"Destroyed", "Queued", "Look for leftovers", "Checking that it is gone", "Not destroyed", "Not created"}
-    | {"Update failed", _OUT_OF_SIGHT}
+    | {"Update failed", "Not seen", "Forgotten", _OUT_OF_SIGHT}
 )
 """Every word that a headline state can have, for the catalogs."""
 
 
-def state_of(run: LastRun, health: Health, *, gone: bool = False, left_over: bool = False) -> StateView:
-    """The one headline state. `gone`: its destroy was verified. `left_over`: a destroy ended well but was not verified."""
+def state_of(
+    run: LastRun, health: Health, *, gone: bool = False, left_over: bool = False, adopted: bool = False
+) -> StateView:
+    """The one headline state. `gone`: its destroy was verified. `left_over`: a destroy ended well but was not verified.
+
+    `adopted`: it was made elsewhere, and is gone when Butai was told to forget it.
+    """
     if gone:
-        return StateView(Kind.OFF, "Destroyed")
+        return StateView(Kind.OFF, "Forgotten" if adopted else "Destroyed")
     if run.status is RunStatus.QUEUED:
         return StateView(Kind.BUSY, "Queued")
     if run.end is None or run.kind not in MAIN:
@@ -165,6 +171,8 @@ def _after_destroy(end: RunEnd, left_over: bool) -> StateView:
 def _unchanged(run: LastRun, health: Health) -> StateView:
     """A run ended before any change: a first creation left nothing, an update left the environment as it was."""
     failed = run.end is RunEnd.FAILED_BEFORE_CHANGE
+    if run.kind is RunKind.LOOK:
+        return StateView(Kind.WARN, "Not seen", NextAction.RUN_AGAIN)
     if run.kind is RunKind.CREATE:
         return StateView(Kind.DOWN if failed else Kind.OFF, "Not created", NextAction.RUN_AGAIN)
     return StateView(Kind.WARN, "Update failed", NextAction.RUN_AGAIN) if failed else _HEALTH[health]

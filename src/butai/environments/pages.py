@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from butai.blueprints.service import Blueprints
 from butai.environments import (
+    adopt_api,
     api,
     check_api,
     hold_api,
@@ -55,6 +56,7 @@ ROOM = Room(
     routers=(
         *(api.router, check_api.router, state_api.router, state_pages.router, mend_api.router),
         *(rollout_api.router, rollout_pages.router),
+        *(adopt_api.router, adopt_api.forms(lambda *given: _do(*given), lambda *given: _adopt_form(*given))),  # noqa: PLW0108
         *(hold_api.router, hold_api.forms(lambda *given: _do(*given))),  # noqa: PLW0108 - it comes below
         *(mend_forms.routes(lambda *given: _do(*given)), router),  # noqa: PLW0108 - it comes below
     ),
@@ -172,6 +174,15 @@ def _form(request: Request, form: dict[str, str], error: ButaiError | None) -> R
         error=error,
         command=_command(chosen.name, form, len(known) > 1),
     )
+
+
+def _adopt_form(request: Request, form: dict[str, str], error: ButaiError | None) -> Response:
+    known = blueprints(request).list()
+    if not known:
+        return pages_of(request).html(request, "environments/no_blueprint.html")
+    chosen = next((each for each in known if each.name == form.get("blueprint")), known[0])
+    context: dict[str, Any] = {"blueprints": known, "chosen": chosen, "form": form, "error": error}
+    return pages_of(request).html(request, "environments/adopt.html", status=error.status if error else 200, **context)
 
 
 def _command(blueprint: str, form: dict[str, str], several: bool) -> str:

@@ -30,8 +30,14 @@ def settle_place(session: Session, row: store.Environment, blueprint: Blueprint)
     if place is None:
         return
     row.state_place, row.state_address = asdict(place), f"s3://{place.path}"
-    other = store.with_state_at(session, row.state_address)
-    if other is not None:
+    refuse_shared(session, row)
+
+
+def refuse_shared(session: Session, row: store.Environment) -> None:
+    """Refuse a state that is another living environment's."""
+    with session.no_autoflush:
+        other = store.with_state_at(session, row.state_address) if row.state_address else None
+    if other is not None and other is not row:
         raise RefusedError(
             text("The state of `{other}` lies at {address} already.", other=other.name, address=row.state_address),
             why=text("Two environments on one state would destroy each other's resources."),

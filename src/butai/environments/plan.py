@@ -65,9 +65,10 @@ def choose_services(
     at: AtCommit,
     choices: Mapping[str, ServiceChoice],
     present: Mapping[str, dict[str, str]],
+    there: Iterable[str],
 ) -> dict[str, dict[str, str]]:
-    """Every service's version: as chosen, else as it is at present, else the newest commit of its default branch."""
-    known = at.blueprint.services
+    """The version of every service that is `there`: as chosen, else as at present, else its default branch's newest commit."""
+    known = {name: at.blueprint.services[name] for name in there if name in at.blueprint.services}
     for name in choices:
         if name not in known:
             raise NotFoundError(

@@ -6,12 +6,13 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from butai.aws.ecs import ServiceRef, look, parse_service_arn
+from butai.aws.ecs import ServiceRef, look, services_in
 from butai.aws.http import answer_of
 from butai.aws.session import session_for
 from butai.blueprints.service import AtCommit
 from butai.db import Database
 from butai.environments import store
+from butai.environments.adopt_model import found_elsewhere
 from butai.environments.model import Health
 from butai.runs.log import RunLog
 from butai.runs.model import Step
@@ -36,10 +37,8 @@ class Readiness:
         with self.database.reading() as db:
             row = db.get_one(store.Environment, environment_id)
         session = session_for(at.access)
-        state = summary(self.states.read(row.id) or b"")
-        services = [
-            ref for each in state.resources if each.type == "aws_ecs_service" if (ref := parse_service_arn(each.id))
-        ]
+        document = self.states.read(row.id)
+        services = [*(services_in(summary(document)) if document else []), *found_elsewhere(row.adopted)]
         urls = list(row.urls.values())[:1]
         deadline = time.monotonic() + at.blueprint.ready.timeout_s
         said = ""

@@ -54,7 +54,8 @@ class Rollouts:
 
     def plan(self, blueprint: str, ref: str, *, by: str, at_once: int = 3) -> Progress:
         """Plan every environment that can be updated now. Raises what refused the first where none could be planned."""
-        chosen = [each for each in self._environments.list() if blueprint in ("", each.blueprint)]
+        known = [each for each in self._environments.list() if blueprint in ("", each.blueprint)]
+        chosen = [each for each in known if not each.adopted]
         if not chosen:
             raise NotFoundError(
                 text("The blueprint `{blueprint}` has no environment.", blueprint=blueprint)

@@ -16,6 +16,7 @@ from butai.blueprints.service import AtCommit, Blueprints
 from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.environments import left_behind, store
+from butai.environments.adopt_model import refuse_engine, refuse_ours
 from butai.environments.engines import Engines
 from butai.environments.finding import only_blueprint, refuse_taken
 from butai.environments.hold import refuse_held
@@ -78,7 +79,7 @@ class Environments(Looking):
         at = self._blueprints.at_commit(blueprint.name, commit)
         name = check_name(request.name, longest=at.blueprint.name_max_length)
         refuse_taken(self._database, blueprint.name, name)
-        services = choose_services(self._blueprints, at, request.services, {})
+        services = choose_services(self._blueprints, at, request.services, {}, at.blueprint.services)
         wanted = Wanted(ref, commit, services, request.variables)
         engine = self._engines.choose(at, flag=request.engine or None)
         try:
@@ -100,7 +101,7 @@ class Environments(Looking):
                 settle_place(session, row, at.blueprint)
                 session.add(row)
                 session.flush()
-                return self._submit(session, row, RunKind.CREATE, at, wanted, by)
+                return self.submit(session, row, RunKind.CREATE, at, wanted, by)
         except IntegrityError:
             # Somebody took the name between the check and here.
             refuse_taken(self._database, blueprint.name, name)
@@ -125,11 +126,22 @@ class Environments(Looking):
             row = self._row(session, name, blueprint)
             session.refresh(row, with_for_update={"key_share": True})
             if self._wanted_now(session, row) == before:
-                started = self._submit(session, row, RunKind.UPDATE, at, wanted, by)
+                started = self.submit(session, row, RunKind.UPDATE, at, wanted, by)
                 within(session, started.run)
                 return started
         # Somebody asked for something else meanwhile, and this run will supersede that one: it has to contain it.
         return self.update(name, request, by=by, blueprint=blueprint, within=within)
+
+    def look_again(self, name: str, *, by: str, blueprint: str | None = None) -> Started:
+        """Look at an environment that was made elsewhere, by what the blueprint says now."""
+        with self._database.session() as session:
+            row = self._row(session, name, blueprint)
+            refuse_ours(row.adopted, row.name)
+        at = self._blueprints.at_commit(row.blueprint, self._blueprints.newest(row.blueprint))
+        with self._database.session() as session:
+            row = self._row(session, name, blueprint)
+            wanted = Wanted(row.ref, at.commit, row.services, row.variables)
+            return self.submit(session, row, RunKind.LOOK, at, wanted, by)
 
     def check(
         self,
@@ -148,12 +160,13 @@ class Environments(Looking):
         at, wanted, _ = self._wish(name, preview or UpdateRequest(), blueprint)
         with self._database.session() as session:
             row = self._row(session, name, blueprint)
-            return self._submit(session, row, kind, at, wanted, by, preview=preview is not None)
+            return self.submit(session, row, kind, at, wanted, by, preview=preview is not None)
 
     def submit_scheduled_check(self, session: Session, row: store.Environment, at: AtCommit, *, by: str) -> None:
         """Queue a look for drift inside the caller's transaction, behind everything that somebody waits for."""
         wanted = Wanted(row.ref, row.commit, row.services, row.variables)
-        self._submit(session, row, RunKind.DRIFT_CHECK, at, wanted, by, Priority.DRIFT_CHECK, preview=False)
+        kind = RunKind.LOOK if row.adopted else RunKind.DRIFT_CHECK
+        self.submit(session, row, kind, at, wanted, by, Priority.DRIFT_CHECK, preview=False)
 
     def _wish(self, name: str, request: UpdateRequest, blueprint: str | None) -> tuple[AtCommit, Wanted, Wanted]:
         """What the environment shall be after this request, checked as a whole; and what it would have been without it."""
@@ -164,9 +177,10 @@ class Environments(Looking):
         if request.latest or request.commit:
             commit = self._blueprints.resolve(row.blueprint, request.commit or before.ref, fetch=True)
         at = self._blueprints.at_commit(row.blueprint, commit)
-        services = choose_services(self._blueprints, at, request.services, before.services)
+        there = before.services if row.adopted else at.blueprint.services
+        services = choose_services(self._blueprints, at, request.services, before.services, there)
         wanted = Wanted(before.ref, commit, services, {**before.variables, **request.variables})
-        self._engines.keep(at, row.engine_name, row.engine_version)
+        self._keep_engine(at, row)
         return at, wanted, before
 
     def destroy(self, name: str, request: DestroyRequest, *, by: str, blueprint: str | None = None) -> Started:
@@ -182,10 +196,10 @@ class Environments(Looking):
                 )
             wanted = self._wanted_now(session, row)
         at = self._blueprints.at_commit(row.blueprint, wanted.commit)
-        self._engines.keep(at, row.engine_name, row.engine_version)
+        self._keep_engine(at, row)
         with self._database.session() as session:
             row = self._row(session, name, blueprint)
-            return self._submit(session, row, RunKind.DESTROY, at, wanted, by, looked=request.looked)
+            return self.submit(session, row, RunKind.DESTROY, at, wanted, by, looked=request.looked)
 
     def next(self, name: str, *, by: str, blueprint: str | None = None) -> Started:
         """Do the one next action that the last run's end proposes: run again, or check what is left and go on."""
@@ -205,10 +219,10 @@ class Environments(Looking):
             row = self._row(session, name, blueprint)
         wanted = with_deploys(from_params(last.params), since, row.services)
         at = self._blueprints.at_commit(shown.blueprint, wanted.commit)
-        self._engines.keep(at, row.engine_name, row.engine_version)
+        self._keep_engine(at, row)
         with self._database.session() as session:
             row = self._row(session, name, blueprint)
-            return self._submit(session, row, kind, at, wanted, by)
+            return self.submit(session, row, kind, at, wanted, by)
 
     def mend(
         self,
@@ -228,11 +242,11 @@ class Environments(Looking):
             row = self._row(session, name, blueprint)
             wanted = self._wanted_now(session, row)
         at = self._blueprints.at_commit(row.blueprint, wanted.commit)
-        self._engines.keep(at, row.engine_name, row.engine_version)
+        self._keep_engine(at, row)
         with self._database.session() as session:
             row = self._row(session, name, blueprint)
             found = within(session, row.id) if within else {}
-            return self._submit(session, row, kind, at, wanted, by, **more, **found)
+            return self.submit(session, row, kind, at, wanted, by, **more, **found)
 
     def deploy(
         self,
@@ -253,7 +267,7 @@ class Environments(Looking):
             row = self._row(session, name, blueprint)
             session.refresh(row, with_for_update={"key_share": True})
             if self._wanted_now(session, row) == before:
-                return self._submit(session, row, RunKind.DEPLOY, at, wanted, by, deploy=told)
+                return self.submit(session, row, RunKind.DEPLOY, at, wanted, by, deploy=told)
         # Somebody asked for something else meanwhile: what comes after this has to contain it.
         return self.deploy(name, choices, by=by, blueprint=blueprint, again=again, **more)
 
@@ -261,6 +275,17 @@ class Environments(Looking):
         """These versions are what is wanted from now on, in the transaction that records how their deploy ended."""
         row = session.get_one(store.Environment, environment_id)
         row.services, row.drift = {**row.services, **versions}, None
+
+    def refuse_at_work(self, session: Session, row: store.Environment, by: str) -> None:
+        """Refuse while somebody holds it, or a run of it goes on."""
+        refuse_held(row.hold, row.name, by, self._now())
+        going = self._runs.unfinished(session, row.id)
+        if going:
+            raise RefusedError(
+                text("Run {run} of `{name}` is not over.", run=going[0].id, name=row.name),
+                next=text("Wait for it, or stop it: `butai env cancel {name}`.", name=row.name),
+                code="busy",
+            )
 
     def place_of(self, shown: EnvironmentView) -> str:
         """The address of its state in the team's own bucket; empty where it lies in Butai's own database."""
@@ -274,7 +299,7 @@ class Environments(Looking):
         at = self._blueprints.at_commit(shown.blueprint, from_params(shown.last_run.params).commit) if place else None
         return open_remote(remote_of(place, at.access)) if at else None
 
-    def _submit(
+    def submit(
         self,
         session: Session,
         row: store.Environment,
@@ -285,18 +310,28 @@ class Environments(Looking):
         priority: Priority = Priority.PERSON,
         **more: Any,
     ) -> Started:
+        """Queue a run in the caller's transaction, for which everything was checked but what only that can see."""
+        refuse_engine(row.adopted, row.name, kind)
         if kind not in READ_ONLY and kind is not RunKind.CREATE:
             session.refresh(row, ["hold"], with_for_update={"key_share": True})
             refuse_held(row.hold, row.name, by, self._now())
-        refuse_workspace_root(row.state_place, at)
-        lent = leases.take_all(session, row.blueprint, row.id, row.name, at.blueprint.pools(), now=self._now())
-        values = values_of(at, row.name, wanted, lent)
+        lent: dict[str, str] = {}
+        values: dict[str, Any] = {}
+        if row.adopted is None:
+            refuse_workspace_root(row.state_place, at)
+            lent = leases.take_all(session, row.blueprint, row.id, row.name, at.blueprint.pools(), now=self._now())
+            values = values_of(at, row.name, wanted, lent)
         terms = Terms(row.blueprint, priority, labels=at.blueprint.runs.labels, at_once=at.blueprint.runs.at_once)
         params = {**wanted.as_params(values, at.blueprint.urls), **more}
         run = self._runs.submit(session, row.id, kind, params, by, terms)
         if kind in READ_ONLY:
             return Started(environment=self._view(session, row), run=run)
         return Started(environment=view(row, run, lent, now=self._now()), run=run)
+
+    def _keep_engine(self, at: AtCommit, row: store.Environment) -> None:
+        """Whether its engine is here; what was made elsewhere needs none."""
+        if row.adopted is None:
+            self._engines.keep(at, row.engine_name, row.engine_version)
 
     def _wanted_now(self, session: Session, row: store.Environment) -> Wanted:
         """What the environment will be when everything that is queued is done: the base of the next change."""

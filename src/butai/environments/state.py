@@ -6,6 +6,7 @@ from pathlib import Path
 
 import structlog
 
+from butai.environments.adopt_model import refuse_engine
 from butai.environments.left_behind import kept_in
 from butai.environments.service import Environments, EnvironmentView, Started
 from butai.environments.state_views import (
@@ -84,6 +85,7 @@ class EnvironmentStates:
     def roll_back(self, name: str, request: RollBackRequest, *, by: str, blueprint: str | None = None) -> Started:
         """Queue a run that makes an old version's content the newest version."""
         shown = self._environments.get(name, blueprint=blueprint)
+        refuse_engine(shown.adopted, shown.name, RunKind.ROLL_BACK)
         _refuse_untyped(
             request.confirm,
             shown.name,
@@ -95,6 +97,7 @@ class EnvironmentStates:
     def import_(self, name: str, request: ImportRequest, *, by: str, blueprint: str | None = None) -> Started:
         """Queue a run that makes a document the newest version. What is wrong with it is said at once."""
         shown = self._environments.get(name, blueprint=blueprint)
+        refuse_engine(shown.adopted, shown.name, RunKind.IMPORT_STATE)
         _refuse_untyped(
             request.confirm,
             shown.name,
@@ -113,6 +116,7 @@ class EnvironmentStates:
     def release(self, name: str, request: ReleaseRequest, *, by: str, blueprint: str | None = None) -> StateReport:
         """Release a lock whose holder is seen dead, or of which a person says so by typing the name."""
         shown = self._environments.get(name, blueprint=blueprint)
+        refuse_engine(shown.adopted, shown.name, RunKind.UNTAINT)
         lock = self._lock(shown)
         if lock is None:
             raise NotFoundError(text("The state of `{name}` is not locked.", name=shown.name), code="not-locked")

@@ -15,6 +15,7 @@ from butai.environments import store
 from butai.environments.left_behind import refuse_other
 from butai.environments.model import Health
 from butai.environments.state import refuse_import
+from butai.environments.views import output_rows
 from butai.errors import RefusedError
 from butai.runs.claims import check
 from butai.runs.folder import RunFolder, Work
@@ -97,9 +98,7 @@ class StateJob:
             return
         row = session.get_one(store.Environment, run.environment_id)
         row.drift = None
-        row.outputs = [
-            {"name": each.name, "sensitive": each.sensitive, "value": each.shown} for each in summary(document).outputs
-        ]
+        row.outputs = output_rows(summary(document))
         row.note_health(
             Health.UNKNOWN,
             text("Another state was put in place by run {run}: an update shows what really is.", run=run.id),

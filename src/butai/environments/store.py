@@ -35,7 +35,9 @@ class Environment(Base):
     complete}. `health_text`: what `health_reason` is translated from. `drift`: what the newest check found, {run, at,
     count, items}; none since the last change. `state_place`: the bucket and key in which its state lies for its whole
     life, none for Butai's own database; `state_address` the same in one word. `hold`: who has it, {by, reason, since,
-    until}; one whose end is past counts no more.
+    until}; one whose end is past counts no more. `adopted`: none for what Butai makes; where it was made elsewhere, where
+    its services are: {cluster, named, found}, `named` what a person said of {service: name of the ECS service}, `found`
+    what the newest look saw, {service: {cluster, service}}.
     """
 
     __tablename__ = "environments"
@@ -86,6 +88,7 @@ class Environment(Base):
     state_address: Mapped[str] = mapped_column(String(700), default="")
     drift: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     hold: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    adopted: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     def note_health(self, health: str, reason: str = "") -> None:
         """What is known now, and why, with what a translation of it is made of."""

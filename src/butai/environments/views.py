@@ -15,6 +15,7 @@ from butai.environments.model import Health, Kind, LastRun, StateView, state_of
 from butai.environments.store import Environment
 from butai.runs.model import NextAction
 from butai.runs.service import RunView, Shown, Standing
+from butai.terraform.state import StateSummary
 from butai.text import restored, text
 
 
@@ -127,6 +128,21 @@ class HoldShape(BaseModel):
     until: datetime
 
 
+class EcsShape(BaseModel):
+    """An ECS service."""
+
+    cluster: str
+    service: str
+
+
+class AdoptedShape(BaseModel):
+    """An environment that was made elsewhere: Butai never plans, applies or destroys it."""
+
+    state: str = Field(description="Where its state lies; empty where that was not said.")
+    cluster: str
+    found: dict[str, EcsShape] = Field(description="Where the newest look saw each service.")
+
+
 class FetchedShape(BaseModel):
     """As of when Butai knows the branches of the blueprint's repository; `failure`: why it could not be fetched since."""
 
@@ -159,6 +175,7 @@ class EnvironmentView(BaseModel):
     drift: DriftShape | None
     behind: BehindShape | None = None
     hold: HoldShape | None = None
+    adopted: AdoptedShape | None = None
     fetched: FetchedShape | None = None
     last_run: RunView
 
@@ -224,9 +241,8 @@ OUT_OF_SIGHT = text(
 def state_shape(row: Environment, run: RunView, *, standing: Standing | None = None) -> StateShape:
     """The headline state of a row with its newest run. `standing`: the queue, where something may stand in it."""
     gone, left_over = row.destroyed_at is not None, bool(row.left_over)
-    state = state_of(
-        LastRun(run.kind, run.status, run.end, run.lost), Health(row.health), gone=gone, left_over=left_over
-    )
+    last = LastRun(run.kind, run.status, run.end, run.lost)
+    state = state_of(last, Health(row.health), gone=gone, left_over=left_over, adopted=row.adopted is not None)
     return StateShape(
         kind=state.kind, word=state.word, next_action=state.next_action, reason=_reason(state, row, run, standing)
     )
@@ -272,14 +288,32 @@ def view(
         variables=row.variables,
         ref=row.ref,
         commit=row.commit,
-        engine=f"{row.engine_name} {row.engine_version}",
+        engine=f"{row.engine_name} {row.engine_version}".strip(),
         left_over=[_left(each) for each in row.left_over],
         orphans=[OrphanShape(**each) for each in row.orphans],
         tainted=[TaintedShape(**each) for each in row.tainted],
         drift=DriftShape(**row.drift) if row.drift else None,
         hold=HoldShape(**held) if held else None,
+        adopted=_adopted(row),
         last_run=run,
     )
+
+
+def _adopted(row: Environment) -> AdoptedShape | None:
+    if row.adopted is None:
+        return None
+    return AdoptedShape(state=row.state_address, cluster=row.adopted["cluster"], found=row.adopted.get("found", {}))
+
+
+def output_rows(state: StateSummary) -> list[dict[str, Any]]:
+    """The outputs of a state as they are stored, sensitive ones masked."""
+    return [{"name": each.name, "sensitive": each.sensitive, "value": each.shown} for each in state.outputs]
+
+
+def urls_of(urls: Mapping[str, str], state: StateSummary) -> dict[str, str]:
+    """Label and address, out of {label: output}."""
+    values: dict[str, Any] = {each.name: each.value for each in state.outputs if not each.sensitive}
+    return {label: str(values[output]) for label, output in urls.items() if values.get(output)}
 
 
 def as_compared(behind: Behind | None, fetched: Fetched | None) -> dict[str, Any]:

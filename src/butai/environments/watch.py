@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any, Protocol
 
+import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from butai.errors import Exit
 from butai.runs.model import HALF_DONE
-from butai.terminal import say, talk
+from butai.terminal import data_out, print_json, say, talk
 from butai.terraform.events import CHANGES
 from butai.terraform.text import plain
 
@@ -119,3 +120,44 @@ def exit_of_run(run: dict[str, Any]) -> Exit:
     if not run["settled_at"]:
         return Exit.STILL_RUNNING
     return Exit.DONE if run["end"] == "succeeded" else Exit.FAILED
+
+
+def finish(server: Reads, started: Any, *, wait: bool, as_json: bool) -> None:
+    """Wait for the end, show what it is, and leave with the exit code that it stands for."""
+    environment = started["environment"]
+    if not wait:
+        if as_json:
+            print_json(started)
+        else:
+            say(f"Run {started['run']['id']} is queued. `butai env logs {environment['name']} -f` shows it.")
+        return
+    environment = Watch(server, [environment["id"]]).until_settled()[0]
+    if as_json:
+        print_json(environment)
+    else:
+        for line in _end_lines(environment):
+            say(line)
+        for url in environment["urls"].values():
+            data_out.print(url)
+    code = exit_of(environment)
+    if code is not Exit.DONE:
+        raise typer.Exit(code)
+
+
+def _end_lines(environment: Any) -> list[str]:
+    state, run = environment["state"], environment["last_run"]
+    lines = [f"{environment['name']}: {state['word']}" + (f" - {state['reason']}" if state["reason"] else "")]
+    if run["error"] and run["error"]["where"]:
+        lines.append(f"at {run['error']['where']}")
+    if run["error"] and run["error"]["why"]:
+        lines.append(run["error"]["why"])
+    lines += [f"Look for {each['address']} ({each['type']} {each['id']})." for each in environment["left_over"]]
+    if environment["left_over"]:
+        lines.append(
+            f"Nothing there? `butai env destroy {environment['name']} --confirm {environment['name']} --looked`"
+        )
+    lines += [f"No state knows {each['address']}: `butai env orphans`." for each in environment["orphans"]]
+    lines += [f"Tainted: {each['address']}." for each in environment["tainted"]]
+    if state["next_action"] != "none":
+        lines.append(f"hint: `butai env next {environment['name']}` does: {state['next_action'].replace('-', ' ')}")
+    return lines

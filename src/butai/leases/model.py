@@ -19,7 +19,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from butai.errors import RefusedError
+from butai.errors import RefusedError, WrongUseError
 from butai.text import joined, text
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -171,6 +171,33 @@ def pick(pool: Pool, taken: Mapping[str, str], environment_name: str, *, pool_na
     if value is None:
         raise _exhausted(pool, taken, environment_name, pool_name)
     return value
+
+
+def refuse_lent(pool: Pool, value: str, taken: Mapping[str, str], *, pool_name: str) -> None:
+    """Refuse a value that somebody says an environment has already, where it is in the way of another one's."""
+    holder = taken.get(value)
+    if isinstance(pool, CidrPool):
+        holder = next((who for block, who in taken.items() if _overlap(block, network_of(value, pool_name))), None)
+    if holder:
+        raise RefusedError(
+            text("`{value}` of the pool `{pool}` is lent to {holder}.", value=value, pool=pool_name, holder=holder),
+            next=text("Two environments cannot have it: say what this one really has."),
+            where=f"leases.{pool_name}",
+            code="lease-taken",
+        )
+
+
+def network_of(value: str, pool_name: str) -> str:
+    """The network that was said. Raises WrongUseError where it is none."""
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError as error:
+        raise WrongUseError(
+            text("`{value}` is no network.", value=value),
+            why=str(error),
+            where=f"leases.{pool_name}",
+            code="bad-lease",
+        ) from error
 
 
 def _free(pool: Pool, taken: Mapping[str, str], environment_name: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
@@ -21,6 +22,7 @@ from butai.leases.model import (
     Things,
     capacity,
     pick,
+    refuse_lent,
     scope,
 )
 
@@ -72,11 +74,13 @@ def take_all(
     pools: Mapping[str, Pool],
     *,
     now: datetime,
+    wished: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
     """One value of every pool for the environment, all or none: pool name -> value.
 
     What the environment already holds it keeps, also where the pool was changed since: asking twice is harmless, and a
-    pool that is new in the blueprint is lent on the next call. Raises PoolExhaustedError before anything is written.
+    pool that is new in the blueprint is lent on the next call. `wished`: values that it has already, by pool. Raises
+    PoolExhaustedError before anything is written.
     """
     store.queue_up(session)
     kept = of(session, environment_id)
@@ -87,7 +91,9 @@ def take_all(
         taken[row.scope][row.value] = row.holder
     picked: dict[str, str] = {}
     for name, pool in missing.items():
-        picked[name] = pick(pool, taken[scopes[name]], environment_name, pool_name=name)
+        if name in wished:
+            refuse_lent(pool, wished[name], taken[scopes[name]], pool_name=name)
+        picked[name] = wished.get(name) or pick(pool, taken[scopes[name]], environment_name, pool_name=name)
         taken[scopes[name]][picked[name]] = f"{blueprint}/{environment_name}"
     session.add_all(
         store.LeaseRow(

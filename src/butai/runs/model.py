@@ -20,12 +20,16 @@ class RunKind(StrEnum):
     ROLL_BACK = "roll-back"
     IMPORT_STATE = "import-state"
     DEPLOY = "deploy"
+    LOOK = "look"
 
 
-MAIN = frozenset({RunKind.CREATE, RunKind.UPDATE, RunKind.DESTROY})
-"""Kinds whose newest run says how its environment is. The others mend something beside them, or only look."""
+MAIN = frozenset({RunKind.CREATE, RunKind.UPDATE, RunKind.DESTROY, RunKind.LOOK})
+"""Kinds whose newest run says how its environment is. The others mend something beside them, or only look.
 
-READ_ONLY = frozenset({RunKind.DRIFT_CHECK, RunKind.ENGINE_CHECK})
+An environment that was made elsewhere is only ever looked at.
+"""
+
+READ_ONLY = frozenset({RunKind.DRIFT_CHECK, RunKind.ENGINE_CHECK, RunKind.LOOK})
 """Kinds that change nothing, and stand in nobody's way."""
 
 

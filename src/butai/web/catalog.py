@@ -31,12 +31,14 @@ TERMINAL = frozenset(
     }
     | {
         "following.py",
+        "adopt_commands.py",
         "state_commands.py",
         "drift_commands.py",
         "engine_commands.py",
         "hold_commands.py",
         "see_commands.py",
         "update_all.py",
+        "watch.py",
     }
     | {"demo", "localcloud", "migrations"}
 )

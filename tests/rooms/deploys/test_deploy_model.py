@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from butai.aws.image import Image, parse_image, same_repository
 from butai.deploys.model import (
-    Image,
     RollOut,
     Stands,
     Version,
@@ -24,10 +24,8 @@ from butai.deploys.model import (
     missing_architecture,
     needs_of,
     other_controller,
-    parse_image,
     roll_out,
     rolled_back_to,
-    same_repository,
     wants_fargate,
     wrong_ports,
 )

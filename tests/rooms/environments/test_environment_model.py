@@ -74,7 +74,7 @@ def test_a_suggestion_is_valid_or_empty(wish: str, longest: int) -> None:
         assert len(suggestion) <= longest
 
 
-CHANGING = sorted(set(RunKind) - READ_ONLY)
+CHANGING = sorted((set(RunKind) - READ_ONLY) | {RunKind.LOOK})
 
 
 def ended(kind: RunKind, end: RunEnd) -> LastRun:
@@ -149,7 +149,8 @@ def test_every_word_of_a_state_is_in_the_list_for_translators() -> None:
     runs += [LastRun(kind, status) for kind, status in product(CHANGING, (RunStatus.QUEUED, RunStatus.RUNNING))]
     runs += [LastRun(RunKind.UPDATE, RunStatus.RUNNING, lost=True)]
     seen = {
-        state_of(run, health, gone=gone, left_over=left).word
-        for run, health, gone, left in product(runs, Health, (False, True), (False, True))
+        state_of(run, health, gone=gone, left_over=left, adopted=adopted).word
+        for run, health in product(runs, Health)
+        for gone, left, adopted in product((False, True), repeat=3)
     }
     assert seen == WORDS
