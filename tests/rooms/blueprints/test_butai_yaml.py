@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from butai.blueprints.model import Blueprint, image_for, json_schema, version_variables
+from butai.blueprints.model import Blueprint, Service, image_for, json_schema, version_in, version_variables
 from butai.blueprints.validate import BlueprintError, check_against_root, parse
 from butai.errors import WrongUseError
 from butai.leases.service import CidrPool, ListPool, Range, Subdomain
@@ -249,6 +249,26 @@ def test_images() -> None:
     with pytest.raises(WrongUseError, match="nothing of `一覧` fits") as caught:
         image_for(blueprint.services["api"], commit, "一覧")
     assert caught.value.code == "branch-unfit"
+
+
+@given(
+    st.sampled_from(
+        ["x/web:{commit}", "web:{short_commit}", "web:{branch}", "r:5000/w:{branch}-{short_commit}", "w.b:v{commit}"]
+    ),
+    st.text("0123456789abcdef", min_size=40, max_size=40),
+    st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.]{0,20}", fullmatch=True),
+)
+def test_an_images_name_tells_its_version(template: str, commit: str, branch: str) -> None:
+    service = Service(repository="../web", variable="image", image=template, ecs_service="output.web")
+    told = version_in(service, image_for(service, commit, branch))
+    wanted = {"commit": commit, "short_commit": commit[:7], "branch": branch}
+    assert told == {name: value for name, value in wanted.items() if f"{{{name}}}" in template}
+    assert version_in(service, "elsewhere/other:latest") == {}
+
+
+def test_a_placeholder_that_comes_twice_tells_nothing() -> None:
+    service = Service(repository="../web", variable="image", image="{branch}/web:{branch}", ecs_service="output.web")
+    assert version_in(service, "main/web:main") == {}
 
 
 def test_the_published_schema_is_current() -> None:

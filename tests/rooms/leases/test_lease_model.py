@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from butai.errors import RefusedError, WrongUseError
 from butai.leases.model import (
     CidrPool,
     ListPool,
@@ -20,6 +21,7 @@ from butai.leases.model import (
     Subdomain,
     capacity,
     pick,
+    refuse_lent,
     scope,
 )
 
@@ -211,3 +213,27 @@ def test_blocks_never_overlap_and_run_out_exactly_when_full(prefix: int, exclude
 def test_capacity_is_what_an_untouched_pool_lends(prefix: int, exclude: list[str]) -> None:
     pool = CidrPool(supernet="10.0.0.0/22", prefix=prefix, exclude=exclude)
     assert capacity(pool) == len(fill(pool, {}))
+
+
+def test_what_an_environment_has_already_is_refused_only_where_it_is_another_ones() -> None:
+    refuse_lent(PRIORITIES, "100", {"110": "ivr/qa-1"}, pool_name="p")
+    refuse_lent(PRIORITIES, "7", {"110": "ivr/qa-1"}, pool_name="p")
+    with pytest.raises(RefusedError, match="lent to ivr/qa-1"):
+        refuse_lent(PRIORITIES, "110", {"110": "ivr/qa-1"}, pool_name="p")
+    with pytest.raises(WrongUseError, match="no network"):
+        refuse_lent(NETWORKS, "10.32.0.1/20", {"10.33.0.0/20": "ivr/qa-1"}, pool_name="p")
+
+
+@given(st.integers(12, 24), st.integers(0, 2**12 - 1), st.integers(12, 24), st.integers(0, 2**12 - 1))
+def test_a_network_that_overlaps_another_ones_is_refused(one: int, first: int, other: int, second: int) -> None:
+    mine, theirs = (
+        ipaddress.ip_network(
+            (int(ipaddress.ip_address("10.0.0.0")) + (start << 12) & ~((1 << 32 - length) - 1), length)
+        )
+        for length, start in ((one, first), (other, second))
+    )
+    if mine.overlaps(theirs):
+        with pytest.raises(RefusedError):
+            refuse_lent(NETWORKS, str(mine), {str(theirs): "ivr/qa-1"}, pool_name="p")
+    else:
+        refuse_lent(NETWORKS, str(mine), {str(theirs): "ivr/qa-1"}, pool_name="p")
