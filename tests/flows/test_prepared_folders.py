@@ -280,6 +280,7 @@ def test_a_mirror_that_was_removed_is_said(opened: Opener, mirror: Mirror) -> No
     assert update.end is RunEnd.FAILED_BEFORE_CHANGE and team.did_init(update)
 
 
+@again
 def test_with_the_aws_provider(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()

@@ -19,6 +19,7 @@ from butai.runs.queue import WaitsFor
 from butai.settings import Settings
 from support.carrying import wait_for
 from support.tiny_team import ROOT, TOKEN, TinyTeam
+from support.variants import again
 
 SLEEP = "sleep ${var.sleep_s}"
 # The shell itself: no more than a core, for as long as `timeout` lets it.
@@ -81,6 +82,7 @@ def test_creations_that_wait_go_on_together(tmp_path: Path) -> None:
         assert {butai.runs.get(each).end for each in runs} == {RunEnd.SUCCEEDED}
 
 
+@again
 def test_creations_that_work_go_on_one_after_the_other_and_the_queue_says_why(tmp_path: Path) -> None:
     with one_core(tmp_path, BURN) as butai:
         runs, most, said = create_all(butai), 0, set[WaitsFor]()

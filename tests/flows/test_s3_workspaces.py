@@ -24,7 +24,7 @@ from support.carrying import has_begun, now, wait_for
 from support.rows import WORKER
 from support.threads import in_background
 from support.tiny_team import ROOT, YAML, TinyTeam
-from support.variants import LOCKFILE_FIRST
+from support.variants import LOCKFILE_FIRST, again
 
 STATE = "state: {{s3: {{bucket: team-states, key: shop/terraform.tfstate, use_path_style: true, {more}}}}}\n"
 NAMELESS = YAML.replace("environment_variable: environment\n", "")
@@ -112,6 +112,7 @@ def test_a_workspace_that_the_team_has_already_is_not_taken(butai: Butai, s3: An
         create(butai, "default")
 
 
+@again
 def test_what_a_killed_engine_left_locked_is_released(butai: Butai, s3: Any) -> None:
     asked = create(butai, "qa-1", sleep_s="30")
     folder = RunFolder(butai.data.run(asked.id))
@@ -126,6 +127,7 @@ def test_what_a_killed_engine_left_locked_is_released(butai: Butai, s3: Any) -> 
     assert carry(butai, again.run).end is RunEnd.SUCCEEDED
 
 
+@again
 def test_a_lock_that_a_person_took_is_seen_and_released_by_a_persons_word(butai: Butai, s3: Any) -> None:
     carry(butai, create(butai, "qa-1"))
     states, remote = butai.environment_states, butai.environments.remote(butai.environments.get("qa-1"))
@@ -139,6 +141,7 @@ def test_a_lock_that_a_person_took_is_seen_and_released_by_a_persons_word(butai:
     assert keys(s3) == {KEY.format(name="qa-1")} and locks() == []
 
 
+@again
 def test_a_state_that_the_bucket_did_not_take_is_pushed_into_the_workspace_later(butai: Butai, s3: Any) -> None:
     asked = create(butai, "qa-1", sleep_s="3")
     folder = RunFolder(butai.data.run(asked.id))

@@ -186,6 +186,7 @@ def test_it_stops_when_one_fails(server: Server, team: TinyTeam) -> None:
     assert server.butai("env", "update", "--all", "--to", "main", "--yes").returncode == 0
 
 
+@again
 def test_ctrl_c_starts_nothing_more_and_what_was_started_goes_on(server: Server, team: TinyTeam, place: Path) -> None:
     newest = extend(team, "slow_one", '  provisioner "local-exec" {\n    command = "sleep 6"\n  }')
     argv = [sys.executable, "-c", HEARING, "env", "update", "--all", "--to", "main", "--yes", "--json"]

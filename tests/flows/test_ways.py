@@ -99,7 +99,7 @@ def test_both_ways_are_compared_and_found_equal(butai: Butai) -> None:
     ("yaml", "settings", "why"),
     [
         (YAML + "engine: {acceleration: off}\n", {}, "is `off` in butai.yaml"),
-        (YAML, {"acceleration": False}, "the worker's setting"),
+        pytest.param(YAML, {"acceleration": False}, "the worker's setting", marks=again),
     ],
 )
 def test_it_can_be_turned_off(s3: Any, tmp_path: Path, yaml: str, settings: dict[str, Any], why: str) -> None:

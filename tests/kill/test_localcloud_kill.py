@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from butai.loopback import free_port
+from support.carrying import wait_for
 from support.cloud import Cloud
 from support.processes import lives
 
@@ -163,6 +164,7 @@ def test_killed_at_any_moment_only_the_last_second_is_lost(cloud: Cloud) -> None
     for _ in range(5):
         writer = Writer(cloud, begin)
         writer.start()
+        wait_for(lambda writer=writer: writer.acknowledged)  # type: ignore[misc]
         time.sleep(1.2 + moments.random())
         killed = time.monotonic()
         cloud.kill()

@@ -102,11 +102,18 @@ def test_what_stays_is_not_told(thing: dict[str, Any]) -> None:
     assert told(thing, json.loads(json.dumps(thing))) == []
 
 
+def given_of(value: Any) -> Any:
+    """A value without what is not given: to Terraform an attribute that is null is one that is not there."""
+    if isinstance(value, dict):
+        return {key: given_of(each) for key, each in value.items() if each is not None}
+    return [given_of(each) for each in value] if isinstance(value, list) else value
+
+
 @given(things, names, values)
 def test_one_attribute_that_becomes_another_is_told_and_nothing_else(
     thing: dict[str, Any], name: str, value: Any
 ) -> None:
-    assume(json.dumps(thing.get(name)) != json.dumps(value))
+    assume(json.dumps(given_of(thing.get(name))) != json.dumps(given_of(value)))
     found = paths(told(thing, {**thing, name: value}))
     assert found and all(path == name or path.startswith((f"{name}.", f"{name}[")) for path in found)
 
