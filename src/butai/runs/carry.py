@@ -304,7 +304,7 @@ class _Carrying:
         asked = self._ask(run, engine_end)
         with self.fenced.session() as session:
             row = session.get_one(store.Run, run.id)
-            end = judge(run.kind, engine_end, row.counts, asked=asked)
+            end = judge(run.kind, engine_end, row.counts, asked=asked, told_all=self._told_all(session))
             problem = error or problem_of(session, run, end, engine_end, self._folder)
             row.status, row.end, row.ended_at, row.waiting_for = RunStatus.ENDED, end, self._now(), ""
             row.lost_at, row.error = None, problem.as_stored() if problem else None
@@ -323,6 +323,14 @@ class _Carrying:
         except Exception:
             log.exception("looking for what a run left", run=run.id)
             return False
+
+    def _told_all(self, session: Session) -> bool:
+        """Whether the engine, whose change is the last of this run's work, has said that all of it is done."""
+        commands = self._folder.read_work().commands if self._folder.was_begun else []
+        if not commands or commands[-1].argv[1:2] != ["apply"]:
+            return False
+        said = store.of_kinds(session, self._claim.run_id, ["change_summary"])
+        return any(each.action in ("apply", "destroy") for each in said)
 
     def _counts(self) -> Counts:
         with self.fenced.database.reading() as session:

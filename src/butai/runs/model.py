@@ -144,24 +144,27 @@ def did_its_work(kind: RunKind, end: EngineEnd) -> bool:
     return end.step is Step.APPLY and end.exit_code == 0
 
 
-def judge(kind: RunKind, end: EngineEnd | None, counts: Counts, *, asked: bool = False) -> RunEnd:
+def judge(
+    kind: RunKind, end: EngineEnd | None, counts: Counts, *, asked: bool = False, told_all: bool = False
+) -> RunEnd:
     """The end of a run, from the engine's end and the event log. Nothing that was not seen counts as success.
 
-    `asked`: the engine is gone for certain, and the state and the world were asked what of its work they know.
+    `asked`: the engine is gone for certain, and the state and the world were asked what of its work they know. `told_all`:
+    its last word was that it has changed everything, which an engine says when its state is written.
     """
     if end is None:
         return RunEnd.LOST
     if not end.state_saved:
         return RunEnd.STATE_NOT_SAVED
-    if did_its_work(kind, end):
+    unseen = end.step is Step.APPLY and (end.exit_code is None or end.exit_code < 0)
+    if did_its_work(kind, end) or (told_all and unseen):
         return RunEnd.SUCCEEDED
     if counts.begun == 0:
         return RunEnd.CANCELLED_BEFORE_CHANGE if end.cancelled else RunEnd.FAILED_BEFORE_CHANGE
     if kind is RunKind.DEPLOY and end.exit_code is None and 0 < counts.planned == counts.done:
         # Every roll-out was seen complete; only who saw it was not there any more to see its program go.
         return RunEnd.SUCCEEDED
-    killed = end.step is Step.APPLY and (end.exit_code is None or end.exit_code < 0)
-    if killed and not asked:
+    if unseen and not asked:
         # What it was making may exist and stand in no state.
         return RunEnd.LOST
     if end.cancelled:

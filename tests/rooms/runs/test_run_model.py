@@ -72,6 +72,22 @@ ends = st.builds(
 )
 
 
+@pytest.mark.parametrize(
+    ("end", "judged"),
+    [
+        # Its supervisor was killed when all was done and the state was written: nobody saw the exit code.
+        (EngineEnd(Step.APPLY, None), RunEnd.SUCCEEDED),
+        (EngineEnd(Step.APPLY, -9), RunEnd.SUCCEEDED),
+        (EngineEnd(Step.APPLY, None, cancelled=True), RunEnd.SUCCEEDED),
+        (EngineEnd(Step.APPLY, None, state_saved=False), RunEnd.STATE_NOT_SAVED),
+        (EngineEnd(Step.APPLY, 1), RunEnd.PARTIALLY_APPLIED),
+        (EngineEnd(Step.INIT, None), RunEnd.PARTIALLY_APPLIED),
+    ],
+)
+def test_an_engine_whose_last_word_was_that_all_is_done(end: EngineEnd, judged: RunEnd) -> None:
+    assert judge(RunKind.CREATE, end, ALL, told_all=True) is judged
+
+
 @given(st.sampled_from(sorted(set(RunKind) - READ_ONLY - {RunKind.DEPLOY})), st.none() | ends, counts)
 def test_only_an_apply_that_was_seen_to_end_well_is_a_success(
     kind: RunKind, end: EngineEnd | None, seen: Counts
