@@ -415,3 +415,37 @@ def check_second_life(cloud: Cloud, team: Team) -> None:
     wait_for(lambda: team.get("again").status_code == 200)
     assert len(service_processes(team, "again")) == 2
     assert {task["lastStatus"] for task in team.tasks("again", "STOPPED")} == {"STOPPED"}
+
+
+def run_once(team: Team, family: str, command: list[str], **more: Any) -> dict[str, Any]:
+    """A task of no service, as it is when it has stopped."""
+    overrides: Any = {"containerOverrides": [{"name": family, "command": command}]}
+    given = {"cluster": "main", "taskDefinition": family, "launchType": "FARGATE", "overrides": overrides, **more}
+    [task] = team.ecs.run_task(**given)["tasks"]
+    assert task["lastStatus"] == "PENDING"
+    seen: list[Any] = []
+
+    def stopped() -> bool:
+        seen[:] = team.ecs.describe_tasks(cluster="main", tasks=[task["taskArn"]])["tasks"]
+        return bool(seen[0]["lastStatus"] == "STOPPED")
+
+    wait_for(stopped)
+    return dict(seen[0])
+
+
+def test_a_task_of_no_service_runs_once_with_its_own_command_and_ends(team: Team) -> None:
+    commit = team.repository("once").commit(
+        {"app.py": "import sys\nprint('asked for', *sys.argv[1:])\nsys.exit(int(sys.argv[1]))\n"}
+    )
+    team.definition("once", f"once:{commit}", environment={"WHO": "me"})
+    good = run_once(team, "once", ["python", "app.py", "0"], startedBy="me", clientToken="token-1")
+    assert (good["containers"][0]["exitCode"], good["stopCode"]) == (0, "EssentialContainerExited")
+    assert (good["group"], good["startedBy"]) == ("family:once", "me")
+    bad = run_once(team, "once", ["python", "app.py", "3", "x"], startedBy="me")
+    assert bad["containers"][0]["exitCode"] == 3
+    again: Any = {"cluster": "main", "taskDefinition": "once", "clientToken": "token-1"}
+    assert team.ecs.run_task(**again)["tasks"][0]["taskArn"] == good["taskArn"], "the same token is the same task"
+    stopped: Any = team.ecs.list_tasks(cluster="main", startedBy="me", desiredStatus="STOPPED")["taskArns"]
+    assert sorted(stopped) == sorted([good["taskArn"], bad["taskArn"]])
+    assert "asked for 0" in log_of(team, "once") and "asked for 3 x" in log_of(team, "once")
+    assert run_once(team, "once", ["python", "nothing.py"])["containers"][0]["exitCode"] == 2

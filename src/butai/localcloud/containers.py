@@ -48,6 +48,13 @@ class Container:
     logs: LogTarget | None
 
 
+def overridden(definition: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """A container definition with what RunTask says otherwise: its command, and variables of its environment."""
+    given = {pair["name"]: pair for pair in (*(definition.get("environment") or ()), *(other.get("environment") or ()))}
+    command = {"command": other["command"]} if other.get("command") else {}
+    return {**definition, **command, "environment": list(given.values())}
+
+
 def read_definition(definition: Mapping[str, Any]) -> Container:
     """Read one container definition of the ECS API."""
     return Container(

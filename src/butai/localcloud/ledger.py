@@ -16,7 +16,7 @@ from uuid import uuid4
 from moto.ecs import models as moto_ecs
 
 from butai.localcloud import targets
-from butai.localcloud.containers import read_definition
+from butai.localcloud.containers import overridden, read_definition
 from butai.localcloud.model import Phase
 from butai.localcloud.state import CloudState
 from butai.localcloud.tasks import Task, TaskSpec
@@ -40,18 +40,8 @@ def open_task(backend: Any, service: Any, deployment: dict[str, Any]) -> TaskSpe
     """Enter a new task of a deployment into moto and say what it is made of."""
     definition = backend.describe_task_definition(deployment["taskDefinition"])
     cluster = backend.clusters[service.cluster_name]
-    # moto makes a network interface for each `awsvpc` task and never removes it: it would stand in the way of its
-    # subnet's deletion. Here a task is on the machine's own network, which ECS calls `host`.
-    on_host = copy.copy(definition)
-    on_host.network_mode = "host"
-    task = _MotoTask(
-        cluster, on_host, None, None, backend, f"service:{service.name}", service.launch_type, None, deployment["id"]
-    )
-    task._transitions = []  # else each look at it would move it on
-    task.last_status = Phase.PENDING.value
-    task.created_at = datetime.now(UTC)
-    task.containers = [_container(task, definition, one) for one in definition.container_definitions]
-    backend.tasks.setdefault(cluster.name, {})[task.task_arn] = task
+    given = {"launch_type": service.launch_type, "started_by": deployment["id"]}
+    task = enter_task(backend, cluster, definition, f"service:{service.name}", **given)
     return TaskSpec(
         id=task.id,
         arn=task.task_arn,
@@ -60,6 +50,47 @@ def open_task(backend: Any, service: Any, deployment: dict[str, Any]) -> TaskSpe
         deployment=deployment["id"],
         containers=tuple(read_definition(one) for one in definition.container_definitions),
         target_groups={one["targetGroupArn"]: one["containerName"] for one in load_balancers(service)},
+    )
+
+
+def enter_task(backend: Any, cluster: Any, definition: Any, group: str, **given: Any) -> Any:
+    """A new task that has not started, in moto's books. `given`: launch type, who started it, overrides, tags."""
+    # moto makes a network interface for each `awsvpc` task and never removes it: it would stand in the way of its
+    # subnet's deletion. Here a task is on the machine's own network, which ECS calls `host`.
+    on_host = copy.copy(definition)
+    on_host.network_mode = "host"
+    task = _MotoTask(cluster, on_host, None, None, backend, group, **given)
+    task._transitions = []  # else each look at it would move it on
+    task.last_status = Phase.PENDING.value
+    task.created_at = datetime.now(UTC)
+    task.containers = [_container(task, definition, one) for one in definition.container_definitions]
+    backend.tasks.setdefault(cluster.name, {})[task.task_arn] = task
+    return task
+
+
+def one_offs(backend: Any) -> list[TaskSpec]:
+    """Tasks that somebody asked for by RunTask, and that have not started: what they are made of."""
+    waiting = [
+        task
+        for tasks in backend.tasks.values()
+        for task in tasks.values()
+        if not task.group.startswith("service:") and task.last_status == Phase.PENDING.value
+    ]
+    return [_one_off(backend, task) for task in waiting]
+
+
+def _one_off(backend: Any, task: Any) -> TaskSpec:
+    definition = backend.describe_task_definition(task.task_definition_arn)
+    others = {one["name"]: one for one in (task.overrides or {}).get("containerOverrides") or ()}
+    containers = [overridden(one, others.get(one["name"], {})) for one in definition.container_definitions]
+    return TaskSpec(
+        id=task.id,
+        arn=task.task_arn,
+        cluster=task.cluster_name,
+        service=definition.family,
+        deployment="",
+        containers=tuple(read_definition(one) for one in containers),
+        target_groups={},
     )
 
 
@@ -196,7 +227,7 @@ def forget_processes(state: CloudState, reason: str) -> None:
     backend = state.backend("ecs")
     for tasks in backend.tasks.values():
         for task in tasks.values():
-            if task.group.startswith("service:") and task.last_status != "STOPPED":
+            if task.last_status != "STOPPED":
                 task.last_status = task.desired_status = "STOPPED"
                 task.stopped_reason, task.stop_code = reason, "TerminationNotice"
                 task.stopped_at = datetime.now(UTC)

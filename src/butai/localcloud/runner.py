@@ -94,6 +94,7 @@ class Runner:
         with self.state.lock:
             backend = self.state.backend("ecs")
             self._end_orphans(backend, now)
+            self._look_after_one_offs(backend, now)
             for key, service in list(backend.services.items()):
                 self._look_after(backend, key, service, now)
             ledger.prune_stopped(backend)
@@ -101,7 +102,7 @@ class Runner:
 
     def _look_after(self, backend: Any, key: str, service: Any, now: float) -> None:
         """One service's turn. Its troubles stay its own, and are told once."""
-        mine = [task for task in self._tasks.values() if _key(task) == key]
+        mine = [task for task in self._tasks.values() if task.spec.deployment and _key(task) == key]
         try:
             ServiceTurn(self._fleet, backend, key, service, mine, now).take()
             self._trouble.pop(key, None)
@@ -111,10 +112,21 @@ class Runner:
                 self._trouble[key] = trouble
                 ledger.add_event(service, trouble)
 
+    def _look_after_one_offs(self, backend: Any, now: float) -> None:
+        """Tasks of no service: each is started once, and ends by itself or because somebody stops it."""
+        for spec in ledger.one_offs(backend):
+            if spec.id not in self._tasks:
+                self._tasks[spec.id] = Task(spec, now)
+                self._tasks[spec.id].begin(self._fleet.workshop, self._fleet.starters)
+        for task in [task for task in self._tasks.values() if not task.spec.deployment]:
+            if (reason := ledger.asked_to_stop(backend, task)) is not None:
+                task.stop(now, reason, "UserInitiated")
+            ledger.write_task(backend, task)
+
     def _end_orphans(self, backend: Any, now: float) -> None:
         """End tasks of services that are no more."""
         for task in self._tasks.values():
-            if _key(task) not in backend.services:
+            if task.spec.deployment and _key(task) not in backend.services:
                 task.stop(now, "The service was deleted", "ServiceSchedulerInitiated", lag_s=0)
                 for group in self.state.backend("elbv2").target_groups.values():
                     for port in [one.port for one in task.running]:

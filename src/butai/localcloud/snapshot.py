@@ -84,9 +84,16 @@ class Snapshot:
 
     def running(self) -> str:
         """Fingerprint of what the runner writes."""
-        services = self.state.backend("ecs").services.values()
+        backend = self.state.backend("ecs")
+        services = backend.services.values()
+        tasks = [
+            task for each in backend.tasks.values() for task in each.values() if not task.group.startswith("service:")
+        ]
         groups = self.state.backend("elbv2").target_groups.values()
-        facts = [(s.arn, s.status, s.running_count, s.pending_count, s.deployments) for s in services]
+        facts: list[tuple[Any, ...]] = [
+            (s.arn, s.status, s.running_count, s.pending_count, s.deployments) for s in services
+        ]
+        facts += [(task.task_arn, task.last_status) for task in tasks]
         return hashlib.sha256(repr((facts, [group.targets for group in groups])).encode()).hexdigest()
 
     def _check(self, found: dict[str, Any]) -> None:

@@ -41,7 +41,10 @@ class Workshop:
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """What a task is: which service and deployment it belongs to, its containers, and target group -> container."""
+    """What a task is: which service and deployment it belongs to, its containers, and target group -> container.
+
+    One that belongs to no service has no deployment; `service` is the family of its definition.
+    """
 
     id: str
     arn: str

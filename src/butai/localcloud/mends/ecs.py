@@ -12,6 +12,7 @@ from moto.ecs.models import Cluster, Service, TaskDefinition
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.moto_api._internal import mock_random
 
+from butai.localcloud import ledger
 from butai.localcloud.mends import replace
 
 # Request parameters that moto drops at creation, with what AWS answers when they are not given (None: nothing).
@@ -145,6 +146,31 @@ class EcsMends(EC2ContainerServiceResponse):
         tasks = self.ecs_backend.tasks.get(cluster.name, {})
         arns = [arn for arn in result.result["taskArns"] if arn in tasks and tasks[arn].group == group]
         return ActionResult({"taskArns": arns})
+
+    def run_task(self) -> ActionResult:
+        """Missing: a task that really runs; moto calls it running at once, and for ever. The same token is the same task."""
+        backend: Any = self.ecs_backend
+        cluster = backend._get_cluster(self._get_param("cluster", "default"))
+        definition = self._task_definition(self._get_param("taskDefinition"))
+        token = self._get_param("clientToken")
+        known = [
+            task
+            for task in backend.tasks.get(cluster.name, {}).values()
+            if token and getattr(task, "client_token", None) == token
+        ]
+        given = {
+            "launch_type": self._get_param("launchType") or "FARGATE",
+            "overrides": self._get_param("overrides"),
+            "started_by": self._get_param("startedBy") or "",
+            "tags": self._get_param("tags"),
+        }
+        group = self._get_param("group") or f"family:{definition.family}"
+        if not known:
+            count = self._get_int_param("count", 1) or 1
+            known = [ledger.enter_task(backend, cluster, definition, group, **given) for _ in range(count)]
+            for task in known:
+                task.client_token = token
+        return ActionResult({"tasks": known, "failures": []})
 
     def stop_task(self) -> ActionResult:
         """Missing: a task ends in its own time, and an unknown task is an error of AWS's kind, not a crash."""
