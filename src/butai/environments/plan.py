@@ -60,6 +60,31 @@ def with_deploys(wanted: Wanted, since: Iterable[RunView], present: Mapping[str,
     return replace(wanted, services={**wanted.services, **kept})
 
 
+def rests_on(unfinished: Iterable[RunView], wanted: Wanted, chosen: Iterable[str]) -> dict[str, int]:
+    """Which versions of a wish are there only because a deploy that has not ended will have put them: service -> run."""
+    found: dict[str, int] = {}
+    for run in unfinished:
+        found |= run.params.get("rests_on", {})
+        for name in run.params.get("deploy", {}).get("services", ()) if run.kind is RunKind.DEPLOY else ():
+            if wanted.services.get(name) == run.params["services"][name]:
+                found[name] = run.id
+    return {name: run for name, run in found.items() if name not in set(chosen)}
+
+
+def without_failed(
+    at: AtCommit, params: Mapping[str, Any], there: Mapping[str, dict[str, str]]
+) -> tuple[dict[str, Any], list[str]]:
+    """A run's parameters with what is there instead of what it rested on, and the services whose deploy put nothing there."""
+    failed = [
+        name
+        for name in params.get("rests_on", {})
+        if name in there and name in params["services"] and there[name] != params["services"][name]
+    ]
+    services = {**params["services"], **{name: there[name] for name in failed}}
+    values = {**params["values"], **{at.blueprint.services[name].variable: there[name]["image"] for name in failed}}
+    return {**params, "services": services, "values": values}, failed
+
+
 def choose_services(
     blueprints: Blueprints,
     at: AtCommit,

@@ -23,12 +23,13 @@ from butai.environments.hold import refuse_held
 from butai.environments.looking import Looking
 from butai.environments.model import check_name
 from butai.environments.place import refuse_workspace_root, remote_of, settle_place
-from butai.environments.plan import Wanted, choose_services, exchanged, from_params, values_of, with_deploys
+from butai.environments.plan import Wanted, choose_services, exchanged, from_params, rests_on, values_of, with_deploys
 from butai.environments.views import (
     CreateRequest,
     DestroyRequest,
     EnvironmentView,
     ServiceChoice,
+    ServiceShape,
     Started,
     UpdateRequest,
     view,
@@ -48,6 +49,7 @@ __all__ = [
     "EnvironmentView",
     "Environments",
     "ServiceChoice",
+    "ServiceShape",
     "Started",
     "UpdateRequest",
 ]
@@ -126,7 +128,8 @@ class Environments(Looking):
             row = self._row(session, name, blueprint)
             session.refresh(row, with_for_update={"key_share": True})
             if self._wanted_now(session, row) == before:
-                started = self.submit(session, row, RunKind.UPDATE, at, wanted, by)
+                waited = rests_on(self._runs.unfinished(session, row.id), wanted, request.services)
+                started = self.submit(session, row, RunKind.UPDATE, at, wanted, by, rests_on=waited)
                 within(session, started.run)
                 return started
         # Somebody asked for something else meanwhile, and this run will supersede that one: it has to contain it.
@@ -199,7 +202,8 @@ class Environments(Looking):
         self._keep_engine(at, row)
         with self._database.session() as session:
             row = self._row(session, name, blueprint)
-            return self.submit(session, row, RunKind.DESTROY, at, wanted, by, looked=request.looked)
+            return self.submit(session, row, RunKind.DESTROY, at, wanted, by, looked=request.looked,
+                               skip_tasks=request.skip_tasks)  # fmt: skip
 
     def next(self, name: str, *, by: str, blueprint: str | None = None) -> Started:
         """Do the one next action that the last run's end proposes: run again, or check what is left and go on."""

@@ -131,6 +131,14 @@ class Runs:
         """Queued and running runs, oldest first."""
         return [view(run) for run in store.unfinished(session, environment_id)]
 
+    def with_params(self, fenced: claims.Fenced, run: RunView, params: Mapping[str, Any]) -> RunView:
+        """The run with other parameters from now on, before any of its work is begun."""
+        with fenced.session() as session:
+            row = _get(session, run.id)
+            row.params = dict(params)
+            session.flush()
+            return view(row)
+
     def held_or_waiting(self, session: Session) -> list[RunView]:
         """Runs that wait or that a worker still holds, oldest first."""
         return [view(run) for run in store.held_or_waiting(session)]
