@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 
 # A call that is throttled or cut off is repeated with longer and longer waits.
-_CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 6})
+_CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 10})
 
 
 class Clients:
