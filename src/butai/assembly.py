@@ -84,7 +84,7 @@ class Butai:
     @property
     def deploys(self) -> Deploys:
         """What can be done with deploys."""
-        return Deploys(self.environments, self.states, self.settings.zone, now)
+        return Deploys(self.environments, self.blueprints, self.states, self.settings.zone, now)
 
     @property
     def service_logs(self) -> ServiceLogs:

@@ -24,7 +24,9 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     """A server with one environment on which a deploy failed, and one that ended well before."""
     portal = Portal(tmp_path_factory.mktemp("deploys"))
     commit = portal.butai.blueprints.newest("tiny")
-    key = portal.add_environment("qa-1", commit=commit, health="ready")
+    web = {"branch": "main", "commit": portal.team.blue_commit, "image": "web", "default_branch": "main"}
+    portal.butai.blueprints.branches("tiny", "web")
+    key = portal.add_environment("qa-1", commit=commit, health="ready", services={"web": web})
     put(portal, portal.add_run(key, running=False), "main", portal.team.main_commit, RunKind.CREATE)
     put(portal, portal.add_run(key, running=False), "blue", portal.team.blue_commit, RunKind.DEPLOY)
     put(portal, portal.add_run(key, running=False), "main", portal.team.main_commit, RunKind.DEPLOY)
@@ -67,6 +69,7 @@ def test_what_is_shown(
     expect(page.get_by_role("heading", level=1)).to_have_text(
         "どこで何が動いているか" if japanese else "What runs where"
     )
+    expect(page.locator("tbody tr").first).to_contain_text("1 先行" if japanese else "1 ahead")
     assert fits(page)
     shot(page, f"deploys-{locale}-{scheme}")
     page.get_by_role("link", name="qa-1", exact=True).click()

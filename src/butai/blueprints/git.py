@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -143,6 +144,10 @@ class Repository:
     def subject(self, commit: str) -> str:
         """The first line of a commit's message, fit to be shown."""
         return plain(self._git("show", "--no-patch", "--format=%s", _checked(commit)).strip())
+
+    def committed_at(self, commit: str) -> datetime:
+        """When a commit was made."""
+        return datetime.fromtimestamp(int(self._git("show", "--no-patch", "--format=%ct", _checked(commit))), UTC)
 
     def tree_of(self, commit: str, path: str) -> str:
         """What a folder of a commit holds, as git's name for it; empty when there is none."""

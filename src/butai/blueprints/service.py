@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from butai.aws.image_tag import tag_of
 from butai.blueprints import store
-from butai.blueprints.behind import Behind, Comparison
+from butai.blueprints.behind import Behind, Comparison, Standing
 from butai.blueprints.door import AtCommit, check_root, find_root, look
 from butai.blueprints.export import export
 from butai.blueprints.git import Repositories, Repository, top_folder
@@ -37,7 +37,7 @@ from butai.blueprints.variables import VariableError, variables_for
 from butai.blueprints.views import BlueprintView, as_known, view
 from butai.datafolder import DataFolder
 from butai.db import Database
-from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mean
+from butai.errors import ButaiError, NotFoundError, RefusedError, WrongUseError, did_you_mean
 from butai.leases import service as leases
 from butai.leases.service import PoolUse
 from butai.terraform.text import plain
@@ -54,6 +54,7 @@ __all__ = [
     "Branch",
     "Fetched",
     "Service",
+    "Standing",
     "VariableError",
     "check_against_root",
     "image_for",
@@ -177,6 +178,15 @@ class Blueprints:
         # Asked first: a fetch that comes between the two makes the answer newer than it says, never older.
         fetched = self._mirrors.fetched(repository)
         return self._comparison.behind(repository, commit, ref, row.root), fetched
+
+    def standing(self, name: str, service: str, commit: str) -> Standing | None:
+        """How a service's commit stands beside its default branch, as its mirror knows; none where that does not know."""
+        try:
+            repository = self._service_repository(name, service)
+            branch = self.get(name).services[service].branch
+        except ButaiError:
+            return None
+        return self._comparison.standing(repository, commit, branch) if commit else None
 
     def fetch_all(self, max_age_s: float) -> None:
         """Bring the mirrors of all blueprints up to date, of those that are older than that."""

@@ -47,13 +47,29 @@ def rollback(
     _finish(server, started, wait=wait, as_json=json)
 
 
-def deploys(name: NameArgument, json: JsonFlag = False) -> None:
-    """What runs put on an environment's services, newest first."""
-    found = connect(Settings()).get(_path(name), blueprint=blueprint_of(name))
+def deploys(
+    name: Annotated[str, typer.Argument(help="The environment's name; none: what runs where, everywhere.")] = "",
+    json: JsonFlag = False,
+) -> None:
+    """What runs put on an environment's services, newest first; or, without a name, what runs where."""
+    server = connect(Settings())
+    found = server.get(_path(name), blueprint=blueprint_of(name)) if name else server.get("/api/v1/deploys/where")
     if json:
         print_json(found)
-        return
-    table(["RUN", "KIND", "SERVICE", "BRANCH", "COMMIT", "BY", "AT", "END"], [_row(each) for each in found])
+    elif name:
+        table(["RUN", "KIND", "SERVICE", "BRANCH", "COMMIT", "BY", "AT", "END"], [_row(each) for each in found])
+    else:
+        table(
+            ["ENVIRONMENT", "SERVICE", "BRANCH", "COMMIT", "COMMITTED", "AHEAD", "BEHIND"],
+            [_where(each) for each in found],
+        )
+
+
+def _where(each: Any) -> list[str]:
+    at = (each["committed_at"] or "")[:16].replace("T", " ")
+    named = [each[name] for name in ("environment", "service", "branch")]
+    counts = ["?" if each[name] is None else str(each[name]) for name in ("ahead", "behind")]
+    return [*named, each["commit"][:7], at, *counts]
 
 
 def _row(each: Any) -> list[str]:

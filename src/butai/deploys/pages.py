@@ -30,7 +30,7 @@ ROOM = Room(
     title="Deploys",
     group="Stage",
     path="/deploys",
-    routers=(api.router, see_api.router, see_pages.router, router),
+    routers=(api.router, see_api.router, see_api.everywhere, see_pages.router, router),
     templates=Path(__file__).parent / "templates",
 )
 
@@ -49,7 +49,9 @@ def deploys(request: Request) -> Deploys:
 @router.get("/deploys")
 def what_runs_where(request: Request) -> Response:
     """Every environment with what runs on it."""
-    return pages_of(request).html(request, "deploys/list.html", environments=environments(request).list())
+    shown = environments(request).list()
+    where = {(each.blueprint, each.environment, each.service): each for each in deploys(request).where_of(shown)}
+    return pages_of(request).html(request, "deploys/list.html", environments=shown, where=where)
 
 
 @router.get("/deploys/{blueprint}/{name}")

@@ -11,9 +11,17 @@ from butai.deploys.api import By, Service
 from butai.deploys.compare import ComparedShape
 from butai.deploys.logs import LogLineShape, ServiceLogs
 from butai.deploys.report import ReportShape
+from butai.deploys.service import RunsWhere
 from butai.deploys.shell import ExecRequest, SessionShape, Shells
 
 router = APIRouter(prefix="/api/v1/environments/{name}", tags=["deploys"])
+everywhere = APIRouter(prefix="/api/v1/deploys", tags=["deploys"])
+
+
+@everywhere.get("/where")
+def where(service: Service) -> list[RunsWhere]:
+    """What runs where: branch and commit of every service of every environment, and how it stands beside its default branch."""
+    return service.where()
 
 
 @router.get("/report")

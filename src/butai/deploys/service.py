@@ -9,11 +9,12 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 
+from butai.blueprints.service import Blueprints
 from butai.deploys.compare import ComparedShape, compared
 from butai.deploys.model import Version, rolled_back_to
 from butai.deploys.report import NOTHING_DONE, ReportShape, markdown, moment_of, report
 from butai.deploys.where import refuse_unknown
-from butai.environments.service import Environments, EnvironmentView, ServiceChoice, Started
+from butai.environments.service import Environments, EnvironmentView, ServiceChoice, ServiceShape, Started
 from butai.errors import RefusedError, WrongUseError
 from butai.runs.model import MAIN, RunEnd, RunKind
 from butai.runs.service import RunView
@@ -39,6 +40,20 @@ class RollBackRequest(BaseModel):
     to: int = Field(default=0, ge=0, description="The run whose version it had; 0: the one before the present.")
 
 
+class RunsWhere(BaseModel):
+    """What of a service runs in an environment. What its repository does not know is none."""
+
+    blueprint: str
+    environment: str
+    service: str
+    branch: str
+    commit: str
+    differs: bool = Field(description="It is not on the service's default branch.")
+    ahead: int | None = Field(description="Commits that it has and the default branch has not.")
+    behind: int | None = Field(description="Commits of the default branch that it has not.")
+    committed_at: datetime | None
+
+
 class DeployView(BaseModel):
     """One version that a run put on a service. `end` is none while the run goes on."""
 
@@ -59,6 +74,7 @@ class Deploys:
     """Deploys of all environments."""
 
     environments: Environments
+    blueprints: Blueprints
     states: States
     zone: tzinfo
     now: Callable[[], datetime]
@@ -122,6 +138,28 @@ class Deploys:
             if before:
                 return [Version(0, before["branch"], before["commit"], before["image"], good=True)]
         return []
+
+    def where(self) -> list[RunsWhere]:
+        """What runs where: every service of every environment."""
+        return self.where_of(self.environments.list())
+
+    def where_of(self, environments: Sequence[EnvironmentView]) -> list[RunsWhere]:
+        """The same for environments that were looked up."""
+        return [self._where(shown, each) for shown in environments for each in shown.services]
+
+    def _where(self, shown: EnvironmentView, service: ServiceShape) -> RunsWhere:
+        stands = self.blueprints.standing(shown.blueprint, service.name, service.commit)
+        return RunsWhere(
+            blueprint=shown.blueprint,
+            environment=shown.name,
+            service=service.name,
+            branch=service.branch,
+            commit=service.commit,
+            differs=service.differs,
+            ahead=stands.ahead if stands else None,
+            behind=stands.behind if stands else None,
+            committed_at=stands.committed_at if stands else None,
+        )
 
     def report(self, name: str, *, at: str = "", portal: str, blueprint: str | None = None) -> ReportShape:
         """What ran at a time (`14:05`, `2026-11-26 14:05`; nothing: now), for a ticket. `portal`: its address."""

@@ -340,6 +340,27 @@ def test_a_services_branches_and_commits(blueprints: Blueprints, infra: WorkingT
         blueprints.branches("ivr", "wep")
 
 
+def test_how_a_services_commit_stands_beside_its_default_branch(
+    blueprints: Blueprints, infra: WorkingTree, web: WorkingTree
+) -> None:
+    blueprints.add(str(infra.path / "staging"))
+    base = web.git("rev-parse", "main").strip()
+    web.branch("feature")
+    web.commit({"a": "1"}, "One")
+    feature = web.commit({"a": "2"}, "Two")
+    web.git("switch", "--quiet", "main")
+    main = web.commit({"b": "1"}, "On main")
+    blueprints.branches("ivr", "web")
+    standing = blueprints.standing("ivr", "web", feature)
+    assert standing is not None and (standing.ahead, standing.behind) == (2, 1)
+    assert abs((standing.committed_at - datetime.now(UTC)).total_seconds()) < 10**9
+    for commit, counts in ((base, (0, 1)), (main, (0, 0))):
+        found = blueprints.standing("ivr", "web", commit)
+        assert found is not None and (found.ahead, found.behind) == counts
+    assert blueprints.standing("ivr", "web", "f" * 40) is None
+    assert blueprints.standing("ivr", "wbe", main) is None and blueprints.standing("ivr", "web", "") is None
+
+
 def test_the_example_that_is_delivered(blueprints: Blueprints, tmp_path: Path) -> None:
     example = Path(__file__).parents[3] / "examples" / "ivr" / "infra"
     tree = WorkingTree(tmp_path / "example")
