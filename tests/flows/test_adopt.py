@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,11 @@ from butai.environments.service import DestroyRequest, EnvironmentView, UpdateRe
 from butai.environments.state_views import ImportRequest
 from butai.environments.state_views import RollBackRequest as StateRollBack
 from butai.errors import ButaiError, RefusedError
-from butai.runs.model import RunEnd, RunKind
+from butai.runs.model import RunEnd, RunKind, RunStatus
+from butai.runs.service import RunView
 from support.deploying import Stage, stage_in, state_of
+from support.localcloud_team import wait_for
+from support.tiny_team import Server
 
 BUCKET, KEY = "team-states", "old/staging.tfstate"
 PLACE = f"s3://{BUCKET}/{KEY}"
@@ -208,6 +212,35 @@ def test_a_state_belongs_to_one_environment(stage: Stage, staging: EnvironmentVi
     with pytest.raises(RefusedError, match="of `staging` lies at"):
         adopt(stage, "other")
     assert [each.name for each in stage.butai.environments.list() if each.name == "other"] == []
+
+
+def test_by_the_command_line(stage: Stage) -> None:
+    server = Server(stage.butai.settings, stage.folder / "server.log")
+    server.start()
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(server.butai, "adopt", "old", "--state", PLACE, "--purpose", "Trials")
+            wait_for(lambda: queued(stage, "old"))
+            stage.carry(queued(stage, "old")[0])
+            done = asked.result()
+        assert done.returncode == 0, done.stderr
+        assert "old: Up" in done.stderr
+        table = server.butai("deploys").stdout
+        assert "old" in table and stage.commits["one"][:7] in table
+        refused = server.butai("env", "update", "old")
+        assert refused.returncode == 3 and "butai take-over old" in refused.stderr
+        untyped = server.butai("take-over", "old")
+        assert untyped.returncode in (2, 3), untyped.stderr
+        gone = server.butai("forget", "old")
+        assert gone.returncode == 0 and "Nothing was changed where it runs." in gone.stderr
+    finally:
+        assert server.end() == 0
+
+
+def queued(stage: Stage, name: str) -> list[RunView]:
+    """Runs of an environment that wait."""
+    shown = [each for each in stage.butai.environments.list() if each.name == name]
+    return [each.last_run for each in shown if each.last_run.status is RunStatus.QUEUED]
 
 
 def test_a_take_over_wants_its_owner_its_name_and_its_lock(stage: Stage, staging: EnvironmentView) -> None:

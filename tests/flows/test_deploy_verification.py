@@ -11,11 +11,12 @@ from typing import Any
 import boto3
 import pytest
 
-from butai.deploys.carry import Deploying, Stop
+from butai.deploys.carry import Deploying
 from butai.deploys.clients import Clients
 from butai.deploys.task import Target, Task
 from butai.deploys.verify import Verification
 from butai.runs.model import RunEnd
+from butai.runs.program import Stop
 from support.deploying import Stage, stage_in
 from support.localcloud_team import REGISTRY
 

@@ -19,6 +19,7 @@ from pydantic import (
 from butai.aws.image_tag import tag_of
 from butai.blueprints.locations import LocationError, RefError, check_location, check_ref
 from butai.blueprints.state_terms import REGION, STATE_WORDS, Part, StatePlace, shaped
+from butai.blueprints.task_terms import OneOffs
 from butai.blueprints.yaml_source import Source
 from butai.errors import WrongUseError, did_you_mean
 from butai.interval import EVERY
@@ -248,6 +249,7 @@ class Blueprint(Part):
     runs: RunTerms = Field(default_factory=RunTerms)
     state: StatePlace | None = Field(default=None, description="Where states lie; else in Butai's own database.")
     drift: DriftTerms = Field(default_factory=DriftTerms)
+    tasks: OneOffs = Field(default_factory=OneOffs, description="Commands that run once, at certain moments.")
 
     _source: Source = PrivateAttr(default_factory=lambda: Source(FILE_NAME))
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from butai.blueprints.model import FILE_NAME, PATTERN_WORDS, Blueprint
+from butai.blueprints.task_terms import WHENS
 from butai.blueprints.yaml_source import Path, Problem, Source, read_yaml
 from butai.errors import WrongUseError, did_you_mean
 from butai.text import joined, text
@@ -220,6 +221,7 @@ def check_against_root(blueprint: Blueprint, root: Root, set_by_files: Collectio
     Raises BlueprintError with everything that is wrong.
     """
     problems = [*_variable_problems(blueprint, root, set_by_files), *_output_problems(blueprint, root)]
+    problems += _task_problems(blueprint)
     if problems:
         raise BlueprintError(problems)
 
@@ -254,3 +256,12 @@ def _output_problems(blueprint: Blueprint, root: Root) -> Iterator[Problem]:
             known = [resource for resource in root.resources if resource.startswith("aws_ecs_service.")]
             message = text("The root has no resource `{address}`.", address=address)
             yield blueprint.source.problem(path, message, did_you_mean(address, known))
+
+
+def _task_problems(blueprint: Blueprint) -> Iterator[Problem]:
+    for when in WHENS:
+        for number, each in enumerate(getattr(blueprint.tasks, when)):
+            if each.service not in blueprint.services:
+                message = text("There is no service `{name}`.", name=each.service)
+                hint = did_you_mean(each.service, blueprint.services)
+                yield blueprint.source.problem(("tasks", when, number, "service"), message, hint)

@@ -9,14 +9,12 @@ does not do twice what was done: a revision that is there already is found by wh
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import boto3
@@ -25,33 +23,21 @@ from botocore.exceptions import BotoCoreError, ClientError
 from butai.aws import deployments, registry
 from butai.aws.deployments import Revision
 from butai.aws.image import parse_image
+from butai.aws.once import container_for
 from butai.deploys.clients import Clients
 from butai.deploys.model import Stands, exchange, foreign_image
 from butai.deploys.rolling import Rolling
-from butai.deploys.task import Came, Stage, Target, Task, read_task, write_result
+from butai.deploys.task import Before, Came, Stage, Target, Task, read_task, write_result
 from butai.deploys.timing import Course
 from butai.deploys.verify import Verification, Verified
 from butai.runs.model import ROLL_OUT_FAILED
+from butai.runs.once import Once
+from butai.runs.program import DONE, FAILED, Stop, listen
 from butai.runs.saying import say, tell
 from butai.text import Text, joined, text
 
 LOOK_EVERY_S = 1.0
 IMAGE_EVERY_S = 5.0
-NAP_S = 0.05
-DONE, FAILED = 0, 1
-
-
-@dataclass
-class Stop:
-    """Whether somebody wants it to stop. No event of `threading`: a signal handler would meet its lock."""
-
-    asked: bool = False
-
-    def wait(self, seconds: float) -> None:
-        """Wait this long, or until it is asked."""
-        until = time.monotonic() + seconds
-        while not self.asked and time.monotonic() < until:
-            time.sleep(NAP_S)
 
 
 @dataclass
@@ -80,6 +66,9 @@ class Deploying:
             return _refused(found.problems)
         if self.stop.asked:
             return FAILED
+        if failure := self._run_once(found):
+            _error(text("Nothing was deployed: what ran before serves on. {why}", why=failure))
+            return ROLL_OUT_FAILED
         rolling = [self._set(each, found) for each in self.task.targets]
         return self._follow(rolling)
 
@@ -102,6 +91,43 @@ class Deploying:
             return True
         ecr = self.clients("ecr", image.region)
         return registry.find_image(ecr, image.account, image.repository, image.tag) is not None
+
+    def _run_once(self, found: Verified) -> Text | None:
+        """What runs once before, with the new version of its service. Why the first that failed did; nothing if none did."""
+        by_name = {each.name: each for each in self.task.targets}
+        for number, once in enumerate(self.task.once):
+            target = by_name[once.service]
+            ecs, present = self.clients("ecs"), found.present[target.name]
+            wanted = exchange(present.definition, target.image, target.variables).definition
+            arn = self._registered(ecs, present, wanted)
+            self._write(target.name, Came(Stage.REGISTERED, present.arn, arn))
+            hook = {"resource": {"addr": f"tasks.before_deploy[{number}]", "resource_type": "task"}, "action": "update"}
+            tell(text("{service}: a task runs before", service=target.name), "apply_start", hook=hook)
+            failure = self._once(once, target, found, arn, wanted)
+            tell(text("{service}: the task is over", service=target.name),
+                 "apply_errored" if failure else "apply_complete", hook=hook)  # fmt: skip
+            if failure:
+                self._forget_registered(found)
+                return failure
+        return None
+
+    def _once(self, once: Before, target: Target, found: Verified, arn: str, definition: dict[str, Any]) -> Text | None:
+        container = container_for(definition, target.image, once.container)
+        if not container:
+            return text("{service}: no container was named for `{command}`, and none has the service's image.",
+                        service=target.name, command=once.command[0])  # fmt: skip
+        service = found.services[target.name]
+        one = Once(target.name, target.cluster, service, arn, definition, container, once.command, once.token,
+                   once.timeout_s, self.clients, lambda: self.stop.asked, self.stop.wait)  # fmt: skip
+        return one.run()
+
+    def _forget_registered(self, found: Verified) -> None:
+        """Revisions that no service gets would be their families' newest, which Terraform goes by."""
+        for name, came in self.came.items():
+            self._write(name, replace(came, stage=Stage.FAILED))
+            if came.revision != found.present[name].arn:
+                with contextlib.suppress(ClientError):
+                    deployments.deregister(self.clients("ecs"), came.revision)
 
     def _set(self, target: Target, found: Verified) -> Rolling:
         """Register what the service gets, unless it is there, and set the service on it, unless it is."""
@@ -250,26 +276,15 @@ def _error(words: Text) -> None:
 def main(folder: Path) -> int:
     """Do it."""
     task, stop = read_task(folder), Stop()
-    _listen(stop)
-    count = len(task.targets)
+    listen(stop)
+    count = len(task.targets) + len(task.once)
     changes = {"add": 0, "change": count, "remove": 0, "operation": "plan"}
-    tell(text("{count} services get another version", count=count), "change_summary", changes=changes)
+    tell(text("{count} services get another version", count=len(task.targets)), "change_summary", changes=changes)
     try:
         return Deploying(task, folder, Clients(boto3.Session()), stop).do()
     except (ClientError, BotoCoreError) as error:
         _error(text("AWS refused: {reason}", reason=str(error)))
         return FAILED
-
-
-def _listen(stop: Stop) -> None:
-    """The first interrupt is a wish to stop, the second one ends it where it is."""
-
-    def asked(_number: int, _frame: FrameType | None) -> None:
-        if stop.asked:
-            sys.exit(FAILED)
-        stop.asked = True
-
-    signal.signal(signal.SIGINT, asked)
 
 
 if __name__ == "__main__":

@@ -16,13 +16,14 @@ from butai.aws.session import EngineKeys, session_for
 from butai.blueprints.service import AtCommit, Blueprints
 from butai.deploys.clients import Clients
 from butai.deploys.model import has_moving_tag
-from butai.deploys.task import IN_PLACE, Came, Stage, Target, Task, read_result, read_task, write_result
+from butai.deploys.task import IN_PLACE, Before, Came, Stage, Target, Task, read_result, read_task, write_result
 from butai.deploys.where import ecs_service
 from butai.environments.service import Environments, EnvironmentView
 from butai.runs.folder import Command, RunFolder, Work
 from butai.runs.job import Prepared
 from butai.runs.log import RunLog
 from butai.runs.model import RunEnd, Step
+from butai.runs.once import token_of
 from butai.runs.service import RunView
 from butai.states.service import States
 from butai.terraform.environment import engine_environment
@@ -51,12 +52,25 @@ class DeployJob:
         document = self.states.read(shown.id)
         state = summary(document) if document else None
         targets = [self._target(shown, at, state, run, name) for name in told["services"]]
-        Task(shown.name, targets, at.blueprint.ready.timeout_s, told.get("wait_for_image_s", 0)).write(folder.path)
+        wait_s, once = told.get("wait_for_image_s", 0), self._before(at, run, log)
+        Task(shown.name, targets, at.blueprint.ready.timeout_s, wait_s, once).write(folder.path)
         log.goes(accelerated=False, why=text("a deploy needs no engine and no provider"))
         program = [sys.executable, "-m", "butai.deploys.carry", str(folder.path)]
         work = Work(run.id, shown.id, str(folder.path), [Command(Step.APPLY, program)])
         extra = self.keys.variables(at.access)
         return Prepared(work, engine_environment(os.environ, extra=extra, cli_config=Path(os.devnull)))
+
+    def _before(self, at: AtCommit, run: RunView, log: RunLog) -> list[Before]:
+        """What the blueprint declares for the services of this deploy. An older version's would know nothing of newer data."""
+        told = run.params["deploy"]
+        declared = [each for each in at.blueprint.tasks.before_deploy if each.service in told["services"]]
+        if declared and "rolls_back_to" in told:
+            log.say(Step.APPLY, text("It goes back: the tasks before a deploy are not run."))
+            return []
+        return [
+            Before(each.service, each.command, each.container or "", each.timeout_s, token_of(run, f"before-{number}"))
+            for number, each in enumerate(declared)
+        ]
 
     def _target(
         self, shown: EnvironmentView, at: AtCommit, state: StateSummary | None, run: RunView, name: str

@@ -13,9 +13,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, Field
 
 from butai.aws import deployments
+from butai.aws.awslogs import log_places
 from butai.aws.logs import AT_ONCE, Line, lines_since
 from butai.aws.session import AccessError
-from butai.deploys.model import log_places
 from butai.deploys.reach import Reach, Reached
 from butai.deploys.tail import Tail
 from butai.errors import RefusedError

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from butai.aws.awslogs import options_of
 from butai.aws.image import same_repository
 from butai.text import Text, text
 
@@ -115,7 +116,7 @@ def needs_of(definition: Raw) -> Needs:
     roles = [definition.get(name) for name in ("taskRoleArn", "executionRoleArn")]
     containers = definition.get("containerDefinitions", [])
     values = [each["valueFrom"] for one in containers for each in one.get("secrets") or []]
-    logs = [_log_options(each).get("awslogs-group", "") for each in containers if not _makes_its_group(each)]
+    logs = [options_of(each).get("awslogs-group", "") for each in containers if not _makes_its_group(each)]
     return Needs(
         roles=frozenset(each.rpartition("/")[2] for each in roles if each),
         parameters=frozenset(_parameter(each) for each in values if not _is_secret(each)),
@@ -145,32 +146,8 @@ def _parameter(value: str) -> str:
     return f"/{name}" if "/" in name and not name.startswith("/") else name
 
 
-def _log_options(container: Raw) -> Raw:
-    logs = container.get("logConfiguration") or {}
-    return (logs.get("options") or {}) if logs.get("logDriver") == "awslogs" else {}
-
-
 def _makes_its_group(container: Raw) -> bool:
-    return str(_log_options(container).get("awslogs-create-group", "")).lower() == "true"
-
-
-def log_stream(definition: Raw, container: str, task_arn: str) -> tuple[str, str] | None:
-    """Log group and stream of a task's container; none where its lines go elsewhere."""
-    found = _log_places(definition).get(container)
-    return (found[0], found[1] + task_arn.rpartition("/")[2]) if found else None
-
-
-def log_places(definition: Raw) -> list[tuple[str, str]]:
-    """Log group of each container, and how the names of its streams begin; without those whose lines go elsewhere."""
-    return list(_log_places(definition).values())
-
-
-def _log_places(definition: Raw) -> dict[str, tuple[str, str]]:
-    return {
-        each["name"]: (options["awslogs-group"], f"{prefix}/{each['name']}/")
-        for each in definition.get("containerDefinitions", [])
-        if (options := _log_options(each)).get("awslogs-group") and (prefix := options.get("awslogs-stream-prefix"))
-    }
+    return str(options_of(container).get("awslogs-create-group", "")).lower() == "true"
 
 
 def wrong_ports(service: Raw, definition: Raw) -> list[Text]:

@@ -37,13 +37,26 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Before:
+    """A command that runs once before a service gets its new version, in a task with that one."""
+
+    service: str
+    command: list[str]
+    container: str
+    timeout_s: int
+    token: str
+
+
+@dataclass(frozen=True)
 class Task:
-    """What there is to do. `timeout_s`: for the roll-outs; `wait_for_image_s`: for images that are still being built."""
+    """What there is to do. `timeout_s`: for the roll-outs; `wait_for_image_s`: for images that are still being built;
+    `once`: what runs before."""
 
     environment: str
     targets: list[Target]
     timeout_s: int
     wait_for_image_s: int = 0
+    once: list[Before] = field(default_factory=list)
 
     def write(self, folder: Path) -> None:
         """Keep it where the program finds it."""
@@ -54,7 +67,8 @@ def read_task(folder: Path) -> Task:
     """What was written."""
     raw = json.loads((folder / TASK).read_text())
     targets = [Target(**each) for each in raw.pop("targets")]
-    return Task(targets=targets, **raw)
+    once = [Before(**each) for each in raw.pop("once")]
+    return Task(targets=targets, once=once, **raw)
 
 
 class Stage(StrEnum):

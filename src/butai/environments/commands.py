@@ -132,6 +132,9 @@ def destroy(
     looked: Annotated[
         bool, typer.Option("--looked", help="What was left over was looked for: it is not there.")
     ] = False,
+    skip_tasks: Annotated[
+        bool, typer.Option("--skip-tasks", help="Without the tasks that the blueprint declares before a destroy.")
+    ] = False,
     wait: WaitFlag = True,
     json: JsonFlag = False,
 ) -> None:
@@ -140,9 +143,8 @@ def destroy(
     if not confirm:
         environment = server.get(path_to(name), blueprint=blueprint_of(name))
         say(f"`{environment['name']}` goes, with its data: {', '.join(environment['urls'].values()) or 'no URL'}.")
-    started = server.post(
-        f"{path_to(name)}/destroy", {"confirm": confirm, "looked": looked}, blueprint=blueprint_of(name)
-    )
+    body = {"confirm": confirm, "looked": looked, "skip_tasks": skip_tasks}
+    started = server.post(f"{path_to(name)}/destroy", body, blueprint=blueprint_of(name))
     finish(server, started, wait=wait, as_json=json)
 
 

@@ -14,9 +14,10 @@ from butai.blueprints.service import AtCommit, Blueprints
 from butai.db import Database
 from butai.environments import store
 from butai.environments.model import Health
+from butai.environments.one_offs import AFTER_CREATE, BEFORE_DESTROY, tasks_of
 from butai.environments.orphans import Orphans
 from butai.environments.place import remote_of, workspace_of
-from butai.environments.plan import from_params
+from butai.environments.plan import from_params, without_failed
 from butai.environments.prepare import Preparation, lock_file_of
 from butai.environments.readiness import Readiness
 from butai.environments.views import output_rows, urls_of
@@ -54,13 +55,46 @@ class EnvironmentJob:
 
     def prepare(self, run: RunView, folder: RunFolder, log: RunLog) -> Prepared:
         """The folder made ready; what no state knows is adopted, then the one command that changes the world."""
+        run = self._rebased(run, log)
         change = commands.destroy if run.kind is RunKind.DESTROY else commands.apply
 
         def then(engine: Engine, values: Path) -> list[Command]:
+            before, after = self._tasks(run, folder, engine, log)
             first = self._orphans.adopt_first(run, folder, engine, values)
-            return [*first, Command(Step.APPLY, change(engine, [values]))]
+            return [*before, *first, Command(Step.APPLY, change(engine, [values])), *after]
 
         return self._preparation.prepare(run, folder, log, then)
+
+    def _rebased(self, run: RunView, log: RunLog) -> RunView:
+        """The run without the versions of deploys that it was queued behind and that put nothing there."""
+        row = self._row(run.environment_id)
+        if not run.params.get("rests_on"):
+            return run
+        at = self._blueprints.at_commit(row.blueprint, run.params["commit"])
+        params, failed = without_failed(at, run.params, row.services)
+        for name in failed:
+            log.say(
+                Step.EXPORT,
+                text(
+                    "{service}: the deploy that this run waited for put nothing there; it keeps {image}.",
+                    service=name,
+                    image=row.services[name]["image"],
+                ),
+            )
+        return self._runs.with_params(log.fenced, run, params) if failed else run
+
+    def _tasks(
+        self, run: RunView, folder: RunFolder, engine: Engine, log: RunLog
+    ) -> tuple[list[Command], list[Command]]:
+        """What runs once before the engine, and after it."""
+        at = self._blueprints.at_commit(self._row(run.environment_id).blueprint, from_params(run.params).commit)
+        if run.kind is RunKind.CREATE:
+            return [], tasks_of(at, AFTER_CREATE, run, folder, engine)
+        if run.kind is RunKind.UPDATE and at.blueprint.tasks.before_deploy:
+            log.say(Step.EXPORT, text("An update runs none of the tasks before a deploy: `butai deploy` does."))
+        if run.kind is not RunKind.DESTROY or run.params.get("skip_tasks"):
+            return [], []
+        return tasks_of(at, BEFORE_DESTROY, run, folder, engine), []
 
     def look(self, run: RunView, log: RunLog) -> bool:
         """What this environment's runs made that no state knows: its orphans, until a run adopts or deletes them."""

@@ -279,9 +279,10 @@ def destroy(
     name: str,
     confirm: Annotated[str, Form()] = "",
     looked: Annotated[str, Form()] = "",
+    skip_tasks: Annotated[str, Form()] = "",
 ) -> Response:
     """Destroy, when the name was typed."""
-    body = DestroyRequest(confirm=confirm.strip(), looked=looked == "on")
+    body = DestroyRequest(confirm=confirm.strip(), looked=looked == "on", skip_tasks=skip_tasks == "on")
     service = environments(request)
     return _do(request, blueprint, name, lambda: service.destroy(name, body, by=api.by(request), blueprint=blueprint))
 

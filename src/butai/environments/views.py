@@ -221,6 +221,7 @@ class DestroyRequest(BaseModel):
     looked: bool = Field(
         default=False, description="Somebody looked for what could not be accounted for: it is not there."
     )
+    skip_tasks: bool = Field(default=False, description="Do not run what the blueprint declares before a destroy.")
 
 
 class Started(BaseModel):

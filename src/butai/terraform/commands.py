@@ -69,6 +69,11 @@ def show(engine: Engine, plan_file: Path | None = None) -> list[str]:
     return [str(engine.path), "show", "-json", "-no-color", *([str(plan_file)] if plan_file else [])]
 
 
+def pull(engine: Engine) -> list[str]:
+    """The state's document, secrets and all, from wherever it lies: never into a log."""
+    return [str(engine.path), "state", "pull"]
+
+
 def untaint(engine: Engine, address: str) -> list[str]:
     """Keep an object that was finished after all, instead of making it again at the next apply."""
     return [str(engine.path), "untaint", "-no-color", "--", address]

@@ -189,11 +189,19 @@ def replaced(old: str, new: str) -> str:
         ),
         (replaced("environment_variable: environment\n", ""), "`environment_variable` is missing."),
         (TEXT + "state: {s4: {}}\n", "28:9: `s4` is no key in `state`. Known: s3."),
+        (TEXT + "tasks: {before_deploy: [{service: web, command: []}]}\n", "`command` must have at least 1 item"),
+        (TEXT + "tasks: {before_deply: []}\n", "`before_deply` is no key in `tasks`. Did you mean `before_deploy`?"),
         (replaced("leases:\n", "leases: 5\nx:\n"), "20:9: `leases` must be a valid dictionary"),
     ],
 )
 def test_a_fault_is_told_with_its_place(text: str, expected: str) -> None:
     assert any(expected in fault for fault in faults(text)), faults(text)
+
+
+def test_a_task_of_a_service_that_is_not_there_is_told_with_its_place() -> None:
+    text = TEXT + "tasks:\n  after_create:\n    - {service: web, command: [x]}\n    - {service: wbe, command: [x]}\n"
+    [fault] = root_faults(text, Root())
+    assert "31:" in fault and "There is no service `wbe`. Did you mean `web`?" in fault
 
 
 def test_passwords_are_not_repeated() -> None:

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from butai.aws.awslogs import log_places, log_stream
 from butai.aws.image import Image, parse_image, same_repository
+from butai.aws.once import container_for
 from butai.deploys.model import (
     RollOut,
     Stands,
@@ -19,8 +21,6 @@ from butai.deploys.model import (
     foreign_image,
     has_moving_tag,
     is_assumable,
-    log_places,
-    log_stream,
     missing_architecture,
     needs_of,
     other_controller,
@@ -264,3 +264,13 @@ def test_new_tasks_take_addresses_beside_the_old_ones(desired: int, maximum: int
     }
     assert addresses_wanted(service) == (frozenset({"subnet-1", "subnet-2"}), more)
     assert addresses_wanted({"desiredCount": desired}) == (frozenset(), desired)
+
+
+def test_the_container_that_gets_a_command() -> None:
+    both = {"containerDefinitions": [{"name": "app", "image": "r/web:1"}, {"name": "side", "image": "r/agent:1"}]}
+    assert container_for(both, "r/web:{commit}") == "app"
+    assert container_for(both, "r/web:2", "side") == "side"
+    assert (
+        container_for(both, "r/web:2", "gone") == container_for(both, "r/other:2") == container_for({}, "r/web:1") == ""
+    )
+    assert container_for({"containerDefinitions": [{"name": "app", "image": "x"}]}, "r/web:2") == "app", "the only one"
