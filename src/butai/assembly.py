@@ -123,7 +123,7 @@ class Butai:
         jobs[RunKind.DRIFT_CHECK] = DriftJob(preparation, self.runs, now)
         jobs[RunKind.ENGINE_CHECK] = CheckJob(preparation, acceleration, self.blueprints, self.runs, now)
         ready = Readiness(self.database, self.states, self.runs)
-        jobs[RunKind.LOOK] = LookJob(self.database, self.blueprints, self.states, ready, now)
+        jobs[RunKind.LOOK] = LookJob(self.database, self.blueprints, self.states, ready, self.runs, now)
         jobs[RunKind.DEPLOY] = DeployJob(self.environments, self.blueprints, self.states, preparation.keys, ready.wait)
         return Carrier(self.database, self.data, self.states, jobs, now, start)
 

@@ -280,3 +280,23 @@ def test_another_blueprint_keeps_what_was_typed(portal: Portal, page: Page) -> N
     expect(page.get_by_label("Purpose")).to_have_value("A & B, 50 % 試験")
     expect(page.get_by_label("Owner")).to_have_value("mika")
     expect(page.locator("#command pre")).to_contain_text("butai env create blue-banner")
+
+
+def test_what_changed_since_somebody_last_looked_is_told(
+    portal: Portal, visit: Visit, shot: Callable[[Page, str], None]
+) -> None:
+    environment = idle(portal, "qa-since")
+    page = visit(portal, locale="en-GB")
+    page.goto(f"{portal.url}/environments/tiny/qa-since")
+    expect(page.locator("#since")).to_be_empty()
+    for _ in range(2):
+        later = portal.add_run(environment, running=False)
+        portal.end(later, RunEnd.SUCCEEDED)
+    page.goto(f"{portal.url}/environments/tiny/qa-since")
+    expect(page.locator("#since")).to_contain_text("Since you last looked")
+    expect(page.locator("#since")).to_contain_text(f"Run {later}")
+    expect(page.locator("#since li")).to_have_count(2)
+    shot(page, "since")
+    somebody_else = visit(portal, locale="ja-JP")
+    somebody_else.goto(f"{portal.url}/environments/tiny/qa-since")
+    expect(somebody_else.locator("#since")).to_be_empty()

@@ -113,7 +113,8 @@ def test_it_is_deployed_to_and_goes_back_to_what_ran_before(stage: Stage, stagin
     looked = stage.butai.environments.look_again("staging", by="aya")
     assert stage.carry(looked.run).end is RunEnd.SUCCEEDED
     assert [each.branch for each in stage.butai.environments.get("staging").services] == ["two"]
-    assert [each.run for each in stage.butai.deploys.history("staging")] == [run.id], "a look puts nothing there"
+    told = [(each.run, each.kind, each.branch) for each in stage.butai.deploys.history("staging")]
+    assert told == [(run.id, RunKind.DEPLOY, "two"), (staging.last_run.id, RunKind.LOOK, "one")]
     back = stage.butai.deploys.roll_back("staging", RollBackRequest(service="web"), by="mika").run
     assert stage.carry(back).end is RunEnd.SUCCEEDED
     assert stage.team.get("staging").json()["version"] == "1"
@@ -156,7 +157,9 @@ def test_it_is_held_and_compared_and_its_logs_are_read(stage: Stage, staging: En
     stage.butai.holding.release("staging", by="ken")
     lines = stage.butai.service_logs.newest("staging", "web", minutes=60, most=50)
     assert lines is not None
-    assert "staging" in stage.butai.deploys.report("staging", portal="http://127.0.0.1").markdown
+    report = stage.butai.deploys.report("staging", portal="http://127.0.0.1")
+    assert [each.branch for each in report.services] == [each.branch for each in staging.services]
+    assert "staging" in report.markdown
 
 
 def test_without_a_state_services_are_found_by_their_images(stage: Stage) -> None:

@@ -129,15 +129,7 @@ class Deploys:
             Version(each.run, each.branch, each.commit, each.image, good=each.end is RunEnd.SUCCEEDED)
             for each in self.history_of(shown)
             if each.service == service and each.end not in (None, *NOTHING_DONE)
-        ] + self._ran_before(shown, service)
-
-    def _ran_before(self, shown: EnvironmentView, service: str) -> list[Version]:
-        """What ran in an environment that was made elsewhere before the first deploy: no run of ours put it there."""
-        for run in reversed(self.environments.runs_of(shown.id)) if shown.adopted else ():
-            before = run.params.get("deploy", {}).get("services", {}).get(service, {}).get("before")
-            if before:
-                return [Version(0, before["branch"], before["commit"], before["image"], good=True)]
-        return []
+        ]
 
     def where(self) -> list[RunsWhere]:
         """What runs where: every service of every environment."""
@@ -183,7 +175,7 @@ def _of_run(run: RunView, older: RunView | None) -> list[DeployView]:
     """What a run put there: a deploy its services, another run those that it gave another version than the one before."""
     if run.kind is RunKind.DEPLOY:
         names = list(run.params["deploy"]["services"])
-    elif run.kind in MAIN - {RunKind.DESTROY, RunKind.LOOK} and "services" in run.params:
+    elif run.kind in MAIN - {RunKind.DESTROY} and "services" in run.params:
         before = older.params.get("services", {}) if older else {}
         names = [name for name, each in run.params["services"].items() if before.get(name) != each]
     else:

@@ -30,7 +30,7 @@ from butai.runs.job import Prepared
 from butai.runs.log import RunLog
 from butai.runs.model import RunEnd, Step
 from butai.runs.remote import keep_copy, open_remote
-from butai.runs.service import RunView
+from butai.runs.service import Runs, RunView
 from butai.states.service import States
 from butai.terraform.state import StateSummary, summary
 from butai.text import Text, text
@@ -46,6 +46,7 @@ class LookJob:
     blueprints: Blueprints
     states: States
     readiness: Readiness
+    runs: Runs
     now: Callable[[], datetime]
 
     def prepare(self, run: RunView, folder: RunFolder, log: RunLog) -> Prepared:
@@ -60,6 +61,9 @@ class LookJob:
         except (ClientError, BotoCoreError) as error:
             raise ButaiError(text("AWS cannot be asked: {reason}", reason=str(error)), code="aws") from error
         write_private(folder.path / FOUND, json.dumps(found).encode())
+        # What a look found is what ran there then, as what another run was asked for is.
+        versions = {name: each["version"] for name, each in found.items()}
+        self.runs.with_params(log.fenced, run, {**run.params, "services": versions})
         return Prepared(Work(run.id, row.id, str(folder.path), []), {})
 
     def _state(self, row: store.Environment, at: AtCommit, run: RunView, log: RunLog) -> StateSummary | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
@@ -21,10 +22,12 @@ from butai.environments import (
     mend_forms,
     rollout_api,
     rollout_pages,
+    seen,
     state_api,
     state_pages,
 )
 from butai.environments.drift import newest_check
+from butai.environments.listing import FILTERS, matches
 from butai.environments.live import Tongue
 from butai.environments.log_text import as_text
 from butai.environments.log_view import fold, titles_of
@@ -47,6 +50,7 @@ from butai.web.texts import translate
 router = APIRouter(include_in_schema=False)
 LOG_LINES = 20_000
 BRANCHES_SHOWN = 50
+SEEN_FOR_S = 90 * 86400
 
 ROOM = Room(
     name="environments",
@@ -86,7 +90,7 @@ def show_list(request: Request, q: str = "", only: str = "", part: str = "") -> 
     """Every environment; `q` and `only` filter, and stand in the address."""
     everything = environments(request).list()
     counts = {name: sum(keep(each) for each in everything) for name, keep in FILTERS.items()}
-    shown = [each for each in everything if FILTERS.get(only, FILTERS[""])(each) and _matches(each, q)]
+    shown = [each for each in everything if FILTERS.get(only, FILTERS[""])(each) and matches(each, q)]
     page = "environments/glance.html" if part else "environments/list.html"
     query = urlencode({"q": q, "only": only, "part": "glance"})
     return pages_of(request).html(
@@ -101,20 +105,6 @@ def show_list(request: Request, q: str = "", only: str = "", part: str = "") -> 
         part_url=f"/environments?{query}",
         blueprints=blueprints(request).list() if not everything else [],
     )
-
-
-FILTERS: dict[str, Any] = {
-    "": lambda _each: True,
-    "look": lambda each: each.state.kind in ("warn", "down"),
-    "busy": lambda each: each.state.kind == "busy",
-}
-
-
-def _matches(environment: EnvironmentView, words: str) -> bool:
-    parts = [environment.name, environment.owner, environment.purpose, environment.blueprint, environment.state.word]
-    parts += [f"{each.name} {each.branch} {each.commit[:7]}" for each in environment.services]
-    text = " ".join(parts).lower()
-    return all(word in text for word in words.lower().split())
 
 
 @router.get("/environments/new")
@@ -232,6 +222,10 @@ def _show(request: Request, environment: EnvironmentView, run: int | None = None
     if run is not None and shown.id != run:
         raise NotFoundError(text("`{name}` has no run {run}.", name=environment.name, run=run))
     events = runs(request).events(shown.id, limit=LOG_LINES)
+    # Browsers keep cookies by host and not by port.
+    cookie = f"{seen.COOKIE}_{request.url.port or 0}"
+    known = seen.read(request.cookies.get(cookie, ""))
+    visit = seen.visit(known.get(environment.id), history[0].id if history else 0, datetime.now(UTC))
     context: dict[str, Any] = {
         "environment": environment,
         "run": shown,
@@ -241,11 +235,15 @@ def _show(request: Request, environment: EnvironmentView, run: int | None = None
         "titles": {step.value: title for step, title in titles_of(shown).items()},
         "error": None,
         "flight": None,
+        "since": seen.since(known.get(environment.id), visit, history, api.by(request)),
         **_drift(request, environment, history),
         **more,
     }
     status = more["error"].status if more.get("error") else 200
-    return pages_of(request).html(request, "environments/show.html", status=status, **context)
+    page = pages_of(request).html(request, "environments/show.html", status=status, **context)
+    told = seen.written({**known, environment.id: visit})
+    page.set_cookie(cookie, told, max_age=SEEN_FOR_S, httponly=True, samesite="strict", path="/environments")
+    return page
 
 
 def _drift(request: Request, environment: EnvironmentView, history: Sequence[RunView] = ()) -> dict[str, Any]:
