@@ -228,6 +228,7 @@ def test_by_the_command_line(stage: Stage) -> None:
             done = asked.result()
         assert done.returncode == 0, done.stderr
         assert "old: Up" in done.stderr
+        assert f"adopted    {PLACE}, main/staging" in server.butai("env", "show", "old").stdout
         table = server.butai("deploys").stdout
         assert "old" in table and stage.commits["one"][:7] in table
         refused = server.butai("env", "update", "old")

@@ -162,12 +162,21 @@ def next_(name: NameArgument, wait: WaitFlag = True, json: JsonFlag = False) -> 
     finish(server, started, wait=wait, as_json=json)
 
 
+def adopted_from(environment: Any) -> str:
+    """Where an environment is that was made elsewhere."""
+    adopted = environment["adopted"]
+    places = {f"{each['cluster']}/{each['service']}" for each in adopted["found"].values()}
+    return ", ".join([*([adopted["state"]] if adopted["state"] else []), *sorted(places)]) or adopted["cluster"]
+
+
 def _lines(environment: Any) -> list[str]:
     state = environment["state"]
     lines = [
         f"{environment['name']}  {state['word']}" + (f" - {state['reason']}" if state["reason"] else ""),
         f"blueprint  {environment['blueprint']} @ {environment['commit'][:7]} ({environment['ref']})",
-        f"engine     {environment['engine']}",
+        f"engine     {environment['engine']}"
+        if not environment["adopted"]
+        else f"adopted    {adopted_from(environment)}",
         f"owner      {environment['owner']}" + (f", {environment['purpose']}" if environment["purpose"] else ""),
     ]
     if environment["hold"]:
