@@ -120,7 +120,7 @@ def stage_behind(folder: Path) -> Iterator[tuple[Stage, Recorder, Mapping[str, s
     with running_cloud(folder, strict=False) as cloud, MonkeyPatch.context() as patch:
         point_at(cloud, patch)
         stage, recorder = Stage(cloud, folder), Recorder(cloud.endpoint)
-        yield stage, recorder, {**cloud.env, "AWS_ENDPOINT_URL": recorder.endpoint}
+        yield stage, recorder, {**cloud.env, "AWS_ENDPOINT_URL": recorder.url}
         recorder.close()
         stage.butai.database.close()
 

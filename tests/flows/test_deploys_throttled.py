@@ -87,7 +87,7 @@ def test_what_is_throttled_is_asked_again(stage: Stage, monkeypatch: pytest.Monk
     for name in names:
         environment(stage, name)
     throttle = Throttle(stage.cloud.endpoint, rate=4.5, burst=6)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", throttle.endpoint)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", throttle.url)
     wish = DeployRequest(services={each: ServiceChoice(branch="two") for each in SERVICES})
     runs = [stage.butai.deploys.deploy(name, wish, by="mika").run for name in names]
     with ThreadPoolExecutor(environments) as pool:
