@@ -40,8 +40,11 @@ class Stopped:
 
 def services(ecs: Any, cluster: str, names: list[str]) -> dict[str, dict[str, Any]] | None:
     """These services by name, as ECS describes them, without those that are gone; none where there is no such cluster."""
+    found: list[dict[str, Any]] = []
     try:
-        found = ecs.describe_services(cluster=cluster, services=names)["services"]
+        for start in range(0, len(names), DESCRIBED_AT_ONCE):
+            part = names[start : start + DESCRIBED_AT_ONCE]
+            found += ecs.describe_services(cluster=cluster, services=part)["services"]
     except ClientError as error:
         if code_of(error) == "ClusterNotFoundException":
             return None
@@ -58,9 +61,8 @@ def all_services(ecs: Any, cluster: str) -> list[dict[str, Any]] | None:
         if code_of(error) == "ClusterNotFoundException":
             return None
         raise
-    parts = [arns[start : start + DESCRIBED_AT_ONCE] for start in range(0, len(arns), DESCRIBED_AT_ONCE)]
-    found = [each for part in parts for each in ecs.describe_services(cluster=cluster, services=part)["services"]]
-    return [each for each in found if each["status"] == "ACTIVE"]
+    found = services(ecs, cluster, arns)
+    return None if found is None else list(found.values())
 
 
 def revision(ecs: Any, name: str) -> Revision:

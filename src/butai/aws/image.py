@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 _ECR = re.compile(r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<rest>.+)")
 
@@ -43,3 +45,9 @@ def same_repository(one: str, other: str) -> bool:
     """Whether two images come out of one repository of one registry."""
     parts = parse_image(one), parse_image(other)
     return len({(each.account, each.region, each.repository) for each in parts}) == 1
+
+
+def with_image_of(image: str, containers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The containers of a definition that run an image of that repository; where none does, the only one there is."""
+    fitting = [each for each in containers if same_repository(each.get("image", ""), image)]
+    return fitting or (list(containers) if len(containers) == 1 else [])

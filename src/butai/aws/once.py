@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from butai.aws.image import same_repository
+from butai.aws.image import with_image_of
 
 LOG_LINES = 1000
 
@@ -31,11 +31,10 @@ def container_for(definition: Mapping[str, Any], image: str, wanted: str = "") -
 
     Empty where there is no such container.
     """
-    containers = {each["name"]: each.get("image", "") for each in definition.get("containerDefinitions", [])}
+    containers = definition.get("containerDefinitions", [])
     if wanted:
-        return wanted if wanted in containers else ""
-    fitting = [name for name, each in containers.items() if same_repository(image, each)]
-    return fitting[0] if fitting else next(iter(containers)) if len(containers) == 1 else ""
+        return wanted if wanted in [each["name"] for each in containers] else ""
+    return next((str(each["name"]) for each in with_image_of(image, containers)), "")
 
 
 def start(

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from butai.aws.awslogs import options_of
-from butai.aws.image import same_repository
+from butai.aws.image import with_image_of
 from butai.text import Text, text
 
 Raw = Mapping[str, Any]
@@ -47,8 +47,7 @@ def exchange(definition: Raw, image: str, variables: Mapping[str, str]) -> Excha
     Of `variables` those that such a container has already get their new value: a deploy adds nothing.
     """
     containers = [dict(each) for each in definition.get("containerDefinitions", [])]
-    chosen = [each for each in containers if same_repository(each.get("image", ""), image)]
-    chosen = chosen or (containers if len(containers) == 1 else [])
+    chosen = with_image_of(image, containers)
     for each in chosen:
         each["image"] = image
         pairs = each.get("environment") or []

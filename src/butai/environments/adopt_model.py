@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from butai.aws.ecs import ServiceRef
-from butai.aws.image import same_repository
+from butai.aws.image import same_repository, with_image_of
 from butai.aws.s3_state import S3Place
 from butai.errors import RefusedError, WrongUseError
 from butai.runs.model import RunKind
@@ -85,9 +85,7 @@ def matching(image: str, running: Iterable[Running]) -> list[str]:
 
 def image_of(template: str, images: Iterable[str]) -> str:
     """The one of a service's images that a blueprint's template is about; the only one where none fits by its name."""
-    all_ = list(images)
-    fitting = [each for each in all_ if same_repository(template, each)]
-    return fitting[0] if fitting else all_[0] if len(all_) == 1 else ""
+    return next((str(each["image"]) for each in with_image_of(template, [{"image": each} for each in images])), "")
 
 
 def why_no_service(name: str, cluster: str, candidates: list[str], running: Iterable[Running]) -> Text:
