@@ -38,8 +38,3 @@ class OneOffs(Part):
     before_destroy: list[OneOff] = Field(
         default_factory=list, max_length=20, description="Before an environment is destroyed: what lies outside of it."
     )
-
-    @property
-    def all(self) -> list[tuple[str, OneOff]]:
-        """Each with when it runs."""
-        return [(when, each) for when in WHENS for each in getattr(self, when)]

@@ -33,7 +33,7 @@ from butai.deploys.verify import Verification, Verified
 from butai.runs.model import ROLL_OUT_FAILED
 from butai.runs.once import Once
 from butai.runs.program import DONE, FAILED, Stop, listen
-from butai.runs.saying import say, tell
+from butai.runs.saying import complain, say, tell
 from butai.text import Text, joined, text
 
 LOOK_EVERY_S = 1.0
@@ -67,7 +67,7 @@ class Deploying:
         if self.stop.asked:
             return FAILED
         if failure := self._run_once(found):
-            _error(text("Nothing was deployed: what ran before serves on. {why}", why=failure))
+            complain(text("Nothing was deployed: what ran before serves on. {why}", why=failure))
             return ROLL_OUT_FAILED
         rolling = [self._set(each, found) for each in self.task.targets]
         return self._follow(rolling)
@@ -199,7 +199,7 @@ class Deploying:
         self._write(target.name, replace(came, stage=Stage.FAILED))
         tell(text("{service} is not rolled out", service=target.name), "apply_errored", hook=hook)
         self._forget_what_ecs_put_back(each, came)
-        _error(_why_not(each))
+        complain(_why_not(each))
 
     def _forget_what_ecs_put_back(self, each: Rolling, came: Came) -> None:
         """A revision that ECS has taken off again would be the family's newest, which Terraform goes by."""
@@ -215,7 +215,7 @@ class Deploying:
         """Stopped, or out of time: ECS goes on by itself, and that is what is said."""
         for each in going:
             number, name = each.revision.rpartition("/")[2], each.target.name
-            _error(
+            complain(
                 text(
                     "{service}: {why} ECS is set on {revision} and goes on rolling it out; {old} old tasks still run. "
                     "`butai rollback {environment} {service}` puts back what ran before.",
@@ -265,12 +265,8 @@ def _why_not(each: Rolling) -> Text:
 def _refused(problems: list[Text]) -> int:
     for each in problems if len(problems) > 1 else ():
         say(each)
-    _error(text("Nothing was changed. {problems}", problems=joined(" ", problems)))
+    complain(text("Nothing was changed. {problems}", problems=joined(" ", problems)))
     return FAILED
-
-
-def _error(words: Text) -> None:
-    tell(words, "diagnostic", diagnostic={"severity": "error", "summary": words})
 
 
 def main(folder: Path) -> int:
@@ -283,7 +279,7 @@ def main(folder: Path) -> int:
     try:
         return Deploying(task, folder, Clients(boto3.Session()), stop).do()
     except (ClientError, BotoCoreError) as error:
-        _error(text("AWS refused: {reason}", reason=str(error)))
+        complain(text("AWS refused: {reason}", reason=str(error)))
         return FAILED
 
 

@@ -71,8 +71,7 @@ class LookJob:
         if not row.state_place:
             return None
         remote = open_remote(remote_of(row.state_place, at.access))
-        keep_copy(self.states, remote, row.id, run.id, lambda session: check(session, log.fenced.claim))
-        content = remote.read()
+        content = keep_copy(self.states, remote, row.id, run.id, lambda session: check(session, log.fenced.claim))
         if content is None:
             raise NotFoundError(
                 text("There is no state at s3://{path}.", path=remote.place.path),

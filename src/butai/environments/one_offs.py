@@ -28,7 +28,7 @@ from butai.runs.folder import Command, RunFolder
 from butai.runs.model import Step
 from butai.runs.once import Once, token_of
 from butai.runs.program import DONE, FAILED, Stop, listen
-from butai.runs.saying import say, tell
+from butai.runs.saying import complain, say
 from butai.runs.service import RunView
 from butai.terraform import commands
 from butai.terraform.engine import Engine
@@ -71,13 +71,13 @@ def main(file: Path) -> int:
                 text("stopped") if stop.asked else _run(each, state, stop, may_lack=told["when"] == BEFORE_DESTROY)
             )
             if failure:
-                _error(failure)
+                complain(failure)
                 return FAILED
     except (ClientError, BotoCoreError) as error:
-        _error(text("AWS refused: {reason}", reason=str(error)))
+        complain(text("AWS refused: {reason}", reason=str(error)))
         return FAILED
     except ButaiError as error:
-        _error(Text(error.what))
+        complain(Text(error.what))
         return FAILED
     return DONE
 
@@ -114,10 +114,6 @@ def _run(told: Mapping[str, Any], state: StateSummary, stop: Stop, *, may_lack: 
     one = Once(name, ref.cluster, service, revision.arn, revision.definition, container, told["command"], told["token"],
                told["timeout_s"], _clients, lambda: stop.asked, stop.wait)  # fmt: skip
     return one.run()
-
-
-def _error(words: Text) -> None:
-    tell(words, "diagnostic", diagnostic={"severity": "error", "summary": words})
 
 
 if __name__ == "__main__":

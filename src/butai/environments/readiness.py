@@ -38,7 +38,8 @@ class Readiness:
             row = db.get_one(store.Environment, environment_id)
         session = session_for(at.access)
         document = self.states.read(row.id)
-        services = [*(services_in(summary(document)) if document else []), *found_elsewhere(row.adopted)]
+        known = services_in(summary(document)) if document else []
+        services = list(dict.fromkeys([*known, *found_elsewhere(row.adopted)]))
         urls = list(row.urls.values())[:1]
         deadline = time.monotonic() + at.blueprint.ready.timeout_s
         said = ""

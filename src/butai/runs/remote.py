@@ -27,11 +27,12 @@ def open_remote(remote: Mapping[str, Any]) -> S3State:
     return S3State(session_for(Access(**remote["access"])), S3Place(**remote["place"]))
 
 
-def keep_copy(states: States, remote: S3State, environment_id: int, run_id: int, guard: Guard) -> None:
-    """What lies in the bucket becomes the newest version here, where it is another one."""
+def keep_copy(states: States, remote: S3State, environment_id: int, run_id: int, guard: Guard) -> bytes | None:
+    """What lies in the bucket becomes the newest version here, where it is another one. That document; none if there is none."""
     content = remote.read()
     if content is not None and content != states.read(environment_id):
         states.write(environment_id, run_id, content, lock_id="", guard=guard)
+    return content
 
 
 def release_left(remote: S3State, end: EngineEnd, since: datetime | None) -> bool:

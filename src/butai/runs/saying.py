@@ -14,6 +14,11 @@ def say(words: Text, kind: str = "note", **more: Any) -> None:
     tell(words, f"butai_{kind}", **more)
 
 
+def complain(words: Text) -> None:
+    """Why the program does not do its work, as the engine tells its errors."""
+    tell(words, "diagnostic", diagnostic={"severity": "error", "summary": words})
+
+
 def tell(words: Text, type_: str, **more: Any) -> None:
     """One line of a type that the engine has too."""
     at = datetime.now(UTC).isoformat()
