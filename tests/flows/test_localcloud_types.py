@@ -1,23 +1,25 @@
 """Every Terraform type of the example against the local cloud: apply, nothing to plan, change, nothing to plan, destroy.
 
-Three stories run side by side, since nearly all of their time is the provider's own waiting (60 s for a load balancer,
-30 s for a cache).
+Four stories run side by side, since nearly all of their time is the provider's own waiting (60 s for a load balancer,
+30 s for a cache, 80 s for a database).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import redis
 
 from support.cloud import Cloud, running_cloud
 from support.engine import Engine
-from support.localcloud_roots import ALONE, BASE, ENVIRONMENT
+from support.localcloud_roots import ALONE, BASE, DATABASE, ENVIRONMENT
 from support.repository import WorkingTree
 from support.ways import Host
 
@@ -41,31 +43,34 @@ class Seen:
     left_in_state: dict[str, list[str]] = field(default_factory=dict)
     left_in_cloud: dict[str, list[Any]] = field(default_factory=dict)
     pings: dict[str, bool] = field(default_factory=dict)
+    rows: dict[str, list[Any]] = field(default_factory=dict)
 
 
 class Stories:
-    """The three roots on one cloud."""
+    """The four roots on one cloud."""
 
     def __init__(self, cloud: Cloud, folder: Path, host: Host) -> None:
         self.cloud, self.seen, self._host = cloud, Seen(), host
         self.base = self._engine(folder / "base", BASE)
         self.environment = self._engine(folder / "environment", ENVIRONMENT)
         self.alone = self._engine(folder / "alone", ALONE)
+        self.database = self._engine(folder / "database", DATABASE)
         self.base.init()
         self.environment.init_like(self.base)
         self.alone.init_like(self.base)
+        self.database.init_like(self.base)
 
     def tell(self) -> Seen:
         """Run them; the first failure of any is raised."""
         with ThreadPoolExecutor() as pool:
-            alone = pool.submit(self._tell_alone)
+            apart = [pool.submit(self._tell_alone), pool.submit(self._tell_database)]
             self.base.apply()
             self._plan("base created", self.base)
             others = [pool.submit(self._tell_environment), pool.submit(self._change_base)]
             _all(others)
             self.base.destroy()
             self.seen.left_in_state["base"] = self.base.resources()
-            _all([alone])
+            _all(apart)
         self.seen.left_in_cloud = leftovers(self.cloud)
         return self.seen
 
@@ -80,6 +85,29 @@ class Stories:
         self.alone.destroy()
         self.seen.outputs["alone"] = outputs
         self.seen.left_in_state["alone"] = self.alone.resources()
+
+    def _tell_database(self) -> None:
+        self.database.apply()
+        self._plan("database created", self.database)
+        self.seen.rows["first"] = self._asked(self.database.outputs(), "a password of first")
+        self.database.apply(words="second")
+        self._plan("database changed", self.database, words="second")
+        self.seen.rows["second"] = self._asked(self.database.outputs(), "a password of second")
+        self.database.destroy(words="second")
+        self.seen.left_in_state["database"] = self.database.resources()
+
+    def _asked(self, outputs: dict[str, Any], password: str) -> list[Any]:
+        """Who the two databases say one is, with the passwords that RDS and the module have given."""
+        secret = self.cloud.client("secretsmanager").get_secret_value(SecretId=outputs["secret"])["SecretString"]
+        found = []
+        for endpoint, access in (
+            (outputs["managed"], {**json.loads(secret), "dbname": "postgres"}),
+            (outputs["plain"], {"username": "mika", "password": password, "dbname": "calls"}),
+        ):
+            host, _, port = endpoint.partition(":")
+            with psycopg.connect(host=host, port=port, user=access.pop("username"), **access) as connection:
+                found.append(connection.execute("SELECT current_user, current_database()").fetchone())
+        return found
 
     def _tell_environment(self) -> None:
         self.environment.apply()
@@ -132,6 +160,10 @@ def leftovers(cloud: Cloud) -> dict[str, list[Any]]:
         "cache subnet groups": cache.describe_cache_subnet_groups()["CacheSubnetGroups"],
         "repositories": cloud.client("ecr").describe_repositories()["repositories"],
         "redis data": list((cloud.data / "redis").iterdir()),
+        "databases": cloud.client("rds").describe_db_instances()["DBInstances"],
+        "database subnet groups": cloud.client("rds").describe_db_subnet_groups()["DBSubnetGroups"],
+        "database data": list((cloud.data / "rds").iterdir()),
+        "secrets": cloud.client("secretsmanager").list_secrets()["SecretList"],
     }
     return {kind: things for kind, things in found.items() if things}
 
@@ -160,13 +192,15 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
         "environment changed",
         "alone created",
         "alone changed",
+        "database created",
+        "database changed",
     ],
 )
 def test_nothing_is_planned_after(seen: Seen, step: str) -> None:
     assert seen.plans[step] == {}
 
 
-@pytest.mark.parametrize("root", ["base", "environment", "alone"])
+@pytest.mark.parametrize("root", ["base", "environment", "alone", "database"])
 def test_destroy_ends_with_an_empty_state(seen: Seen, root: str) -> None:
     assert seen.left_in_state[root] == []
 
@@ -184,3 +218,8 @@ def test_data_sources_find_what_the_base_made(seen: Seen) -> None:
 def test_a_redis_answers_at_each_reported_endpoint(seen: Seen) -> None:
     assert seen.outputs["alone"]["redis"]["port"] == 6379  # as the module asks
     assert seen.pings == {"redis": True, "plain": True}
+
+
+def test_each_database_lets_in_whom_rds_says(seen: Seen) -> None:
+    told = [("ivr_admin", "postgres"), ("mika", "calls")]
+    assert seen.rows == {"first": told, "second": told}

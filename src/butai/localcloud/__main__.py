@@ -18,7 +18,9 @@ from butai.datafolder import DataFolder
 from butai.errors import ButaiError, Exit, WrongUseError, did_you_mean
 from butai.localcloud.children import Children
 from butai.localcloud.keeper import Keeper
-from butai.localcloud.mends import ec2, ecr, ecs, elasticache, elbv2, iam
+from butai.localcloud.mends import ec2, ecr, ecs, elasticache, elbv2, iam, rds
+from butai.localcloud.mends.rds import Instances
+from butai.localcloud.postgres import PostgresServers
 from butai.localcloud.redis import RedisServers
 from butai.localcloud.router import Router
 from butai.localcloud.runner import Runner
@@ -81,11 +83,15 @@ def running(options: argparse.Namespace) -> Iterator[tuple[str, Gaps]]:
         snapshot.load()
         servers = RedisServers(data.path / "redis", children)
         stack.callback(servers.stop)
-        _mend(servers, options.repositories)
+        databases = PostgresServers(data.path / "rds", children)
+        stack.callback(databases.stop)
+        instances = Instances(state, databases)
+        _mend(servers, instances, options.repositories)
         gaps = Gaps(data.path / "unanswered.jsonl")
-        keeper = Keeper(snapshot, servers)
+        keeper = Keeper(snapshot, [servers, databases])
         api = ApiServer(Door(state, gaps, keeper.note_change), options.port)
         elasticache.restore(state, servers)
+        instances.restore()
         keeper.start()
         stack.callback(keeper.stop)
         api.start()
@@ -105,13 +111,14 @@ def _check_region(region: str) -> None:
         raise WrongUseError(f"There is no region `{region}`.", next=did_you_mean(region, known), where="--region")
 
 
-def _mend(servers: RedisServers, repositories: Path) -> None:
+def _mend(servers: RedisServers, instances: Instances, repositories: Path) -> None:
     ec2.install()
     ecr.install(repositories)
     ecs.install()
     elasticache.install(servers)
     elbv2.install()
     iam.install()
+    rds.install(instances)
 
 
 def _port(text: str) -> int:
@@ -123,7 +130,9 @@ def _port(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m butai.localcloud", description="AWS on one machine.")
-    parser.add_argument("--data", type=Path, required=True, help="folder for state, logs and Redis data")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder for state, logs, and the data of Redis and PostgreSQL"
+    )
     parser.add_argument("--port", type=_port, required=True, help="loopback port of the API; 0 takes a free one")
     parser.add_argument("--region", required=True, help="the one region that this cloud is")
     parser.add_argument("--repositories", type=Path, required=True, help="folder of git repositories, the images")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import sys
@@ -9,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from moto.secretsmanager.exceptions import SecretsManagerClientError
 
 from butai.errors import ButaiError
 from butai.localcloud.state import CloudState
@@ -155,9 +158,32 @@ def _value(found: re.Match[str], env: Mapping[str, str]) -> str:
 
 
 def resolve_secrets(state: CloudState, container: Container) -> dict[str, str]:
-    """Values of a container's secrets out of SSM, decrypted. Raises ContainerError for one that is not there."""
+    """Values of a container's secrets out of SSM or Secrets Manager. Raises ContainerError for one that is not there."""
     with state.lock:
-        return {name: _parameter(state, source) for name, source in container.secrets.items()}
+        return {name: _secret(state, source) for name, source in container.secrets.items()}
+
+
+def _secret(state: CloudState, source: str) -> str:
+    return (
+        _managed(state, source)
+        if source.startswith("arn:") and ":secretsmanager:" in source
+        else _parameter(state, source)
+    )
+
+
+def _managed(state: CloudState, source: str) -> str:
+    """`arn:...:secret:NAME[:JSON-KEY:STAGE:VERSION]`: the whole secret, or one value of the object that it is."""
+    missing = (
+        "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from asm: "
+        f"there is no {source}"
+    )
+    parts = [*source.split(":"), "", "", ""]
+    arn, key, stage, version = ":".join(parts[:7]), *parts[7:10]
+    try:
+        found = state.backend("secretsmanager").get_secret_value(arn, version or None, stage or None)["SecretString"]
+        return str(json.loads(found)[key]) if key else str(found)
+    except (SecretsManagerClientError, LookupError, ValueError, TypeError) as error:
+        raise ContainerError(missing, why=str(error), next="Create the secret before the service.") from error
 
 
 def _parameter(state: CloudState, source: str) -> str:
@@ -166,7 +192,7 @@ def _parameter(state: CloudState, source: str) -> str:
         f"invalid parameters: {source}"
     )
     if source.startswith("arn:") and ":ssm:" not in source:
-        raise ContainerError(missing, why="The local cloud knows SSM parameters only.")
+        raise ContainerError(missing, why="The local cloud knows SSM parameters and secrets of Secrets Manager.")
     parameter = state.backend("ssm").get_parameter(source)
     value = parameter.decrypt(parameter.value) if parameter is not None else None
     if value is None:

@@ -1,11 +1,13 @@
-"""The clock of the local cloud: brings every change to disk within a second, and keeps the Redis servers alive."""
+"""The clock of the local cloud: brings every change to disk within a second, and keeps the data stores alive."""
 
 from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Sequence
+from typing import Any
 
-from butai.localcloud.redis import RedisServers
+from butai.localcloud.servers import Servers
 from butai.localcloud.snapshot import Snapshot
 
 # A dump takes some milliseconds, so a change is on disk well within the promised second.
@@ -15,8 +17,8 @@ _TICK_S = 0.5
 class Keeper:
     """A thread that saves what has changed, every half second."""
 
-    def __init__(self, snapshot: Snapshot, servers: RedisServers) -> None:
-        self.snapshot, self.servers = snapshot, servers
+    def __init__(self, snapshot: Snapshot, stores: Sequence[Servers[Any]]) -> None:
+        self.snapshot, self.stores = snapshot, stores
         self._changed, self._stopping = threading.Event(), threading.Event()
         self._complaint = ""
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
@@ -49,7 +51,8 @@ class Keeper:
             self._complaint = complaint
 
     def _tick(self) -> None:
-        self.servers.keep()
+        for each in self.stores:
+            each.keep()
         if self._changed.is_set() or self.snapshot.outdated_by_runner():
             self._changed.clear()
             self.snapshot.save()

@@ -9,9 +9,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import redis
 from fakeredis import TcpFakeServer
@@ -19,43 +18,13 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from butai.datafolder import write_private
-from butai.errors import ButaiError
 from butai.localcloud.children import Child, Children
-from butai.loopback import LOOPBACK, free_port, is_free
+from butai.localcloud.servers import Address, Server, Servers
 
 _REAL_SERVERS = ("redis-server", "valkey-server")
 _READY_TIMEOUT_S = 10.0
 _STOP_TIMEOUT_S = 10.0  # an orderly end writes the append-only file out
-_START_ATTEMPTS = 3  # somebody may take the free port between looking and binding
 _BATCH = 500
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a server listens."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def wanted(cls, port: int | None) -> Address:
-        """The address for a cluster that asks for a port, or for none."""
-        return cls(LOOPBACK, port or 0)
-
-
-class Server(Protocol):
-    """One running server."""
-
-    address: Address
-
-    def alive(self) -> bool:
-        """Whether it still serves."""
-
-    def save(self) -> None:
-        """Bring the data to disk, if the server does not do that by itself."""
-
-    def stop(self) -> None:
-        """Save and end."""
 
 
 class RealServer:
@@ -137,97 +106,34 @@ class FakeServer:
                         client.restore(key, left_ms, value, replace=True)
 
 
-class RedisServers:
-    """Starts, keeps and ends the servers. Data lies in one folder a cluster below `folder`.
+class RedisServers(Servers[Server]):
+    """Redis servers. The real server is used when one is on PATH, unless `binary` says otherwise ("" means fakeredis)."""
 
-    The real server is used when one is on PATH, unless `binary` says otherwise ("" means fakeredis).
-    """
+    kind = "Redis"
 
     def __init__(self, folder: Path, children: Children, binary: str | None = None) -> None:
-        self.folder, self.children = folder, children
+        super().__init__(folder, children)
         self.binary = _installed() if binary is None else binary
-        self._servers: dict[str, Server] = {}
-        self._lock = threading.Lock()
 
-    def start(self, cluster_id: str, wanted: Address) -> Address:
-        """Start the server of a cluster, at the wanted address where it is free; the address that it has got.
-
-        Raises ButaiError when it does not answer within ten seconds.
-        """
-        with self._lock:
-            folder = self.folder / cluster_id
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            server = self._started(folder, wanted)
-            self._servers[cluster_id] = server
-            return server.address
-
-    def delete(self, cluster_id: str) -> None:
-        """End a cluster's server and remove its data."""
-        with self._lock:
-            if server := self._servers.pop(cluster_id, None):
-                server.stop()
-            shutil.rmtree(self.folder / cluster_id, ignore_errors=True)
-
-    def keep(self) -> None:
-        """Start ended servers again where they were, and bring data to disk. To be called about once a second."""
-        with self._lock:
-            for cluster_id, server in list(self._servers.items()):
-                if server.alive():
-                    server.save()
-                else:
-                    self._servers[cluster_id] = self._make(self.folder / cluster_id, server.address)
-
-    def stop(self) -> None:
-        """End all servers; their data stays."""
-        with self._lock:
-            for server in self._servers.values():
-                server.stop()
-            self._servers.clear()
-
-    def _started(self, folder: Path, wanted: Address) -> Server:
-        for _ in range(_START_ATTEMPTS):
-            server = self._make(folder, _free_address(wanted))
-            if _answers(server):
-                return server
-            server.stop()
-        raise ButaiError(
-            f"The Redis server of `{folder.name}` does not answer.",
-            next=f"Look into {folder / 'server.log'}.",
-            code="redis-start",
-        )
-
-    def _make(self, folder: Path, address: Address) -> Server:
+    def make(self, folder: Path, address: Address) -> Server:
+        """A server that begins to serve the data in `folder` there."""
         if self.binary:
             return RealServer(self.binary, address, folder, self.children)
         return FakeServer(address, folder)
 
+    def answers(self, server: Server) -> bool:
+        """Wait until it answers; false when it ends or does not within ten seconds."""
+        until = time.monotonic() + _READY_TIMEOUT_S
+        while server.alive() and time.monotonic() < until:
+            with suppress(redis.exceptions.RedisError), _client(server.address, 0) as client:
+                client.ping()
+                return True
+            time.sleep(0.02)
+        return False
+
 
 def _installed() -> str:
     return next((name for name in _REAL_SERVERS if shutil.which(name)), "")
-
-
-def _free_address(wanted: Address) -> Address:
-    """The wanted address if it is free, else the same port on another loopback address, else any free port.
-
-    Modules often give the port, and the provider replaces a cluster that reports another one. Linux has the whole of
-    127.0.0.0/8 for that; elsewhere only the first and the last remain.
-    """
-    if wanted.port:
-        others = (Address(f"127.0.0.{number}", wanted.port) for number in range(2, 255))
-        for address in (wanted, *others):
-            if is_free(address.port, address.host):
-                return address
-    return Address(LOOPBACK, free_port())
-
-
-def _answers(server: Server) -> bool:
-    until = time.monotonic() + _READY_TIMEOUT_S
-    while server.alive() and time.monotonic() < until:
-        with suppress(redis.exceptions.RedisError), _client(server.address, 0) as client:
-            client.ping()
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def _client(address: Address, database: int) -> Any:

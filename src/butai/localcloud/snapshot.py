@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
 from moto.backends import get_backend
+from moto.kms.utils import ECDSAPrivateKey, RSAPrivateKey
 from moto.ssm.models import ParameterDict
 
 from butai.datafolder import write_private
@@ -35,6 +37,23 @@ def _reduce_parameters(parameters: ParameterDict) -> tuple[Any, ...]:
 
 # It is a defaultdict that wants arguments, which pickle does not know of by itself.
 copyreg.pickle(ParameterDict, _reduce_parameters)
+
+
+def _rebuild_key(kind: Any, attributes: dict[str, Any], content: bytes) -> Any:
+    key = kind.__new__(kind)
+    vars(key).update(attributes, private_key=load_der_private_key(content, password=None))
+    return key
+
+
+def _reduce_key(key: Any) -> tuple[Any, ...]:
+    attributes = {name: value for name, value in vars(key).items() if name != "private_key"}
+    content = key.private_key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    return _rebuild_key, (type(key), attributes, content)
+
+
+# Every key of moto's KMS has one, also where it is symmetric.
+for _kind in (RSAPrivateKey, ECDSAPrivateKey):
+    copyreg.pickle(_kind, _reduce_key)
 # moto's ECR holds one. Nobody holds it while the cloud's own lock is ours.
 copyreg.pickle(type(threading.RLock()), lambda _lock: (threading.RLock, ()))
 
@@ -89,11 +108,13 @@ class Snapshot:
         tasks = [
             task for each in backend.tasks.values() for task in each.values() if not task.group.startswith("service:")
         ]
+        databases = self.state.backend("rds").databases.values()
         groups = self.state.backend("elbv2").target_groups.values()
         facts: list[tuple[Any, ...]] = [
             (s.arn, s.status, s.running_count, s.pending_count, s.deployments) for s in services
         ]
         facts += [(task.task_arn, task.last_status) for task in tasks]
+        facts += [(each.db_instance_identifier, each.status) for each in databases]
         return hashlib.sha256(repr((facts, [group.targets for group in groups])).encode()).hexdigest()
 
     def _check(self, found: dict[str, Any]) -> None:

@@ -20,7 +20,8 @@ from butai.demo.team import TeamRepositories, examples_folder, make_team
 from butai.localcloud.children import Child, Children
 from butai.localcloud.containers import read_procfile, split_line
 from butai.localcloud.images import Images
-from butai.localcloud.redis import Address, RedisServers
+from butai.localcloud.redis import RedisServers
+from butai.localcloud.servers import Address
 from butai.loopback import free_port
 
 START_S, STOP_S = 10.0, 5.0

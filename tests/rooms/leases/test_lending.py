@@ -19,8 +19,9 @@ from butai.db import Base, Database
 from butai.environments.store import Environment, named
 from butai.leases import service as leases
 from butai.leases.store import LeaseRow
+from butai.localcloud.postgres import packaged
 from butai.tables import load_tables
-from support.postgres import PostgresServer, packaged, postgres, start
+from support.postgres import PostgresServer, postgres, start
 
 __all__ = ["postgres"]
 

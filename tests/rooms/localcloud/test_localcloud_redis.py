@@ -19,7 +19,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from butai.localcloud.children import Children
-from butai.localcloud.redis import Address, RedisServers
+from butai.localcloud.redis import RedisServers
+from butai.localcloud.servers import Address
 from butai.loopback import free_port
 
 FAKE = ""

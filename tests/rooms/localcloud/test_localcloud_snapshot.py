@@ -72,7 +72,7 @@ class Counting:
 
 
 def keeper_of(counting: Counting, folder: Path) -> Keeper:
-    return Keeper(cast(Snapshot, counting), RedisServers(folder / "redis", Children(folder / "children")))
+    return Keeper(cast(Snapshot, counting), [RedisServers(folder / "redis", Children(folder / "children"))])
 
 
 def test_a_change_is_saved_within_a_second_and_nothing_is_saved_without_one(tmp_path: Path) -> None:

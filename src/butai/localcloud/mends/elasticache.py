@@ -17,7 +17,8 @@ from moto.elasticache.models import CacheCluster, CacheSubnetGroup
 from moto.elasticache.responses import ElastiCacheResponse
 
 from butai.localcloud.mends import replace
-from butai.localcloud.redis import Address, RedisServers
+from butai.localcloud.redis import RedisServers
+from butai.localcloud.servers import Address
 from butai.localcloud.state import CloudState
 
 _IDENTIFIER = re.compile(r"[A-Za-z](-?[A-Za-z0-9]){0,49}")  # the name of a data folder too
