@@ -11,8 +11,8 @@ from typing import Any
 import boto3
 import pytest
 
+from butai.aws.clients import Clients
 from butai.deploys.carry import Deploying
-from butai.deploys.clients import Clients
 from butai.deploys.task import Target, Task
 from butai.deploys.verify import Verification
 from butai.runs.model import RunEnd

@@ -17,14 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from butai.aws import deployments, registry
+from butai.aws.clients import Clients, own_clients, read_descriptions
 from butai.aws.deployments import Revision
 from butai.aws.image import parse_image
 from butai.aws.once import container_for
-from butai.deploys.clients import Clients
 from butai.deploys.model import Stands, exchange, foreign_image
 from butai.deploys.rolling import Rolling
 from butai.deploys.task import Before, Came, Stage, Target, Task, read_task, write_result
@@ -38,6 +37,8 @@ from butai.text import Text, joined, text
 
 LOOK_EVERY_S = 1.0
 IMAGE_EVERY_S = 5.0
+ASKED_ALWAYS = ("ecs", "iam", "logs")
+ASKED = ("ec2", "ecr", "ecs", "elbv2", "iam", "logs", "secretsmanager", "ssm")
 
 
 @dataclass
@@ -269,6 +270,21 @@ def _refused(problems: list[Text]) -> int:
     return FAILED
 
 
+def warm_up() -> None:
+    """Read what a deploy and its verification need to ask AWS."""
+    read_descriptions(ASKED)
+
+
+def get_ready(folder: Path) -> None:
+    """Make the clients that nearly every deploy takes."""
+    clients = own_clients()
+    for each in ASKED_ALWAYS:
+        clients(each)
+    for image in [parse_image(each.image) for each in read_task(folder).targets]:
+        if image.is_ecr:
+            clients("ecr", image.region)
+
+
 def main(folder: Path) -> int:
     """Do it."""
     task, stop = read_task(folder), Stop()
@@ -277,7 +293,7 @@ def main(folder: Path) -> int:
     changes = {"add": 0, "change": count, "remove": 0, "operation": "plan"}
     tell(text("{count} services get another version", count=len(task.targets)), "change_summary", changes=changes)
     try:
-        return Deploying(task, folder, Clients(boto3.Session()), stop).do()
+        return Deploying(task, folder, own_clients(), stop).do()
     except (ClientError, BotoCoreError) as error:
         complain(text("AWS refused: {reason}", reason=str(error)))
         return FAILED

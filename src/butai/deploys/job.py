@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from butai.aws import deployments
+from butai.aws.clients import Clients
 from butai.aws.session import EngineKeys, session_for
 from butai.blueprints.service import AtCommit, Blueprints
-from butai.deploys.clients import Clients
 from butai.deploys.model import has_moving_tag
 from butai.deploys.task import IN_PLACE, Before, Came, Stage, Target, Task, read_result, read_task, write_result
 from butai.deploys.where import ecs_service

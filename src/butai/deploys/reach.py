@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from butai.aws.clients import Clients
 from butai.aws.ecs import ServiceRef
 from butai.aws.session import session_for
 from butai.blueprints.service import Blueprints
-from butai.deploys.clients import Clients
 from butai.deploys.where import ecs_service, refuse_unknown
 from butai.environments.service import Environments
 from butai.states.service import States

@@ -11,8 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from butai.aws import deployments
 from butai.aws.awslogs import log_stream
+from butai.aws.clients import Clients
 from butai.aws.deployments import Stopped
-from butai.deploys.clients import Clients
 from butai.deploys.model import RollOut, Stands, roll_out, stop_timeout
 from butai.deploys.task import Target
 from butai.deploys.timing import Course, advice, dearest, told

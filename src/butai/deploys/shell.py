@@ -11,9 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, Field
 
 from butai.aws import deployments
+from butai.aws.clients import Clients
 from butai.aws.ecs import ServiceRef
 from butai.aws.session import AccessError
-from butai.deploys.clients import Clients
 from butai.deploys.reach import Reach
 from butai.errors import NotFoundError, RefusedError, did_you_mean
 from butai.text import text

@@ -11,14 +11,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from butai.aws import deployments
+from butai.aws.clients import Clients, own_clients, read_descriptions
 from butai.aws.ecs import service_in
 from butai.aws.once import container_for
 from butai.blueprints.service import AtCommit
@@ -35,6 +34,7 @@ from butai.terraform.engine import Engine
 from butai.terraform.state import StateSummary, summary
 from butai.text import Text, text
 
+ASKED = ("ecs", "logs")
 BEFORE_DESTROY, AFTER_CREATE = "before_destroy", "after_create"
 
 
@@ -60,15 +60,28 @@ def tasks_of(at: AtCommit, when: str, run: RunView, folder: RunFolder, engine: E
     return [Command(Step.APPLY, [sys.executable, "-m", "butai.environments.one_offs", str(file)])]
 
 
+def warm_up() -> None:
+    """Read what is needed to run tasks."""
+    read_descriptions(ASKED)
+
+
+def get_ready(_file: Path) -> None:
+    """Make the clients that a task takes."""
+    for each in ASKED:
+        own_clients()(each)
+
+
 def main(file: Path) -> int:
     """Run them, one after the other; the first that fails ends it."""
     told, stop = json.loads(file.read_text()), Stop()
     listen(stop)
     try:
-        state = _state(told["pull"])
+        state, clients = _state(told["pull"]), own_clients()
         for each in told["tasks"]:
             failure = (
-                text("stopped") if stop.asked else _run(each, state, stop, may_lack=told["when"] == BEFORE_DESTROY)
+                text("stopped")
+                if stop.asked
+                else _run(each, state, clients, stop, may_lack=told["when"] == BEFORE_DESTROY)
             )
             if failure:
                 complain(failure)
@@ -91,28 +104,22 @@ def _state(pull: list[str]) -> StateSummary:
     return summary(done.stdout) if done.stdout.strip() else StateSummary(0, "", "", (), ())
 
 
-@cache
-def _clients(service: str) -> Any:
-    made: Any = boto3.Session().client
-    return made(service)
-
-
-def _run(told: Mapping[str, Any], state: StateSummary, stop: Stop, *, may_lack: bool) -> Text | None:
+def _run(told: Mapping[str, Any], state: StateSummary, clients: Clients, stop: Stop, *, may_lack: bool) -> Text | None:
     """Why a task did not do its work. `may_lack`: where its service is not there, there is nothing to do."""
     name, ref = told["name"], service_in(state, told["address"])
-    described = deployments.services(_clients("ecs"), ref.cluster, [ref.name]) if ref else None
+    described = deployments.services(clients("ecs"), ref.cluster, [ref.name]) if ref else None
     if ref is None or not described:
         words = text("{service}: there is no ECS service that its task could be like.", service=name)
         say(words)
         return None if may_lack else words
     service = described[ref.name]
-    revision = deployments.revision(_clients("ecs"), service["taskDefinition"])
+    revision = deployments.revision(clients("ecs"), service["taskDefinition"])
     container = container_for(revision.definition, told["image"], told["container"])
     if not container:
         return text("{service}: no container was named for `{command}`, and none has the service's image.",
                     service=name, command=told["command"][0])  # fmt: skip
     one = Once(name, ref.cluster, service, revision.arn, revision.definition, container, told["command"], told["token"],
-               told["timeout_s"], _clients, lambda: stop.asked, stop.wait)  # fmt: skip
+               told["timeout_s"], clients, lambda: stop.asked, stop.wait)  # fmt: skip
     return one.run()
 
 

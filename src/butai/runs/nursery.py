@@ -24,11 +24,14 @@ import structlog
 from butai.runs import supervisor
 from butai.runs.folder import RunFolder
 from butai.runs.spawn import ERRORS, spawn
+from butai.runs.understudy import learn, program_of
+from butai.tables import load_tables
 
 ANSWERS_WITHIN_S = 10.0
 BEGUN = b"begun\n"
 
 log = structlog.get_logger()
+_learnt: set[str] = set()
 
 
 class Nursery:
@@ -75,6 +78,7 @@ def _serve(channel: socket.socket) -> NoReturn:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them here: none stays a zombie
     os.environ["SPT_NOENV"] = "1"  # a title takes the place of the arguments alone
     setproctitle.setproctitle("butai.runs.nursery")
+    load_tables()
     gc.freeze()
     with channel.makefile("rb") as asked:
         for line in asked:
@@ -82,7 +86,21 @@ def _serve(channel: socket.socket) -> NoReturn:
                 channel.close()
                 _live(json.loads(line))
             channel.sendall(BEGUN)
+            _learn(Path(json.loads(line)["folder"]))
     os._exit(0)
+
+
+def _learn(folder: Path) -> None:
+    """Load the programs of ours that this run needs: the next one with them need not."""
+    try:
+        programs = {program_of(each.argv) for each in RunFolder(folder).read_work().commands} - {""}
+        if new := programs - _learnt:
+            _learnt.update(new)
+            for each in new:
+                learn(each)
+            gc.freeze()
+    except Exception:
+        traceback.print_exc()
 
 
 def _live(told: dict[str, Any]) -> NoReturn:

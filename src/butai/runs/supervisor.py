@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from butai.datafolder import FolderLock
 from butai.db import AWAY, Database
@@ -26,6 +27,7 @@ from butai.runs.claims import Claim, check
 from butai.runs.folder import ENGINES_REATTACH, REATTACH, USER, Command, RunFolder, Work, user_of
 from butai.runs.model import EngineEnd, Step
 from butai.runs.rescue import keep, take_over_state
+from butai.runs.understudy import Understudy, standing_by
 from butai.states.endpoint import StateEndpoint
 from butai.states.service import Guard, States
 from butai.tables import load_tables
@@ -48,6 +50,11 @@ def main(folder: RunFolder) -> int:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     work = folder.read_work()
+    with standing_by([each.argv for each in work.commands]) as understudies:
+        return _work(folder, work, stop, understudies)
+
+
+def _work(folder: RunFolder, work: Work, stop: threading.Event, understudies: list[Understudy | None]) -> int:
     states = _open_states(stop)
     if states is None:
         folder.write_end(EngineEnd(work.commands[0].step, None, cancelled=True))
@@ -55,7 +62,8 @@ def main(folder: RunFolder) -> int:
     claim = Claim(work.run_id, work.environment_id, "", work.fence)
     server = _endpoint(states, work, lambda session: check(session, claim, worker=False))
     with _serving(server) as backend:
-        end = _run_commands(folder, work, _engine_environment(backend), _Wish(stop, folder, server))
+        engine = _Engines(folder, work, _engine_environment(backend), _Wish(stop, folder, server))
+        end = _run_commands(engine, understudies)
         end = _tidy(states, folder, work, end, server)
         while not _written(lambda: folder.write_end(end)):
             time.sleep(LOOK_EVERY_S)
@@ -151,16 +159,27 @@ class _Wish:
         return wanted
 
 
-def _run_commands(folder: RunFolder, work: Work, environment: dict[str, str], wish: _Wish) -> EngineEnd:
+@dataclass(frozen=True)
+class _Engines:
+    """What one command after the other is run with."""
+
+    folder: RunFolder
+    work: Work
+    environment: dict[str, str]
+    wish: _Wish
+
+
+def _run_commands(engines: _Engines, understudies: list[Understudy | None]) -> EngineEnd:
     """One command after the other; the first that does not end as it has to, or a wish to stop, ends the row."""
+    work, wish = engines.work, engines.wish
     end = EngineEnd(work.commands[0].step, None)
-    for command in work.commands:
+    for command, understudy in zip(work.commands, understudies, strict=True):
         if wish.stop:
             return EngineEnd(command.step, None, cancelled=True)
         with _lock_for(work, command, wish) as ready:
             if not ready:
                 return EngineEnd(command.step, None, cancelled=True)
-            end = _run_command(folder, work, command, environment, wish)
+            end = _run_command(engines, command, understudy)
         if end.exit_code != command.goes_on and not command.may_fail:
             break
     return end
@@ -181,30 +200,49 @@ def _lock_for(work: Work, command: Command, wish: _Wish) -> Iterator[bool]:
         lock.release()
 
 
-def _run_command(
-    folder: RunFolder, work: Work, command: Command, environment: dict[str, str], wish: _Wish
-) -> EngineEnd:
-    # Whoever comes after this process looks for an engine from here on, also before its number is written down.
-    while not _written(folder.write_engine_intent):
+def _run_command(engines: _Engines, command: Command, understudy: Understudy | None) -> EngineEnd:
+    folder, wish = engines.folder, engines.wish
+    # Whoever comes after this process looks for an engine from here on, also before its number is written down. An understudy
+    # has one before it begins, and never begins when this process is gone.
+    while not _written(lambda: folder.write_engine(understudy.pid) if understudy else folder.write_engine_intent()):
         if wish.stop:
             return EngineEnd(command.step, None, cancelled=True)
         time.sleep(LOOK_EVERY_S)
-    with folder.output(command.step).open("ab") as out, folder.errors(command.step).open("ab") as errors:
+    process = understudy or _started(engines, command)
+    if understudy:
+        _begin(engines, command, understudy)
+    # An engine that is not written down would be taken for dead by whoever comes after this process.
+    while not understudy and not _written(lambda: folder.write_engine(process.pid)) and process.poll() is None:
+        time.sleep(LOOK_EVERY_S)
+    cancelled = _wait(process, wish)
+    return EngineEnd(command.step, process.returncode, cancelled=cancelled)
+
+
+@contextlib.contextmanager
+def _files(folder: RunFolder, step: Step) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    with folder.output(step).open("ab") as out, folder.errors(step).open("ab") as errors:
+        yield out, errors
+
+
+def _started(engines: _Engines, command: Command) -> subprocess.Popen[bytes]:
+    with _files(engines.folder, command.step) as (out, errors):
         # A session of its own: no terminal's Ctrl-C reaches the providers behind the engine's back.
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command.argv,
-            cwd=work.root,
-            env={**environment, **_shared_providers(command.step)},
+            cwd=engines.work.root,
+            env={**engines.environment, **_shared_providers(command.step)},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=errors,
             start_new_session=True,
         )
-    # An engine that is not written down would be taken for dead by whoever comes after this process.
-    while not _written(lambda: folder.write_engine(process.pid)) and process.poll() is None:
-        time.sleep(LOOK_EVERY_S)
-    cancelled = _wait(process, wish)
-    return EngineEnd(command.step, process.returncode, cancelled=cancelled)
+
+
+def _begin(engines: _Engines, command: Command, understudy: Understudy) -> None:
+    environment = {**engines.environment, **_shared_providers(command.step)}
+    # Where it has ended before it could begin, its exit status says so.
+    with _files(engines.folder, command.step) as (out, errors), contextlib.suppress(OSError):
+        understudy.begin(cwd=engines.work.root, env=environment, stdout=out.fileno(), stderr=errors.fileno())
 
 
 def _shared_providers(step: Step) -> dict[str, str]:
@@ -222,7 +260,7 @@ def _written(write: Callable[[], None]) -> bool:
     return True
 
 
-def _wait(process: subprocess.Popen[bytes], wish: _Wish) -> bool:
+def _wait(process: subprocess.Popen[bytes] | Understudy, wish: _Wish) -> bool:
     """Wait for the engine; on a wish to stop send one interrupt, on a second one another, and go on waiting. Never a kill."""
     sent = 0
     while True:

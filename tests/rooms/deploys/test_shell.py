@@ -18,8 +18,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
+from butai.aws.clients import Clients
 from butai.aws.ecs import ServiceRef
-from butai.deploys.clients import Clients
 from butai.deploys.shell import ExecRequest, SessionShape, Shells, begin
 from butai.errors import NotFoundError, RefusedError
 from support.portal import Portal

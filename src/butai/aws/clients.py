@@ -1,14 +1,32 @@
-"""Clients of AWS for one deploy: made by one thread, since making them is not safe for several; used by many."""
+"""Clients of AWS for one program: made by one thread, since making them is not safe for several; used by many."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
+from butai.aws.models import core_session
+
 # A call that is throttled or cut off is repeated with longer and longer waits.
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 10})
+
+
+def read_descriptions(services: Sequence[str]) -> None:
+    """Read the descriptions of these APIs: clients that this process or a fork of it makes later find them read."""
+    session = boto3.Session("none", "none", botocore_session=core_session())
+    clients = Clients(session)
+    for each in services:
+        clients(each, "us-east-1")
+
+
+@cache
+def own_clients() -> Clients:
+    """Clients with the access of this process's environment, the same ones each time."""
+    return Clients(boto3.Session(botocore_session=core_session()))
 
 
 class Clients:
