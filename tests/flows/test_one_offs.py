@@ -10,7 +10,7 @@ import pytest
 
 from butai.assembly import Butai, assemble
 from butai.deploys.service import RollBackRequest
-from butai.environments.service import CreateRequest, DestroyRequest, ServiceChoice
+from butai.environments.service import CreateRequest, DestroyRequest, ServiceChoice, UpdateRequest
 from butai.runs.model import RunEnd
 from butai.runs.service import RunView
 from butai.settings import Settings
@@ -64,6 +64,30 @@ def test_a_migration_runs_with_the_new_version_before_the_service_gets_it(stage:
     assert "the tasks before a deploy are not run" in stage.log(back) and "migrated" not in stage.log(back)
 
 
+def test_a_database_that_is_ahead_of_the_code_is_said_until_the_code_catches_up(stage: Stage) -> None:
+    files = {"migrations/001_calls.sql": "", "migrations/002_notes.sql": ""}
+    stage.branch(stage.web, "calls", {**server("3"), "migrations/001_calls.sql": ""})
+    stage.branch(stage.web, "notes", {**server("4"), **files})
+    yaml = YAML.replace("    ecs_service:", "    migrations: migrations/*.sql\n    ecs_service:")
+    stage.blueprint(yaml + tasks(before_deploy=MIGRATES))
+    stage.butai.blueprints.refresh("tiny")
+    stage.environment("data", branch="calls")
+
+    def database() -> tuple[list[str], list[str]]:
+        found = stage.butai.environments.get("data").services[0].database
+        return (found.had, found.ahead) if found else ([], [])
+
+    assert database() == ([], [])
+    assert stage.deploy("data", "notes").end is RunEnd.SUCCEEDED
+    assert database() == (["001_calls.sql", "002_notes.sql"], [])
+    assert stage.deploy("data", "calls").end is RunEnd.SUCCEEDED
+    assert database() == (["001_calls.sql", "002_notes.sql"], ["002_notes.sql"])
+    told = stage.butai.deploys.report("data", portal="http://butai").markdown
+    assert "Database of `web`: up to 002_notes.sql, ahead of this version by 002_notes.sql" in told
+    assert stage.deploy("data", "notes").end is RunEnd.SUCCEEDED
+    assert database() == (["001_calls.sql", "002_notes.sql"], [])
+
+
 def test_one_that_fails_leaves_what_ran_before(stage: Stage) -> None:
     declared(stage, "import sys; print('no such column'); sys.exit(3)")
     environment = stage.environment("bad")
@@ -108,6 +132,16 @@ resource "aws_ecs_task_definition" "web" {
     } }
   }])
 }
+resource "aws_ecs_task_definition" "owner" {
+  family = "once-${var.environment}-owner"
+  container_definitions = jsonencode([{
+    name = "owner", image = var.web_image, essential = true, memory = 64
+    environment = [{ name = "OWNER", value = "the owner" }]
+    logConfiguration = { logDriver = "awslogs", options = {
+      "awslogs-group" = aws_cloudwatch_log_group.web.name, "awslogs-region" = "ap-northeast-1", "awslogs-stream-prefix" = "owner"
+    } }
+  }])
+}
 resource "aws_ecs_service" "web" {
   name            = "once-${var.environment}"
   cluster         = "main"
@@ -145,10 +179,11 @@ def told(butai: Butai, run: RunView) -> str:
 def test_an_environments_data_is_made_after_it_and_dropped_before_it_goes(cloud: Cloud, tmp_path: Path) -> None:
     """A database that lies outside: here a file that the tasks make and remove."""
     outside = tmp_path / "database"
-    makes, drops = f"open({str(outside)!r}, 'x').close(); print('made')", f"import os; os.remove({str(outside)!r})"
-    repositories = TinyTeam(
-        cloud.repositories, yaml=OF_AN_ENVIRONMENT + tasks(after_create=makes, before_destroy=drops), root=ROOT
-    )
+    makes = f"import os; open({str(outside)!r}, 'x').close(); print('made by', os.environ['OWNER'])"
+    drops, migrates = f"import os; os.remove({str(outside)!r})", "print('moved on')"
+    declared = tasks(after_create=makes, before_deploy=migrates, before_destroy=drops)
+    declared = declared.replace("web, command", "web, task_definition: aws_ecs_task_definition.owner, command", 1)
+    repositories = TinyTeam(cloud.repositories, yaml=OF_AN_ENVIRONMENT + declared, root=ROOT)
     Team(cloud)
     repositories.web.git("switch", "--quiet", "main")
     repositories.web.commit(server("1"), "A server")
@@ -157,8 +192,18 @@ def test_an_environments_data_is_made_after_it_and_dropped_before_it_goes(cloud:
     wish = CreateRequest(name="qa-1", services={"web": ServiceChoice(branch="main")})
     made = carry(butai, butai.environments.create(wish, by="mika").run)
     assert made.end is RunEnd.SUCCEEDED, told(butai, made)
-    assert outside.exists() and "web | made" in told(butai, made)
+    assert outside.exists() and "web | made by the owner" in told(butai, made) and "moved on" not in told(butai, made)
     assert butai.environments.get("qa-1").state.word == "Up"
+
+    # An update with another version migrates first, in a task with that version, and leaves no revision that is not Terraform's.
+    repositories.web.commit(server("2"), "Another server")
+    update = UpdateRequest(services={"web": ServiceChoice(branch="main")})
+    moved = carry(butai, butai.environments.update("qa-1", update, by="mika").run)
+    said = told(butai, moved)
+    assert moved.end is RunEnd.SUCCEEDED, said
+    assert said.index("web | moved on") < said.index("aws_ecs_task_definition.web: ")
+    again = carry(butai, butai.environments.update("qa-1", UpdateRequest(), by="mika").run)
+    assert again.end is RunEnd.SUCCEEDED and again.planned == 0 and "moved on" not in told(butai, again)
 
     outside.unlink()
     kept = carry(butai, butai.environments.destroy("qa-1", DestroyRequest(confirm="qa-1"), by="mika").run)
@@ -169,4 +214,22 @@ def test_an_environments_data_is_made_after_it_and_dropped_before_it_goes(cloud:
     gone = carry(butai, butai.environments.destroy("qa-1", skipping, by="mika").run)
     assert gone.end is RunEnd.SUCCEEDED, told(butai, gone)
     assert butai.environments.by_id(gone.environment_id).destroyed_at is not None
+    butai.database.close()
+
+
+def test_what_runs_after_a_create_runs_after_the_update_that_mends_one(cloud: Cloud, tmp_path: Path) -> None:
+    breaks = "import os, sys; sys.exit('no database' if not os.path.exists('there') else print('made after all'))"
+    repositories = TinyTeam(cloud.repositories, yaml=OF_AN_ENVIRONMENT + tasks(after_create=breaks), root=ROOT)
+    Team(cloud)
+    repositories.web.git("switch", "--quiet", "main")
+    repositories.web.commit(server("1"), "A server")
+    butai = assemble(Settings(data=tmp_path / "data"))
+    butai.blueprints.add(str(repositories.infra.path), root="staging")
+    wish = CreateRequest(name="qa-1", services={"web": ServiceChoice(branch="main")})
+    half = carry(butai, butai.environments.create(wish, by="mika").run)
+    assert half.end is RunEnd.PARTIALLY_APPLIED, told(butai, half)
+    repositories.web.commit({**server("1"), "there": ""}, "What it wants")
+    update = UpdateRequest(services={"web": ServiceChoice(branch="main")})
+    mended = carry(butai, butai.environments.update("qa-1", update, by="mika").run)
+    assert mended.end is RunEnd.SUCCEEDED and "made after all" in told(butai, mended), told(butai, mended)
     butai.database.close()

@@ -52,6 +52,12 @@ def service_in(state: StateSummary, address: str) -> ServiceRef | None:
     return parse_service_arn(str(value)) or (named[0] if named else None)
 
 
+def definition_in(state: StateSummary, address: str) -> str:
+    """The family of the task definition at an address of a state; empty where there is none."""
+    found = (each.id for each in state.resources if each.address == address and each.type == "aws_ecs_task_definition")
+    return next(found, "")
+
+
 def services_in(state: StateSummary) -> list[ServiceRef]:
     """Every ECS service of a state."""
     return [ref for each in state.resources if (ref := _of_resource(each.type, each.id))]

@@ -167,6 +167,13 @@ class Repository:
             )
         return done.stdout
 
+    def paths(self, commit: str) -> list[str]:
+        """Every file of a commit, as far as its name is text."""
+        told = self._run(
+            "ls-tree", "-r", "-z", "--name-only", "--full-tree", _checked(commit), timeout_s=READ_TIMEOUT_S
+        )
+        return told.stdout.decode(errors="replace").split("\0")[:-1]
+
     def list_tree(self, commit: str) -> bytes:
         """`git ls-tree -r -l -z` of a commit."""
         return self._run("ls-tree", "-r", "-l", "-z", "--full-tree", _checked(commit), timeout_s=READ_TIMEOUT_S).stdout

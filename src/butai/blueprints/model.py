@@ -98,6 +98,12 @@ def _branch(ref: str) -> str:
         raise ValueError(text("cannot be the name of a branch")) from error
 
 
+def _glob(pattern: str) -> str:
+    if pattern.startswith("/") or ".." in pattern.split("/") or "*" not in pattern:
+        raise ValueError(text("must be a path in the service's repository with a `*` in it"))
+    return pattern
+
+
 Name = Annotated[str, shaped(NAME, NAME_OF_BLUEPRINT_MAX_LENGTH)]
 Identifier = Annotated[str, shaped(IDENTIFIER)]
 
@@ -123,6 +129,13 @@ class Service(Part):
         description="Address of the ECS service in the root (aws_ecs_service.web), or output.NAME."
     )
     branch: Annotated[str, AfterValidator(_branch)] = Field(default="main", description="Branch used by default.")
+    migrations: Annotated[str, AfterValidator(_glob)] | None = Field(
+        default=None,
+        description=(
+            "Files of the repository that are its database's migrations, one each, such as migrations/*.sql: where the database"
+            " has had more of them than the version that runs knows, its page says so."
+        ),
+    )
 
 
 class LeaseSpec(Part):

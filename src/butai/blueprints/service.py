@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -31,7 +32,9 @@ from butai.blueprints.model import (
     version_in,
     version_variables,
 )
+from butai.blueprints.paths import names_by
 from butai.blueprints.refs import Branch, search
+from butai.blueprints.task_terms import OneOff
 from butai.blueprints.validate import BlueprintError, check_against_root, parse
 from butai.blueprints.variables import VariableError, variables_for
 from butai.blueprints.views import BlueprintView, as_known, view
@@ -53,6 +56,7 @@ __all__ = [
     "Blueprints",
     "Branch",
     "Fetched",
+    "OneOff",
     "Service",
     "Standing",
     "VariableError",
@@ -232,6 +236,20 @@ class Blueprints:
         ends = [each.name for each in known if each.commit == full]
         default = self.get(name).services[service].branch
         return full, default if default in ends else next(iter(ends), "")
+
+    def migrations(
+        self, name: str, at: AtCommit, versions: Mapping[str, Mapping[str, str]]
+    ) -> dict[str, Sequence[str]]:
+        """By service, the migrations that these versions hold; without services that declare none or whose commit is unknown."""
+        found: dict[str, Sequence[str]] = {}
+        for service, version in versions.items():
+            pattern = at.blueprint.services[service].migrations if service in at.blueprint.services else None
+            if pattern and version["commit"]:
+                with suppress(ButaiError):
+                    repository = self._service_repository(name, service)
+                    _have(repository, version["commit"])
+                    found[service] = names_by(pattern, repository.paths(version["commit"]))
+        return found
 
     def _look_anew(self, name: str, location: str, root: str, commit: str) -> AtCommit:
         repository = self._repositories.at(location)

@@ -21,6 +21,10 @@ class OneOff(Part):
     container: Annotated[str, shaped(r"^[A-Za-z0-9_-]+$", 255)] | None = Field(
         default=None, description="The container that gets the command; else the one that runs the service's image."
     )
+    task_definition: Annotated[str, shaped(r"^aws_ecs_task_definition\.[A-Za-z_][A-Za-z0-9_-]*$", 200)] | None = Field(
+        default=None,
+        description="Address of another definition to run with, for what the service's own must not hold. Not before a deploy.",
+    )
     timeout_s: int = Field(default=900, ge=1, le=7200, description="Seconds that it may take.")
 
 

@@ -220,7 +220,11 @@ def check_against_root(blueprint: Blueprint, root: Root, set_by_files: Collectio
     `set_by_files`: variables that the root's own `terraform.tfvars` and `*.auto.tfvars` give a value.
     Raises BlueprintError with everything that is wrong.
     """
-    problems = [*_variable_problems(blueprint, root, set_by_files), *_output_problems(blueprint, root)]
+    problems = [
+        *_variable_problems(blueprint, root, set_by_files),
+        *_output_problems(blueprint, root),
+        *_definition_problems(blueprint, root),
+    ]
     problems += _task_problems(blueprint)
     if problems:
         raise BlueprintError(problems)
@@ -256,6 +260,19 @@ def _output_problems(blueprint: Blueprint, root: Root) -> Iterator[Problem]:
             known = [resource for resource in root.resources if resource.startswith("aws_ecs_service.")]
             message = text("The root has no resource `{address}`.", address=address)
             yield blueprint.source.problem(path, message, did_you_mean(address, known))
+
+
+def _definition_problems(blueprint: Blueprint, root: Root) -> Iterator[Problem]:
+    known = [resource for resource in root.resources if resource.startswith("aws_ecs_task_definition.")]
+    for when in WHENS:
+        for number, each in enumerate(getattr(blueprint.tasks, when)):
+            path: Path = ("tasks", when, number, "task_definition")
+            if each.task_definition and when == "before_deploy":
+                message = text("What runs before a deploy runs with the new version of the service's own definition.")
+                yield blueprint.source.problem(path, message, "")
+            elif each.task_definition and each.task_definition not in known:
+                message = text("The root has no resource `{address}`.", address=each.task_definition)
+                yield blueprint.source.problem(path, message, did_you_mean(each.task_definition, known))
 
 
 def _task_problems(blueprint: Blueprint) -> Iterator[Problem]:

@@ -21,14 +21,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from butai.aws import deployments, registry
 from butai.aws.clients import Clients, own_clients, read_descriptions
+from butai.aws.definition import exchange
 from butai.aws.deployments import Revision
 from butai.aws.image import parse_image
 from butai.aws.once import container_for
-from butai.deploys.model import Stands, exchange, foreign_image
+from butai.deploys.model import Stands, foreign_image
 from butai.deploys.rolling import Rolling
 from butai.deploys.task import Before, Came, Stage, Target, Task, read_task, write_result
 from butai.deploys.timing import Course
 from butai.deploys.verify import Verification, Verified
+from butai.runs.migrations import keep_ran
 from butai.runs.model import ROLL_OUT_FAILED
 from butai.runs.once import Once
 from butai.runs.program import DONE, FAILED, Stop, listen
@@ -110,6 +112,7 @@ class Deploying:
             if failure:
                 self._forget_registered(found)
                 return failure
+        keep_ran(self.folder, {each.service for each in self.task.once})
         return None
 
     def _once(self, once: Before, target: Target, found: Verified, arn: str, definition: dict[str, Any]) -> Text | None:

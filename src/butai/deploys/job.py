@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from butai.environments.service import Environments, EnvironmentView
 from butai.runs.folder import Command, RunFolder, Work
 from butai.runs.job import Prepared
 from butai.runs.log import RunLog
+from butai.runs.migrations import keep_known, migrated
 from butai.runs.model import RunEnd, Step
 from butai.runs.once import token_of
 from butai.runs.service import RunView
@@ -53,6 +54,7 @@ class DeployJob:
         state = summary(document) if document else None
         targets = [self._target(shown, at, state, run, name) for name in told["services"]]
         wait_s, once = told.get("wait_for_image_s", 0), self._before(at, run, log)
+        keep_known(folder.path, self.blueprints.migrations(shown.blueprint, at, versions_of(run, told["services"])))
         Task(shown.name, targets, at.blueprint.ready.timeout_s, wait_s, once).write(folder.path)
         log.goes(accelerated=False, why=text("a deploy needs no engine and no provider"))
         program = [sys.executable, "-m", "butai.deploys.carry", str(folder.path)]
@@ -113,8 +115,9 @@ class DeployJob:
         """What is in place from now on is what the environment is wanted with: the next update keeps it."""
         came = read_result(folder.path)
         there = [name for name in run.params["deploy"]["services"] if name in came and came[name].stage in IN_PLACE]
-        versions = {name: run.params["services"][name] for name in there}
-        self.environments.note_deployed(session, run.environment_id, versions)
+        tried = versions_of(run, run.params["deploy"]["services"])
+        placed = {name: tried[name] for name in there}
+        self.environments.note_deployed(session, run.environment_id, placed, migrated(folder.path, tried))
 
     def after(self, run: RunView, end: RunEnd, log: RunLog) -> None:
         """After a good roll-out look whether it serves."""
@@ -127,3 +130,8 @@ class DeployJob:
 
     def _at(self, shown: EnvironmentView, run: RunView) -> AtCommit:
         return self.blueprints.at_commit(shown.blueprint, run.params["commit"])
+
+
+def versions_of(run: RunView, services: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Image, commit and branch of these services, as the run wants them."""
+    return {name: run.params["services"][name] for name in services}

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from butai.aws.awslogs import options_of
-from butai.aws.image import with_image_of
+from butai.aws.definition import exchange
 from butai.text import Text, text
 
 Raw = Mapping[str, Any]
@@ -31,30 +31,6 @@ _FARGATE = {
 def has_moving_tag(template: str) -> bool:
     """Whether images of this template are named after a branch alone: each of its builds has the same name."""
     return "{commit}" not in template and "{short_commit}" not in template
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """A definition with another version in it, and the containers that have it."""
-
-    definition: dict[str, Any]
-    containers: tuple[str, ...]
-
-
-def exchange(definition: Raw, image: str, variables: Mapping[str, str]) -> Exchange:
-    """The same definition with this image, in the containers that run one of its repository (else in the only one).
-
-    Of `variables` those that such a container has already get their new value: a deploy adds nothing.
-    """
-    containers = [dict(each) for each in definition.get("containerDefinitions", [])]
-    chosen = with_image_of(image, containers)
-    for each in chosen:
-        each["image"] = image
-        pairs = each.get("environment") or []
-        if pairs:
-            each["environment"] = [{**pair, "value": variables.get(pair["name"], pair["value"])} for pair in pairs]
-    exchanged = {**definition, "containerDefinitions": containers}
-    return Exchange(exchanged, tuple(each["name"] for each in chosen))
 
 
 def foreign_image(definition: Raw, image: str, known: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field
 
@@ -26,6 +26,8 @@ class RanShape(BaseModel):
     branch: str
     commit: str
     image: str
+    migrations: list[str] = Field(default=[], description="What its database has had, where nothing has changed since.")
+    ahead: list[str] = Field(default=[], description="What of it this version does not know.")
 
 
 class ReportShape(BaseModel):
@@ -96,19 +98,21 @@ def stood_at(runs: Sequence[RunView], at: datetime) -> Stood:
     return Stood(last, None, going_on)
 
 
-def report(shown: EnvironmentView, runs: Sequence[RunView], at: datetime, page: str) -> ReportShape:
+def report(shown: EnvironmentView, runs: Sequence[RunView], at: datetime, now: datetime, page: str) -> ReportShape:
     """`page`: the environment's address in the portal."""
     stood = stood_at(runs, at)
     last, stands = stood.last, stood.stands
     gone = stands is not None and stands.kind is RunKind.DESTROY and stands.end is RunEnd.SUCCEEDED
     given = stands.params if stands and not gone else {}
     newest = stood.going_on or last
+    same = stood == stood_at(runs, now)
+    databases = {each.name: each.database for each in shown.services if each.database} if same else {}
     return ReportShape(
         environment=shown.name,
         blueprint=shown.blueprint,
         at=at,
         urls=shown.urls,
-        services=[_ran(name, each) for name, each in given.get("services", {}).items()],
+        services=[_ran(name, each, databases) for name, each in given.get("services", {}).items()],
         ref=given.get("ref", ""),
         commit=given.get("commit", ""),
         run=last.id if last else None,
@@ -119,8 +123,19 @@ def report(shown: EnvironmentView, runs: Sequence[RunView], at: datetime, page: 
     )
 
 
-def _ran(name: str, each: dict[str, str]) -> RanShape:
-    return RanShape(name=name, branch=each["branch"], commit=each["commit"], image=each["image"])
+def _ran(name: str, each: dict[str, str], databases: Mapping[str, Any]) -> RanShape:
+    found, told = databases.get(name), {key: each[key] for key in ("branch", "commit", "image")}
+    had, ahead = (found.had, found.ahead) if found else ([], [])
+    return RanShape(name=name, migrations=had, ahead=ahead, **told)
+
+
+def _database(each: RanShape) -> Text:
+    newest = each.migrations[-1]
+    if each.ahead:
+        return text("- Database of `{service}`: up to {newest}, ahead of this version by {ahead}",
+                    service=each.name, newest=newest, ahead=", ".join(each.ahead))  # fmt: skip
+    return text("- Database of `{service}`: up to {newest}",
+                service=each.name, newest=newest)  # fmt: skip
 
 
 def markdown(found: ReportShape, when: str) -> Text:
@@ -128,6 +143,7 @@ def markdown(found: ReportShape, when: str) -> Text:
     told: list[Text | str] = [f"**{found.environment}** ({found.blueprint}), {when}", ""]
     told += [f"- {label}: <{url}>" for label, url in found.urls.items()]
     told += [f"- `{each.name}`: {each.branch} `{each.commit}`" for each in found.services]
+    told += [_database(each) for each in found.services if each.migrations]
     if found.commit:
         told.append(text("- Terraform: {ref} `{commit}`", ref=found.ref, commit=found.commit))
     else:

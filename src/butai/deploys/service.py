@@ -158,7 +158,7 @@ class Deploys:
         moment = moment_of(at, self.now(), self.zone)
         shown = self.environments.of_time(name, moment, blueprint=blueprint)
         page = f"{portal.rstrip('/')}/environments/{quote(shown.blueprint)}/{quote(shown.name)}"
-        found = report(shown, self.environments.runs_of(shown.id), moment, page)
+        found = report(shown, self.environments.runs_of(shown.id), moment, self.now(), page)
         when = f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M %Z}"
         return found.model_copy(update={"markdown": markdown(found, when)})
 

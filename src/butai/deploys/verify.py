@@ -13,13 +13,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from butai.aws import deployments, presence, registry
 from butai.aws.clients import Clients
+from butai.aws.definition import exchange
 from butai.aws.deployments import Revision
 from butai.aws.image import parse_image
 from butai.aws.lookup import code_of, has_log_group
 from butai.deploys.model import (
     Needs,
     addresses_wanted,
-    exchange,
     fits_fargate,
     is_assumable,
     missing_architecture,

@@ -188,12 +188,20 @@ def _lines(environment: Any) -> list[str]:
     lines += [f"fetched    {each}" for each in fetched_lines(environment)]
     lines += [f"behind     {behind}"] * bool(behind) + [f"drift      {drift}"] * bool(drift)
     lines += [f"url        {label}: {url}" for label, url in environment["urls"].items()]
-    lines += [f"service    {each['name']}: {each['branch']} {each['commit'][:7]}" for each in environment["services"]]
+    for each in environment["services"]:
+        lines.append(f"service    {each['name']}: {each['branch']} {each['commit'][:7]}")
+        lines += [f"database   {each['name']}: {_database(each['database'])}"] if each["database"] else []
     lines += [f"output     {each['name']} = {each['value']}" for each in environment["outputs"]]
     lines += [f"lease      {pool}: {value}" for pool, value in environment["leases"].items()]
     lines += [f"tainted    {each['address']}" for each in environment["tainted"]]
     lines += [f"orphan     {each['address']} {each['id'] or '(may exist)'}" for each in environment["orphans"]]
     return lines
+
+
+def _database(found: Any) -> str:
+    return f"up to {found['had'][-1]}" + (
+        f"; AHEAD of this version: {', '.join(found['ahead'])}" if found["ahead"] else ""
+    )
 
 
 def _row(environment: Any) -> list[str]:

@@ -14,10 +14,10 @@ from butai.blueprints.service import AtCommit, Blueprints
 from butai.db import Database
 from butai.environments import store
 from butai.environments.model import Health
-from butai.environments.one_offs import AFTER_CREATE, BEFORE_DESTROY, tasks_of
+from butai.environments.one_offs import AFTER_CREATE, BEFORE_DEPLOY, BEFORE_DESTROY, tasks_of
 from butai.environments.orphans import Orphans
 from butai.environments.place import remote_of, workspace_of
-from butai.environments.plan import from_params, without_failed
+from butai.environments.plan import from_params, others, without_failed
 from butai.environments.prepare import Preparation, lock_file_of
 from butai.environments.readiness import Readiness
 from butai.environments.views import output_rows, urls_of
@@ -26,6 +26,7 @@ from butai.leases import service as leases
 from butai.runs.folder import Command, RunFolder
 from butai.runs.job import Prepared
 from butai.runs.log import RunLog
+from butai.runs.migrations import keep_known, migrated
 from butai.runs.model import HALF_DONE, RunEnd, RunKind, Step
 from butai.runs.remote import open_remote
 from butai.runs.service import Runs, RunView
@@ -59,7 +60,7 @@ class EnvironmentJob:
         change = commands.destroy if run.kind is RunKind.DESTROY else commands.apply
 
         def then(engine: Engine, values: Path) -> list[Command]:
-            before, after = self._tasks(run, folder, engine, log)
+            before, after = self._tasks(run, folder, engine)
             first = self._orphans.adopt_first(run, folder, engine, values)
             return [*before, *first, Command(Step.APPLY, change(engine, [values])), *after]
 
@@ -83,18 +84,25 @@ class EnvironmentJob:
             )
         return self._runs.with_params(log.fenced, run, params) if failed else run
 
-    def _tasks(
-        self, run: RunView, folder: RunFolder, engine: Engine, log: RunLog
-    ) -> tuple[list[Command], list[Command]]:
+    def _tasks(self, run: RunView, folder: RunFolder, engine: Engine) -> tuple[list[Command], list[Command]]:
         """What runs once before the engine, and after it."""
-        at = self._blueprints.at_commit(self._row(run.environment_id).blueprint, from_params(run.params).commit)
-        if run.kind is RunKind.CREATE:
+        row, wanted = self._row(run.environment_id), from_params(run.params)
+        at = self._blueprints.at_commit(row.blueprint, wanted.commit)
+        if run.kind is not RunKind.DESTROY:
+            keep_known(folder.path, self._blueprints.migrations(row.blueprint, at, wanted.services))
+        if run.kind is RunKind.CREATE or (run.kind is RunKind.UPDATE and self._was_never_made(run)):
             return [], tasks_of(at, AFTER_CREATE, run, folder, engine)
-        if run.kind is RunKind.UPDATE and at.blueprint.tasks.before_deploy:
-            log.say(Step.EXPORT, text("An update runs none of the tasks before a deploy: `butai deploy` does."))
+        if run.kind is RunKind.UPDATE:
+            return tasks_of(at, BEFORE_DEPLOY, run, folder, engine, others(wanted.services, row.services)), []
         if run.kind is not RunKind.DESTROY or run.params.get("skip_tasks"):
             return [], []
         return tasks_of(at, BEFORE_DESTROY, run, folder, engine), []
+
+    def _was_never_made(self, run: RunView) -> bool:
+        """Whether the run that made it did not come to its end, nor any update since: what runs after a create never has."""
+        runs = self._runs.of_environment(run.environment_id)
+        made = any(each.end is RunEnd.SUCCEEDED and each.kind in (RunKind.CREATE, RunKind.UPDATE) for each in runs)
+        return not made and any(each.kind is RunKind.CREATE for each in runs)
 
     def look(self, run: RunView, log: RunLog) -> bool:
         """What this environment's runs made that no state knows: its orphans, until a run adopts or deletes them."""
@@ -104,10 +112,11 @@ class EnvironmentJob:
 
     def ended(self, session: Session, run: RunView, end: RunEnd, folder: RunFolder) -> None:
         """Write down what the environment is now, where something was changed."""
-        row = session.get_one(store.Environment, run.environment_id)
-        if end is not RunEnd.SUCCEEDED and end not in HALF_DONE:
+        row, wanted = session.get_one(store.Environment, run.environment_id), from_params(run.params)
+        changed = end is RunEnd.SUCCEEDED or end in HALF_DONE
+        row.note_migrated(migrated(folder.path, wanted.services), wanted.services if changed else ())
+        if not changed:
             return
-        wanted = from_params(run.params)
         row.ref, row.commit, row.services, row.variables = wanted.ref, wanted.commit, wanted.services, wanted.variables
         row.lock_file = lock_file_of(folder) or row.lock_file
         # What an earlier destroy left is looked for anew after this one.

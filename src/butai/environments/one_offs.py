@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from butai.aws import deployments
 from butai.aws.clients import Clients, own_clients, read_descriptions
-from butai.aws.ecs import service_in
+from butai.aws.definition import exchange
+from butai.aws.deployments import Revision
+from butai.aws.ecs import definition_in, service_in
 from butai.aws.once import container_for
-from butai.blueprints.service import AtCommit
+from butai.blueprints.service import AtCommit, OneOff, version_variables
 from butai.datafolder import write_json
 from butai.errors import ButaiError
 from butai.runs.folder import Command, RunFolder
+from butai.runs.migrations import Versions, keep_ran
 from butai.runs.model import Step
 from butai.runs.once import Once, token_of
 from butai.runs.program import DONE, FAILED, Stop, listen
@@ -35,29 +40,42 @@ from butai.terraform.state import StateSummary, summary
 from butai.text import Text, text
 
 ASKED = ("ecs", "logs")
-BEFORE_DESTROY, AFTER_CREATE = "before_destroy", "after_create"
+BEFORE_DESTROY, AFTER_CREATE, BEFORE_DEPLOY = "before_destroy", "after_create", "before_deploy"
 
 
-def tasks_of(at: AtCommit, when: str, run: RunView, folder: RunFolder, engine: Engine) -> list[Command]:
-    """The command that runs what the blueprint declares for that moment; none where that is nothing."""
-    declared = getattr(at.blueprint.tasks, when)
+def tasks_of(
+    at: AtCommit, when: str, run: RunView, folder: RunFolder, engine: Engine, versions: Versions | None = None
+) -> list[Command]:
+    """The command that runs what the blueprint declares for that moment; none where that is nothing.
+
+    With `versions`, for those services alone, and in tasks with these versions.
+    """
+    declared = [
+        (number, each)
+        for number, each in enumerate(getattr(at.blueprint.tasks, when))
+        if versions is None or each.service in versions
+    ]
     if not declared:
         return []
-    tasks = [
-        {
-            "name": each.service,
-            "address": at.blueprint.services[each.service].ecs_service,
-            "image": at.blueprint.services[each.service].image,
-            "container": each.container or "",
-            "command": each.command,
-            "timeout_s": each.timeout_s,
-            "token": token_of(run, f"{when}-{number}"),
-        }
-        for number, each in enumerate(declared)
-    ]
+    tasks = [_task(at, each, token_of(run, f"{when}-{number}"), versions or {}) for number, each in declared]
     file = folder.path / f"{when}.json"
     write_json(file, {"pull": commands.pull(engine), "when": when, "tasks": tasks})
     return [Command(Step.APPLY, [sys.executable, "-m", "butai.environments.one_offs", str(file)])]
+
+
+def _task(at: AtCommit, each: OneOff, token: str, versions: Versions) -> dict[str, Any]:
+    service, version = at.blueprint.services[each.service], versions.get(each.service)
+    return {
+        "name": each.service,
+        "address": service.ecs_service,
+        "definition": each.task_definition or "",
+        "image": version["image"] if version else service.image,
+        "variables": version_variables(service, version["commit"], version["branch"]) if version else None,
+        "container": each.container or "",
+        "command": each.command,
+        "timeout_s": each.timeout_s,
+        "token": token,
+    }
 
 
 def warm_up() -> None:
@@ -81,11 +99,12 @@ def main(file: Path) -> int:
             failure = (
                 text("stopped")
                 if stop.asked
-                else _run(each, state, clients, stop, may_lack=told["when"] == BEFORE_DESTROY)
+                else _run(each, state, clients, stop, may_lack=told["when"] != AFTER_CREATE)
             )
             if failure:
                 complain(failure)
                 return FAILED
+        keep_ran(file.parent, {each["name"] for each in told["tasks"]})
     except (ClientError, BotoCoreError) as error:
         complain(text("AWS refused: {reason}", reason=str(error)))
         return FAILED
@@ -113,14 +132,45 @@ def _run(told: Mapping[str, Any], state: StateSummary, clients: Clients, stop: S
         say(words)
         return None if may_lack else words
     service = described[ref.name]
-    revision = deployments.revision(clients("ecs"), service["taskDefinition"])
-    container = container_for(revision.definition, told["image"], told["container"])
-    if not container:
-        return text("{service}: no container was named for `{command}`, and none has the service's image.",
-                    service=name, command=told["command"][0])  # fmt: skip
-    one = Once(name, ref.cluster, service, revision.arn, revision.definition, container, told["command"], told["token"],
-               told["timeout_s"], clients, lambda: stop.asked, stop.wait)  # fmt: skip
-    return one.run()
+    with _revision(told, state, service, clients("ecs")) as revision:
+        if revision is None:
+            words = text("{service}: there is no {address} to run with.", service=name, address=told["definition"])
+            say(words)
+            return None if may_lack else words
+        container = _container(told, revision.definition)
+        if not container:
+            return text("{service}: no container was named for `{command}`, and none has the service's image.",
+                        service=name, command=told["command"][0])  # fmt: skip
+        one = Once(name, ref.cluster, service, revision.arn, revision.definition, container, told["command"],
+                   told["token"], told["timeout_s"], clients, lambda: stop.asked, stop.wait)  # fmt: skip
+        return one.run()
+
+
+def _container(told: Mapping[str, Any], definition: Mapping[str, Any]) -> str:
+    return container_for(definition, told["image"], told["container"])
+
+
+@contextmanager
+def _revision(
+    told: Mapping[str, Any], state: StateSummary, service: Mapping[str, Any], ecs: Any
+) -> Iterator[Revision | None]:
+    """What a task runs with: the definition at an address, or the service's, with another version for the while if told so."""
+    arn = definition_in(state, told["definition"]) if told["definition"] else service["taskDefinition"]
+    if not arn:
+        yield None
+        return
+    present = deployments.revision(ecs, arn)
+    if told["variables"] is None:
+        yield present
+        return
+    wanted = exchange(present.definition, told["image"], told["variables"]).definition
+    registered = deployments.register(ecs, wanted)
+    try:
+        yield replace(present, arn=registered, definition=wanted)
+    finally:
+        # It would be the family's newest, which Terraform goes by. What runs with it goes on.
+        with suppress(ClientError):
+            deployments.deregister(ecs, registered)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,11 @@ def exchanged(at: AtCommit, wanted: Wanted, services: Iterable[str], before: Wan
     return found
 
 
+def others(wanted: Mapping[str, dict[str, str]], present: Mapping[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """The wanted versions of the services that are there with another image."""
+    return {name: each for name, each in wanted.items() if name in present and present[name]["image"] != each["image"]}
+
+
 def with_deploys(wanted: Wanted, since: Iterable[RunView], present: Mapping[str, dict[str, str]]) -> Wanted:
     """A wish from before with the versions that were deployed since and are there: no run brings back older ones."""
     kept = {}

@@ -36,6 +36,7 @@ from butai.environments.views import (
 )
 from butai.errors import RefusedError, WrongUseError
 from butai.leases import service as leases
+from butai.runs.migrations import Migrated, Versions
 from butai.runs.model import READ_ONLY, NextAction, RunKind
 from butai.runs.queue import Priority
 from butai.runs.remote import open_remote
@@ -275,10 +276,11 @@ class Environments(Looking):
         # Somebody asked for something else meanwhile: what comes after this has to contain it.
         return self.deploy(name, choices, by=by, blueprint=blueprint, again=again, **more)
 
-    def note_deployed(self, session: Session, environment_id: int, versions: Mapping[str, dict[str, str]]) -> None:
-        """These versions are what is wanted from now on, in the transaction that records how their deploy ended."""
+    def note_deployed(self, session: Session, environment_id: int, placed: Versions, tried: Migrated) -> None:
+        """The `placed` versions are what is wanted from now on, in the transaction that records how their deploy ended."""
         row = session.get_one(store.Environment, environment_id)
-        row.services, row.drift = {**row.services, **versions}, None
+        row.services, row.drift = {**row.services, **placed}, None
+        row.note_migrated(tried, placed)
 
     def refuse_at_work(self, session: Session, row: store.Environment, by: str) -> None:
         """Refuse while somebody holds it, or a run of it goes on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,8 @@ from sqlalchemy import JSON, ForeignKey, Index, String, Text, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from butai.db import Base, UtcDateTime
+from butai.environments.migrations import after_run
+from butai.runs.migrations import Migrated
 from butai.text import stored
 
 
@@ -89,10 +91,15 @@ class Environment(Base):
     drift: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     hold: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     adopted: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    migrated: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     def note_health(self, health: str, reason: str = "") -> None:
         """What is known now, and why, with what a translation of it is made of."""
         self.health, self.health_reason, self.health_text = health, reason, stored(reason)
+
+    def note_migrated(self, run: Migrated, placed: Collection[str]) -> None:
+        """What a run did to the databases of its services."""
+        self.migrated = after_run(self.migrated or {}, run, placed)
 
 
 def living(session: Session) -> list[Environment]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from butai.blueprints.service import Behind, Fetched
 from butai.environments.hold import held_now
+from butai.environments.migrations import MigrationsShape, shape
 from butai.environments.model import Health, Kind, LastRun, StateView, state_of
 from butai.environments.store import Environment
 from butai.runs.model import NextAction
@@ -36,6 +37,7 @@ class ServiceShape(BaseModel):
     commit: str
     image: str
     differs: bool
+    database: MigrationsShape | None = None
 
 
 class OutputShape(BaseModel):
@@ -283,7 +285,7 @@ def view(
         destroyed_at=row.destroyed_at,
         state=state_shape(row, run, standing=standing),
         urls=row.urls,
-        services=[_service(name, each) for name, each in row.services.items()],
+        services=[_service(name, each, (row.migrated or {}).get(name)) for name, each in row.services.items()],
         outputs=[OutputShape(**each) for each in row.outputs],
         leases=dict(leases),
         variables=row.variables,
@@ -330,8 +332,13 @@ def _left(each: Mapping[str, Any]) -> LeftOverShape:
     return LeftOverShape(address=each["address"], type=kind, id=each["id"])
 
 
-def _service(name: str, chosen: dict[str, str]) -> ServiceShape:
+def _service(name: str, chosen: dict[str, str], told: Mapping[str, Any] | None) -> ServiceShape:
     differs = chosen["branch"] != chosen["default_branch"]
     return ServiceShape(
-        name=name, branch=chosen["branch"], commit=chosen["commit"], image=chosen["image"], differs=differs
+        name=name,
+        branch=chosen["branch"],
+        commit=chosen["commit"],
+        image=chosen["image"],
+        differs=differs,
+        database=shape(told),
     )

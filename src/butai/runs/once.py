@@ -13,7 +13,8 @@ from butai.runs.saying import say
 from butai.runs.service import RunView
 from butai.text import Text, text
 
-LOOK_EVERY_S = 1.0
+# Looks come closer together at first: many tasks are over soon.
+FIRST_LOOK_S, LOOK_EVERY_S = 0.25, 1.0
 LOG_LOOKS = 3
 SHOWN = 60
 
@@ -58,7 +59,7 @@ class Once:
         return self._why(ran)
 
     def _followed(self, arn: str) -> once.Ran:
-        ecs, deadline = self.clients("ecs"), time.monotonic() + self.timeout_s
+        ecs, deadline, pause = self.clients("ecs"), time.monotonic() + self.timeout_s, FIRST_LOOK_S
         while not (ran := once.look(ecs, self.cluster, arn, self.container)).is_over:
             self._tell_lines(arn)
             late = time.monotonic() > deadline
@@ -67,11 +68,12 @@ class Once:
                     text("it took longer than {seconds} s", seconds=self.timeout_s) if late else text("stopped")
                 )
                 once.stop(ecs, self.cluster, arn, "Butai was asked to stop" if not late else "It takes too long")
-            self.wait(LOOK_EVERY_S)
+            self.wait(pause)
+            pause = min(pause * 1.5, LOOK_EVERY_S)
         for _ in range(LOG_LOOKS):
             if not self._tell_lines(arn) and self._last:
                 break
-            self.wait(LOOK_EVERY_S)
+            self.wait(FIRST_LOOK_S if self._last else LOOK_EVERY_S)
         return ran
 
     def _tell_lines(self, arn: str) -> int:

@@ -45,7 +45,11 @@ def example() -> SimpleNamespace:
         why=text("Names become parts of host names and of AWS names, whose lengths are limited."),
         next=text("Try `{nearest}`.", nearest="blue-banner"),
     )
-    return SimpleNamespace(error=error, run=SimpleNamespace(id=128, settled_at=AT), steps=steps, titles=TITLES)
+    had = ["001_calls.sql", "002_customers.sql", "003_notes.sql"]
+    database = [SimpleNamespace(had=had, ahead=ahead, branch="call-notes") for ahead in ([], had[2:])]
+    return SimpleNamespace(
+        database=database, error=error, run=SimpleNamespace(id=128, settled_at=AT), steps=steps, titles=TITLES
+    )
 
 
 def _line(seq: int, kind: str, message: str, **detail: Any) -> SimpleNamespace:

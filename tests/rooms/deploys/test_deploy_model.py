@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from butai.aws.awslogs import log_places, log_stream
+from butai.aws.definition import exchange
 from butai.aws.image import Image, parse_image, same_repository
 from butai.aws.once import container_for
 from butai.deploys.model import (
@@ -16,7 +17,6 @@ from butai.deploys.model import (
     Stands,
     Version,
     addresses_wanted,
-    exchange,
     fits_fargate,
     foreign_image,
     has_moving_tag,

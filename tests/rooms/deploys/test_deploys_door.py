@@ -14,6 +14,7 @@ from butai.deploys.service import DeployRequest, RollBackRequest
 from butai.environments.service import CreateRequest, EnvironmentView, ServiceChoice, UpdateRequest
 from butai.errors import NotFoundError, RefusedError, WrongUseError
 from butai.rooms import ROOMS
+from butai.runs.migrations import Migrated
 from butai.runs.model import RunEnd, RunKind, RunStatus
 from butai.runs.service import RunView
 from butai.runs.store import Run
@@ -54,7 +55,9 @@ def end(butai: Butai, run: RunView, how: RunEnd = RunEnd.SUCCEEDED, *, put: bool
         row = session.get_one(Run, run.id)
         row.status, row.end, row.ended_at, row.settled_at = RunStatus.ENDED, how, NOW, NOW
         if put and run.kind is RunKind.DEPLOY:
-            butai.environments.note_deployed(session, run.environment_id, {"web": run.params["services"]["web"]})
+            butai.environments.note_deployed(
+                session, run.environment_id, {"web": run.params["services"]["web"]}, Migrated()
+            )
     return butai.runs.get(run.id)
 
 
