@@ -6,8 +6,10 @@ too: what both keep is the same."""
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from butai.blueprints.model import Blueprint, image_for
 from butai.blueprints.validate import parse
 from butai.demo.team import TeamRepositories, examples_folder, make_team
 from butai.loopback import free_port
-from support.cloud import Cloud, running_cloud
+from support.cloud import REGION, Cloud, running_cloud
 from support.engine import Engine
 from support.variants import again
 from support.ways import Host
@@ -31,9 +34,10 @@ from support.ways import Host
 pytestmark = [pytest.mark.timeout(600)]
 
 NAMES = ("qa-1", "qa-2")
-# A step takes up to 80 seconds, nearly all of it the provider's own waiting: 60 for a load balancer, 30 for a Redis.
+# A step takes up to 100 seconds, nearly all of it the provider's own waiting: 80 for a database, 60 for a load balancer,
+# 30 for a Redis.
 # Much more than that is a waiter that waits for what does not come.
-STEP_S = 120.0
+STEP_S = 140.0
 ANSWER_S = 30.0
 CALLER = {"caller": "090-1234-5678"}
 
@@ -47,6 +51,8 @@ class Seen:
     pages: dict[str, str] = field(default_factory=dict)
     menus: dict[str, dict[str, Any]] = field(default_factory=dict)
     stats: dict[str, dict[str, Any]] = field(default_factory=dict)
+    calls: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    databases: dict[str, set[str]] = field(default_factory=dict)
     nobody: int = 0
     states: dict[str, dict[str, Any]] = field(default_factory=dict)
     inventories: dict[str, dict[str, set[str]]] = field(default_factory=dict)
@@ -76,11 +82,14 @@ class Story:
         self.seen.plans["base"] = self.base.changes(listener_port=str(self.port))
         self._take_stock("base")
         self._each("apply", lambda name: self.staging[name].apply(**self.variables(name)))
+        self._each("make databases", lambda name: self._run_tasks(name, "after_create"))
         self._each("plan", self._plan)
         self.seen.states = {name: state_of(engine) for name, engine in self.staging.items()}
         self._use()
         self._deploy_the_banner()
         self._take_stock("both")
+        self._each("drop databases", lambda name: self._run_tasks(name, "before_destroy"))
+        self.seen.databases["after"] = self._databases()
         self._each("destroy", lambda name: self.staging[name].destroy(**self.variables(name)))
         self._take_stock("base again")
         self._timed("destroy base", lambda: self.base.destroy(listener_port=str(self.port)))
@@ -104,11 +113,54 @@ class Story:
         for name in NAMES:
             self.seen.pages[name] = answered(lambda name=name: self.get(name, "/")).text  # type: ignore[misc]
             self.seen.menus[name] = answered(lambda name=name: self.get(name, "/api/menu")).json()  # type: ignore[misc]
+        self.seen.databases["both"] = self._databases()
         call = self.post("qa-1", "/api/calls", CALLER).json()
         self.post("qa-1", f"/api/calls/{call['id']}/end", {})
         until(lambda: self.get("qa-1-api", "/api/stats").json())
         self.seen.stats = {name: self.get(f"{name}-api", "/api/stats").json() for name in NAMES}
+        self.seen.calls = {name: self.get(f"{name}-api", "/api/calls").json()["calls"] for name in NAMES}
         self.seen.nobody = self.get("qa-3", "/").status_code
+
+    def _run_tasks(self, name: str, when: str) -> None:
+        """What the blueprint declares for that moment, by the program that Butai's runs start."""
+        folder = self.staging[name].folder
+        tasks = [
+            {
+                "name": each.service,
+                "address": self.blueprint.services[each.service].ecs_service,
+                "definition": each.task_definition or "",
+                "image": self.blueprint.services[each.service].image,
+                "variables": None,
+                "container": "",
+                "command": each.command,
+                "timeout_s": 60,
+                "token": f"{name}-{when}-{number}",
+            }
+            for number, each in enumerate(getattr(self.blueprint.tasks, when))
+        ]
+        file = folder / f"{when}.json"
+        file.write_text(json.dumps({"pull": ["cat", str(folder / "terraform.tfstate")], "when": when, "tasks": tasks}))
+        argv = [sys.executable, "-m", "butai.environments.one_offs", str(file)]
+        done = subprocess.run(
+            argv,
+            env={**os.environ, **self.cloud.env, "AWS_DEFAULT_REGION": REGION},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def _databases(self) -> set[str]:
+        """What lies in the shared PostgreSQL, asked as its own user."""
+        instance = self.cloud.client("rds").describe_db_instances()["DBInstances"][0]
+        secret = self.cloud.client("secretsmanager").get_secret_value(
+            SecretId=instance["MasterUserSecret"]["SecretArn"]
+        )
+        access, endpoint = json.loads(secret["SecretString"]), instance["Endpoint"]
+        host, port, user, password = endpoint["Address"], endpoint["Port"], access["username"], access["password"]
+        with psycopg.connect(host=host, port=port, user=user, password=password, dbname="postgres") as connection:
+            names = connection.execute("SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles").fetchall()
+        return {name for (name,) in names if name.startswith("ivr_qa")}
 
     def _deploy_the_banner(self) -> None:
         given = self.variables("qa-2", "blue-banner")
@@ -229,6 +281,10 @@ def inventory(cloud: Cloud) -> dict[str, set[str]]:
         "log groups": {one["logGroupName"] for one in cloud.client("logs").describe_log_groups()["logGroups"]},
         "parameters": {one["Name"] for one in cloud.client("ssm").describe_parameters()["Parameters"]},
         "security groups": {one["GroupId"] for one in ec2.describe_security_groups()["SecurityGroups"]},
+        "databases": {
+            one["DBInstanceIdentifier"] for one in cloud.client("rds").describe_db_instances()["DBInstances"]
+        },
+        "secrets": {one["Name"] for one in cloud.client("secretsmanager").list_secrets()["SecretList"]},
         "networks": {one["VpcId"] for one in ec2.describe_vpcs()["Vpcs"]},
         "subnets": {one["SubnetId"] for one in ec2.describe_subnets()["Subnets"]},
         "roles": {one["RoleName"] for one in cloud.client("iam").list_roles()["Roles"]},
@@ -300,7 +356,12 @@ def test_each_environment_answers_with_what_is_its_own(story: Story) -> None:
         assert numbers(story.blueprint)[place] in seen.pages[name]
         assert f"{8 + place}:00 to 18:00" in seen.menus[name]["keys"]["4"]["say"]
     assert seen.stats["qa-1"]["total"]["calls"] == 1 and seen.stats["qa-2"] == {}
+    assert [each["name"] for each in seen.calls["qa-1"]] == ["Hanako Sato"] and seen.calls["qa-2"] == []
     assert seen.nobody == 404
+
+
+def test_each_environment_has_a_database_that_comes_and_goes_with_it(story: Story) -> None:
+    assert story.seen.databases == {"both": {"ivr_qa_1", "ivr_qa_2"}, "after": set()}
 
 
 def test_the_deployed_version_is_shown_there_alone(story: Story) -> None:

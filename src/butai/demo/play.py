@@ -181,7 +181,7 @@ def _fill(stage: Stage, folder: DataFolder, ports: Ports, team: TeamRepositories
 
 
 def _apply_base(base: Base, ports: Ports) -> None:
-    say("The team's shared base (network, load balancer, cluster) is applied once; the load balancer takes a minute.")
+    say("The team's shared base (network, load balancer, cluster, database) is applied once: a minute and a half.")
     source = examples_folder() / "ivr" / "infra" / "base"
     if not talk.is_terminal:
         base.apply(source, ports.listener, lambda _progress: None)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +24,49 @@ from butai.localcloud.images import Images
 from butai.localcloud.redis import RedisServers
 from butai.localcloud.servers import Address
 from butai.loopback import free_port
+from support.postgres import PostgresServer, postgres
 
+__all__ = ["postgres"]
 START_S, STOP_S = 10.0, 5.0
+NUMBERS = count(1)
 CALLER = {"caller": "090-1234-5678"}
 HEALTH = {"web": "/healthz", "api": "/api/health"}
 
 
 class Stage:
-    """One environment by hand: a Redis, checkouts of commits, and the processes started so far."""
+    """One environment by hand: a Redis, a database, checkouts of commits, and the processes started so far."""
 
-    def __init__(self, team: TeamRepositories, folder: Path, redis_binary: str | None = None) -> None:
+    def __init__(
+        self, team: TeamRepositories, folder: Path, postgres: PostgresServer, redis_binary: str | None = None
+    ) -> None:
         self.images, self.folder = Images(team.folder, folder / "images"), folder
         self.children = Children(folder / "children")
         self.redis = RedisServers(folder / "redis", self.children, redis_binary)
         self.redis_address = Address.wanted(None)
         self.running: list[Child] = []
+        name = f"ivr_{next(NUMBERS)}"
+        # A folder is a host to PostgreSQL's library: its socket lies there.
+        self.database = {
+            "DATABASE_HOST": str(postgres.folder),
+            "DATABASE_NAME": name,
+            "DATABASE_USER": name,
+            "DATABASE_PASSWORD": "it's secret",
+            "DATABASE_ADMIN_USER": "postgres",
+            "DATABASE_ADMIN_PASSWORD": "unused",
+        }
+
+    def make_database(self, version: str = "main") -> str:
+        """As the tasks after a create do it."""
+        return "".join(self.manage(command, version) for command in ("create", "migrate", "seed"))
+
+    def manage(self, command: str, version: str = "main", code: int = 0) -> str:
+        """A command of the api's that runs once; what it said."""
+        checkout = self.images.checkout(f"ivr-api:{version}")
+        env = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", **self.database}
+        argv = [sys.executable, "manage.py", command]
+        done = subprocess.run(argv, cwd=checkout, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
 
     def start_redis(self) -> None:
         self.redis_address = self.redis.start("ivr", self.redis_address)
@@ -53,6 +82,7 @@ class Stage:
             "PORT": str(port),
             "REDIS_HOST": self.redis_address.host,
             "REDIS_PORT": str(self.redis_address.port),
+            **self.database,
             "IVR_ENVIRONMENT": "qa-1",
             "IVR_VERSION": checkout.name,
             **environ,
@@ -73,6 +103,7 @@ class Stage:
         for child in self.running:
             child.stop(STOP_S)
         self.redis.stop()
+        self.manage("drop")
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = START_S) -> Any:
@@ -112,9 +143,10 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> TeamRepositories:
 
 
 @pytest.fixture
-def stage(team: TeamRepositories, tmp_path: Path) -> Iterator[Stage]:
-    stage = Stage(team, tmp_path)
+def stage(team: TeamRepositories, tmp_path: Path, postgres: PostgresServer) -> Iterator[Stage]:
+    stage = Stage(team, tmp_path, postgres)
     stage.start_redis()
+    stage.make_database()
     yield stage
     stage.close()
 
@@ -123,9 +155,12 @@ REDIS = sorted({"", "redis-server" if shutil.which("redis-server") else ""})
 
 
 @pytest.mark.parametrize("binary", REDIS, ids=lambda binary: binary or "fakeredis")
-def test_a_call_through_the_menu_ends_in_the_statistics(team: TeamRepositories, tmp_path: Path, binary: str) -> None:
-    stage = Stage(team, tmp_path, binary)
+def test_a_call_through_the_menu_ends_in_the_statistics(
+    team: TeamRepositories, tmp_path: Path, postgres: PostgresServer, binary: str
+) -> None:
+    stage = Stage(team, tmp_path, postgres, binary)
     stage.start_redis()
+    stage.make_database()
     try:
         api = stage.start("api", OPENING_HOURS="8:30 to 17:15")
         stage.start("worker")
@@ -183,8 +218,9 @@ def test_wrong_requests_are_told_what_is_wrong(stage: Stage) -> None:
     assert post(calls, CALLER)["source"] == "simulator"
 
 
-def test_the_api_waits_for_redis_and_says_so(team: TeamRepositories, tmp_path: Path) -> None:
-    stage = Stage(team, tmp_path)
+def test_the_api_waits_for_redis_and_says_so(team: TeamRepositories, tmp_path: Path, postgres: PostgresServer) -> None:
+    stage = Stage(team, tmp_path, postgres)
+    stage.make_database()
     stage.redis_address = Address("127.0.0.1", free_port())
     try:
         api = stage.start("api")
@@ -197,6 +233,43 @@ def test_the_api_waits_for_redis_and_says_so(team: TeamRepositories, tmp_path: P
         assert all(child.alive() for child in stage.running)
     finally:
         stage.close()
+
+
+def test_the_api_says_that_its_database_is_not_there_yet(
+    team: TeamRepositories, tmp_path: Path, postgres: PostgresServer
+) -> None:
+    stage = Stage(team, tmp_path, postgres)
+    stage.start_redis()
+    try:
+        api = stage.start("api")
+        wait_for(lambda: healthy(api))
+        assert "does not answer" in get(f"{api}/api/calls", 503)["error"]  # there is no such user yet
+        stage.manage("create")
+        assert "migrations have not run" in get(f"{api}/api/calls", 503)["error"]
+        stage.manage("migrate")
+        assert get(f"{api}/api/calls") == {"calls": []}
+        assert post(f"{api}/api/calls", CALLER)["name"] is None
+        stage.manage("seed")
+        assert post(f"{api}/api/calls", CALLER)["name"] == "Hanako Sato"
+    finally:
+        stage.close()
+
+
+def test_a_database_is_migrated_once_and_goes_although_somebody_is_connected(stage: Stage) -> None:
+    api = stage.start("api")
+    wait_for(lambda: healthy(api))
+    call = post(f"{api}/api/calls", CALLER)
+    assert stage.manage("migrate") == "2 migrations\n"
+    assert "003_notes.sql done" in stage.manage("migrate", "call-notes")
+    assert "003_notes.sql, which this version does not know" in stage.manage("migrate")
+    assert get(f"{api}/api/calls")["calls"][0]["id"] == call["id"], "an older version goes on with a newer database"
+    noted = stage.start("api", "call-notes")
+    wait_for(lambda: healthy(noted))
+    assert post(f"{noted}/api/calls/{call['id']}/note", {"note": "calls back"})["note"] == "calls back"
+    assert get(f"{noted}/api/calls")["calls"][0]["note"] == "calls back"
+    stage.manage("drop")
+    assert "does not answer" in get(f"{api}/api/calls", 503)["error"]
+    stage.manage("nonsense", code=2)
 
 
 def test_a_call_that_a_worker_had_in_hand_is_counted_once_by_the_next(stage: Stage) -> None:

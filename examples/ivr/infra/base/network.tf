@@ -26,7 +26,7 @@ resource "aws_subnet" "public" {
   }
 }
 
-# Private: tasks, Redis and the load balancer. Every task has an address of its own here.
+# Private: tasks, Redis, PostgreSQL and the load balancer. Every task has an address of its own here.
 resource "aws_subnet" "private" {
   count = var.zone_count
 

@@ -42,6 +42,12 @@ data "aws_iam_policy_document" "execution" {
     actions   = ["ssm:GetParameters"]
     resources = ["arn:aws:ssm:${local.region_and_account}:parameter/ivr/*"]
   }
+
+  statement {
+    sid       = "DatabaseAdmin"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = [aws_db_instance.this.master_user_secret[0].secret_arn]
+  }
 }
 
 resource "aws_iam_role_policy" "execution" {

@@ -27,6 +27,11 @@ output "redis_endpoint" {
   value       = "${aws_elasticache_cluster.this.cache_nodes[0].address}:${aws_elasticache_cluster.this.cache_nodes[0].port}"
 }
 
+output "database" {
+  description = "The environment's database in the shared PostgreSQL."
+  value       = "${data.aws_db_instance.shared.endpoint}/${local.database}"
+}
+
 output "test_number" {
   description = "Telephone number that reaches this environment, if it has one."
   value       = var.test_number

@@ -17,7 +17,7 @@ resource "aws_vpc_security_group_ingress_rule" "services_load_balancer" {
 
 resource "aws_vpc_security_group_egress_rule" "services_all" {
   security_group_id = aws_security_group.services.id
-  description       = "Redis, ECR, CloudWatch, SSM and the carrier"
+  description       = "Redis, PostgreSQL, ECR, CloudWatch, SSM and the carrier"
   cidr_ipv4         = "0.0.0.0/0"
   ip_protocol       = "-1"
 }

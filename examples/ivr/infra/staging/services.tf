@@ -112,14 +112,14 @@ resource "aws_ecs_task_definition" "api" {
     image            = var.api_image
     portMappings     = [{ containerPort = local.container_port, hostPort = local.container_port, protocol = "tcp" }]
     logConfiguration = local.logs["api"]
-    environment = concat(local.redis_environment, [
+    environment = concat(local.redis_environment, local.database_environment, [
       { name = "IVR_ENVIRONMENT", value = var.environment },
       { name = "IVR_VERSION", value = local.versions["api"] },
     ])
-    secrets = [
+    secrets = concat(local.database_secrets, [
       { name = "CALLBACK_TOKEN", valueFrom = aws_ssm_parameter.callback_token.arn },
       { name = "OPENING_HOURS", valueFrom = aws_ssm_parameter.opening_hours.arn },
-    ]
+    ])
   })])
 }
 

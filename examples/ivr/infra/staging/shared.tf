@@ -49,6 +49,19 @@ data "aws_elasticache_subnet_group" "shared" {
   name = var.shared_name
 }
 
+data "aws_db_instance" "shared" {
+  db_instance_identifier = var.shared_name
+}
+
+data "aws_security_group" "database" {
+  vpc_id = data.aws_vpc.shared.id
+
+  tags = {
+    Layer = var.shared_name
+    Role  = "database"
+  }
+}
+
 data "aws_ssm_parameter" "callback_seed" {
   name = "/ivr/${var.shared_name}/callback-seed"
 }

@@ -1,4 +1,4 @@
-"""Calls in Redis: each under a key of its own, the latest in a list, the finished ones in a list for the worker."""
+"""Calls in PostgreSQL; through Redis the worker hears of finished ones, and readers of changes."""
 
 from __future__ import annotations
 
@@ -7,53 +7,76 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import redis
+from psycopg.types.json import Jsonb
 
 import menu
 from menu import Node, Step
 
 Call = dict[str, Any]
+Connect = Callable[[], psycopg.Connection[Any]]
 
-LATEST, FINISHED, CHANGES = "calls:latest", "calls:finished", "calls:changes"
-KEPT = 100
-KEPT_S = 30 * 24 * 3600
+FINISHED, CHANGES = "calls:finished", "calls:changes"
+SHOWN = 100
 
 
 class CallEndedError(Exception):
     """The call is over: no key can be pressed any more."""
 
 
-def begin(database: redis.Redis, tree: Node, caller: str, source: str) -> Call:
-    """A new call, at the main menu."""
-    number = 1000 + int(database.incr("calls:count"))
-    call = {"id": str(number), "caller": caller, "source": source, "started": time.time(), "ended": None}
-    call |= _standing(tree, menu.start(tree))
-    with database.pipeline() as batch:
-        _save(batch, call)
-        batch.lpush(LATEST, call["id"]).ltrim(LATEST, 0, KEPT - 1).execute()
-    return call
+class Calls:
+    """The log of calls. A connection a request: nobody holds one while a caller thinks."""
 
+    def __init__(self, connect: Connect, messages: redis.Redis) -> None:
+        self._connect, self._messages = connect, messages
 
-def press(database: redis.Redis, tree: Node, call_id: str, digit: str) -> Call:
-    """Press a key. Raises LookupError for an unknown call, CallEndedError for one that is over."""
+    def begin(self, tree: Node, caller: str, source: str) -> Call:
+        """A new call, at the main menu."""
+        with self._connect() as connection:
+            known = connection.execute("SELECT name FROM customers WHERE number = %s", [caller]).fetchone()
+            call: Call = {"caller": caller, "source": source, "started": time.time(), "ended": None}
+            call["name"] = known and known[0]
+            call |= _standing(tree, menu.start(tree))
+            row = connection.execute("INSERT INTO calls (call) VALUES (%s) RETURNING id", [Jsonb(call)]).fetchone()
+        self._messages.incr(CHANGES)
+        return {"id": str(row[0]), **call} if row else call
 
-    def pressed(call: Call) -> Call:
-        step = menu.press(tree, call["path"], call["misses"], digit)
-        return {**call, **_standing(tree, step), "ended": time.time() if step.end else None}
+    def press(self, tree: Node, call_id: str, digit: str) -> Call:
+        """Press a key. Raises LookupError for an unknown call, CallEndedError for one that is over."""
 
-    return _change(database, call_id, pressed)
+        def pressed(call: Call) -> Call:
+            step = menu.press(tree, call["path"], call["misses"], digit)
+            return {**call, **_standing(tree, step), "ended": time.time() if step.end else None}
 
+        return self._change(call_id, pressed)
 
-def hang_up(database: redis.Redis, call_id: str) -> Call:
-    """The caller ends the call. Raises LookupError and CallEndedError like `press`."""
-    return _change(database, call_id, lambda call: {**call, "end": "hung up", "ended": time.time()})
+    def hang_up(self, call_id: str) -> Call:
+        """The caller ends the call. Raises LookupError and CallEndedError like `press`."""
+        return self._change(call_id, lambda call: {**call, "end": "hung up", "ended": time.time()})
 
+    def latest(self) -> list[Call]:
+        """The latest calls, newest first."""
+        with self._connect() as connection:
+            rows = connection.execute("SELECT id, call FROM calls ORDER BY id DESC LIMIT %s", [SHOWN]).fetchall()
+        return [{"id": str(number), **call} for number, call in rows]
 
-def latest(database: redis.Redis) -> list[Call]:
-    """The latest calls, newest first."""
-    ids = database.lrange(LATEST, 0, KEPT - 1)
-    texts = database.mget([_key(call_id) for call_id in ids]) if ids else []
-    return [json.loads(text) for text in texts if text is not None]
+    def _change(self, call_id: str, change: Callable[[Call], Call]) -> Call:
+        """Read, change and write one call; whoever else wants to change it waits, so that it ends once."""
+        with self._connect() as connection:
+            row = connection.execute("SELECT call FROM calls WHERE id = %s FOR UPDATE", [int(call_id)]).fetchone()
+            if row is None:
+                raise LookupError(f"There is no call {call_id}.")
+            if row[0]["ended"]:
+                raise CallEndedError(f"Call {call_id} is over.")
+            call = change(row[0])
+            connection.execute("UPDATE calls SET call = %s WHERE id = %s", [Jsonb(call), int(call_id)])
+            if call["ended"]:
+                # Before the commit: a call that was counted and did not end can be told from the log, one that ended
+                # and was never counted cannot.
+                self._messages.rpush(FINISHED, json.dumps({"id": call_id, **call}))
+        self._messages.incr(CHANGES)
+        return {"id": call_id, **call}
 
 
 def _standing(tree: Node, step: Step) -> Call:
@@ -67,33 +90,3 @@ def _standing(tree: Node, step: Step) -> Call:
         "misses": step.misses,
         "end": step.end,
     }
-
-
-def _change(database: redis.Redis, call_id: str, change: Callable[[Call], Call]) -> Call:
-    """Read, change and write one call; anew when somebody else has written it in between, so that it ends once."""
-
-    def attempt(batch: redis.client.Pipeline) -> Call:
-        text = batch.get(_key(call_id))
-        if text is None:
-            raise LookupError(f"There is no call {call_id}.")
-        call: Call = json.loads(text)
-        if call["ended"]:
-            raise CallEndedError(f"Call {call_id} is over.")
-        call = change(call)
-        batch.multi()
-        _save(batch, call)
-        if call["ended"]:
-            batch.rpush(FINISHED, json.dumps(call))
-        return call
-
-    changed: Call = database.transaction(attempt, _key(call_id), value_from_callable=True)
-    return changed
-
-
-def _save(batch: redis.client.Pipeline, call: Call) -> None:
-    batch.set(_key(call["id"]), json.dumps(call), ex=KEPT_S)
-    batch.incr(CHANGES)
-
-
-def _key(call_id: str) -> str:
-    return f"call:{call_id}"

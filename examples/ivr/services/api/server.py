@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import psycopg
 import redis
 
 from api import ROUTES, Api, RequestError
 from calls import CallEndedError
-from database import MenuMissingError, Seed, connect
+from database import MISSING, connect
+from store import MenuMissingError, Seed
+from store import connect as connect_store
 
 LARGEST_BODY = 10_000
 LOOK_EVERY_S = 0.5
@@ -62,6 +65,10 @@ class Handler(BaseHTTPRequestHandler):
             return error.status, {"error": str(error)}
         except redis.RedisError:
             return 503, {"error": "Redis does not answer."}
+        except MISSING:
+            return 503, {"error": "The database is not ready: its migrations have not run."}
+        except psycopg.Error:
+            return 503, {"error": "The database does not answer."}
         except MenuMissingError as error:
             return 503, {"error": str(error)}
         except LookupError as error:
@@ -113,11 +120,11 @@ class Handler(BaseHTTPRequestHandler):
 def main() -> None:
     """Serve until SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    Handler.service = Api(connect())
+    Handler.service = Api(connect_store(), connect)
     address = (os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8080")))
     with ThreadingHTTPServer(address, Handler) as server:
         print(f"api listens on port {address[1]}: {Handler.service.about}", flush=True)
-        Seed(Handler.service.database).start()
+        Seed(Handler.service.store).start()
         server.serve_forever()
 
 

@@ -1,0 +1,2 @@
+-- What whoever calls back should know.
+ALTER TABLE calls ADD COLUMN note text;
