@@ -17,7 +17,7 @@ from support.repository import ENVIRONMENT, WorkingTree
 BRANCHES = {
     "ivr-infra": {"main"},
     "ivr-web": {"main", "blue-banner", "larger-digits"},
-    "ivr-api": {"main", "faster-menu"},
+    "ivr-api": {"main", "faster-menu", "call-notes"},
     "ivr-worker": {"main", "weekly-report"},
 }
 SOURCES = {"ivr-infra": "infra", "ivr-web": "services/web", "ivr-api": "services/api", "ivr-worker": "services/worker"}
