@@ -29,7 +29,8 @@ test: $(VENV)/.dev check ## Set everything up, then run the checks and the tests
 	$(BIN)/python -m tools.model_coverage
 	$(call spread,not model and not again)
 
-test-all: test ## The same, then the long stories again on the other database and at full length
+test-all: test ## The same, then rules with ten times the examples, and the long stories on the other database and at full length
+	$(BIN)/python -m pytest -n 2 -m model tests/rooms --hypothesis-profile=long
 	$(call spread,again)
 
 check: $(VENV)/.dev ## Lint and types, without the tests

@@ -62,8 +62,9 @@ LONGEST_TEST_S = 1000.0
 LAST_MOMENTS_S = 300.0
 
 # An example's time says more about the machine's other work than about the code.
-hypothesis.settings.register_profile("busy", deadline=None)
-hypothesis.settings.load_profile("busy")
+hypothesis.settings.register_profile("short", deadline=None, max_examples=50)
+hypothesis.settings.register_profile("long", deadline=None, max_examples=500)
+hypothesis.settings.load_profile("short")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -19,6 +19,7 @@ from butai.settings import Settings
 from support.carrying import wait_for
 from support.here import butai_with, carry
 from support.tiny_team import ROOT, TOKEN, TinyTeam, Worker
+from support.variants import again
 
 MORE = 'resource "terraform_data" "extra" {\n}\n'
 WRONG = 'resource "terraform_data" "extra" {\n  provisioner "local-exec" {\n    command = "exit 1"\n  }\n}\n'
@@ -163,6 +164,7 @@ def worker(settings: Settings, tmp_path: Path) -> Iterator[Worker]:
         worker.end()
 
 
+@again
 def test_a_worker_goes_on_by_itself_also_one_that_was_killed(
     settings: Settings, team: TinyTeam, worker: Worker
 ) -> None:

@@ -10,6 +10,7 @@ from kill.matrix.cells import Cell, Store
 from kill.matrix.play import play
 from kill.matrix.short import CLOUD
 from kill.matrix.stage import Stage, stage_on
+from support.variants import again
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +20,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield stage
 
 
-@pytest.mark.parametrize("cell", CLOUD, ids=str)
+@pytest.mark.parametrize("cell", [CLOUD[0], *(pytest.param(each, marks=again) for each in CLOUD[1:])], ids=str)
 def test_nothing_lies_and_nothing_is_left_in_the_cloud(cell: Cell, stage: Stage) -> None:
     assert play(stage, cell, f"qa-{CLOUD.index(cell)}x").lies == []

@@ -34,7 +34,7 @@ SQLITE = [Cell(Store.SQLITE, *each) for each in ON_SQLITE]
 """Each target once per kind of fault."""
 
 CLOUD = [Cell(Store.SQLITE, *each, cloud=True) for each in IN_THE_CLOUD]
-"""The provider, which is there in the cloud's cells only."""
+"""The provider, which is there in the cloud's cells only: `make test` plays the first, `make test-all` all three."""
 
 POSTGRESQL = [Cell(Store.POSTGRESQL, *each) for each in ON_POSTGRESQL]
 """What only a database of its own and several workers can meet."""

@@ -25,16 +25,16 @@ from butai.runs.store import Worker
 from butai.settings import Settings
 from butai.web.app import create_app
 from butai.web.sign_in import SignIn
-from support.databases import database_url, postgres
+from support.databases import postgres, team_database_url
 from support.tiny_team import YAML, TinyTeam
 
-__all__ = ["database_url", "postgres"]
+__all__ = ["postgres", "team_database_url"]
 
 
 @pytest.fixture
-def butai(tmp_path: Path, database_url: str) -> Iterator[Butai]:
+def butai(tmp_path: Path, team_database_url: str) -> Iterator[Butai]:
     team = TinyTeam(tmp_path / "team", yaml=YAML + "runs: {labels: {account: dev}, at_once: 2}\n")
-    butai = assemble(Settings(data=tmp_path / "data", database=database_url))
+    butai = assemble(Settings(data=tmp_path / "data", database=team_database_url))
     butai.blueprints.add(str(team.infra.path))
     yield butai
     butai.database.close()

@@ -26,11 +26,11 @@ from butai.runs.store import Run
 from butai.settings import Settings
 from butai.web.app import create_app
 from butai.web.sign_in import SignIn
-from support.databases import database_url, postgres
+from support.databases import postgres, team_database_url
 from support.rows import NOW
 from support.tiny_team import TinyTeam
 
-__all__ = ["database_url", "postgres"]
+__all__ = ["postgres", "team_database_url"]
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 MORNING = datetime(2026, 11, 27, 1, 0, tzinfo=UTC)  # ten o'clock in Tokyo
@@ -82,9 +82,9 @@ def test_a_hold_whose_end_is_past_counts_no_more() -> None:
 
 
 @pytest.fixture
-def butai(tmp_path: Path, database_url: str) -> Iterator[Butai]:
+def butai(tmp_path: Path, team_database_url: str) -> Iterator[Butai]:
     team = TinyTeam(tmp_path / "team")
-    butai = assemble(Settings(data=tmp_path / "data", database=database_url))
+    butai = assemble(Settings(data=tmp_path / "data", database=team_database_url))
     butai.blueprints.add(str(team.infra.path))
     run = butai.environments.create(CreateRequest(name="qa-1"), by="mika").run
     with butai.database.session() as session:
