@@ -115,7 +115,7 @@ def _stands(cloud: Moto, account: str, region: str) -> set[tuple[str, str, str]]
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("runs", [32, pytest.param(200, marks=again)])
+@pytest.mark.parametrize("runs", [16, pytest.param(200, marks=again)])
 def test_random_runs_of_sixteen_environments_in_two_accounts_and_two_regions(
     tmp_path: Path, cloud: Moto, host: Host, runs: int
 ) -> None:

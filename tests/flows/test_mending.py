@@ -48,7 +48,10 @@ def stopped(butai: Butai) -> EnvironmentView:
     """An environment whose creation was stopped while its second resource was being made."""
     started = butai.environments.create(CreateRequest(name="qa-1", variables={"sleep_s": "60"}), by="mika")
     with in_background(lambda: carry(butai, started.run)):
-        wait_for(lambda: butai.runs.in_flight(started.run.id).changes, why="the slow one is begun")
+        wait_for(
+            lambda: [each.address for each in butai.runs.in_flight(started.run.id).changes] == [SLOW],
+            why="the slow one is begun, and the others are over",
+        )
         stopping(butai).stop(started.run.id, CancelRequest())
     return butai.environments.by_id(started.environment.id)
 

@@ -42,8 +42,17 @@ def find_image(ecr: Any, account: str, repository: str, tag: str) -> Found | Non
     return Found(found[0]["imageDigest"], found[0].get("imageManifestMediaType") in _INDEXES)
 
 
+def tags_by_age(ecr: Any, account: str, repository: str) -> list[str]:
+    """Every tag of a repository, of the newest image first. Empty where there is no such repository."""
+    return [tag for each in _tagged(ecr, account, repository) for tag in each["imageTags"]]
+
+
 def newest_images(ecr: Any, account: str, repository: str) -> list[str]:
     """The newest images with a tag, newest first: their tags, long ones cut. Empty where there is no such repository."""
+    return [_tags(each["imageTags"]) for each in _tagged(ecr, account, repository)[:SHOWN]]
+
+
+def _tagged(ecr: Any, account: str, repository: str) -> list[Any]:
     pages = ecr.get_paginator("describe_images").paginate(
         registryId=account, repositoryName=repository, filter={"tagStatus": "TAGGED"}
     )
@@ -53,8 +62,7 @@ def newest_images(ecr: Any, account: str, repository: str) -> list[str]:
         if code_of(error) in _NOT_THERE:
             return []
         raise
-    found.sort(key=_pushed_at, reverse=True)
-    return [_tags(each["imageTags"]) for each in found[:SHOWN]]
+    return sorted(found, key=_pushed_at, reverse=True)
 
 
 def _pushed_at(image: Any) -> datetime:

@@ -17,11 +17,12 @@ from pydantic import (
 )
 
 from butai.aws.image_tag import tag_of
+from butai.blueprints.image_terms import SHAPES, Build, glob, image_template, template
 from butai.blueprints.locations import LocationError, RefError, check_location, check_ref
 from butai.blueprints.state_terms import REGION, STATE_WORDS, Part, StatePlace, shaped
 from butai.blueprints.task_terms import OneOffs
 from butai.blueprints.yaml_source import Source
-from butai.errors import WrongUseError, did_you_mean
+from butai.errors import WrongUseError
 from butai.interval import EVERY
 from butai.leases.service import CidrPool, Domain, Label, ListPool, Pool, Range, Subdomain, Things
 from butai.text import text
@@ -29,7 +30,6 @@ from butai.text import text
 FILE_NAME = "butai.yaml"
 NAME_MAX_LENGTH = 20
 NAME_OF_BLUEPRINT_MAX_LENGTH = 40
-PLACEHOLDERS = ("branch", "commit", "short_commit")
 
 NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_-]*$"
@@ -52,36 +52,6 @@ PATTERN_WORDS = {
 }
 
 
-_SHAPES = {"commit": "[0-9a-f]{40}", "short_commit": "[0-9a-f]{7}", "branch": "[A-Za-z0-9_.-]+"}
-
-
-def _template(template: str) -> str:
-    """A text with placeholders of one version, checked."""
-    try:
-        fields = [(name, spec, conversion) for _, name, spec, conversion in string.Formatter().parse(template)]
-    except ValueError as error:
-        raise ValueError(text("has a brace without its partner ({error})", error=error)) from error
-    for name, spec, conversion in fields:
-        if name is not None and (name not in PLACEHOLDERS or spec or conversion):
-            raise ValueError(
-                text(
-                    "holds an unknown placeholder `{{{name}}}`. {hint}",
-                    name=name,
-                    hint=did_you_mean(name, PLACEHOLDERS),
-                )
-            )
-    return template
-
-
-def _image(template: str) -> str:
-    _template(template)
-    if all(name is None for _, name, _, _ in string.Formatter().parse(template)):
-        raise ValueError(text("must hold `{commit}`, `{short_commit}` or `{branch}`: the version is chosen by them"))
-    if re.search(r"\s", template):
-        raise ValueError(text("must not hold blanks"))
-    return template
-
-
 def _repository(location: str) -> str:
     try:
         return check_location(location)
@@ -98,12 +68,6 @@ def _branch(ref: str) -> str:
         raise ValueError(text("cannot be the name of a branch")) from error
 
 
-def _glob(pattern: str) -> str:
-    if pattern.startswith("/") or ".." in pattern.split("/") or "*" not in pattern:
-        raise ValueError(text("must be a path in the service's repository with a `*` in it"))
-    return pattern
-
-
 Name = Annotated[str, shaped(NAME, NAME_OF_BLUEPRINT_MAX_LENGTH)]
 Identifier = Annotated[str, shaped(IDENTIFIER)]
 
@@ -115,10 +79,14 @@ class Service(Part):
         description="Git URL or path of the service's code; a relative path starts at the blueprint's own repository."
     )
     variable: Identifier = Field(description="Variable of the root that takes the image.")
-    image: Annotated[str, AfterValidator(_image)] = Field(
-        description="The image of one version, with {commit}, {short_commit} (7 characters) or {branch}."
+    image: Annotated[str, AfterValidator(image_template)] = Field(
+        description=(
+            "The image of one version, with {commit}, {short_commit} (7 characters) or {branch}; a * in its tag stands"
+            " for any text (the newest in ECR is taken), {artifact} for what its build on GitHub wrote."
+        )
     )
-    variables: dict[Identifier, Annotated[str, AfterValidator(_template)]] = Field(
+    build: Build | None = Field(default=None, description="With {artifact}: where a build on GitHub writes it.")
+    variables: dict[Identifier, Annotated[str, AfterValidator(template)]] = Field(
         default_factory=dict,
         description=(
             "Environment variables that the root makes out of the image's version: a deploy exchanges them with it,"
@@ -129,13 +97,19 @@ class Service(Part):
         description="Address of the ECS service in the root (aws_ecs_service.web), or output.NAME."
     )
     branch: Annotated[str, AfterValidator(_branch)] = Field(default="main", description="Branch used by default.")
-    migrations: Annotated[str, AfterValidator(_glob)] | None = Field(
+    migrations: Annotated[str, AfterValidator(glob)] | None = Field(
         default=None,
         description=(
             "Files of the repository that are its database's migrations, one each, such as migrations/*.sql: where the database"
             " has had more of them than the version that runs knows, its page says so."
         ),
     )
+
+    @model_validator(mode="after")
+    def _build_fits(self) -> Service:
+        if ("{artifact}" in self.image) != (self.build is not None):
+            raise ValueError(text("needs both or neither of `{artifact}` in `image` and `build`"))
+        return self
 
 
 class LeaseSpec(Part):
@@ -321,7 +295,7 @@ def image_for(service: Service, commit: str, branch: str | None) -> str:
 def version_in(service: Service, image: str) -> dict[str, str]:
     """What an image says of its version, by the placeholders of the service's template; nothing where it is of no such name."""
     parts = [
-        re.escape(literal) + (f"(?P<{name}>{_SHAPES[name]})" if name else "")
+        ".*".join(map(re.escape, literal.split("*"))) + (f"(?P<{name}>{SHAPES[name]})" if name else "")
         for literal, name, _, _ in string.Formatter().parse(service.image)
     ]
     try:
@@ -338,4 +312,5 @@ def version_variables(service: Service, commit: str, branch: str) -> dict[str, s
 
 
 def _of_version(template: str, commit: str, tag: str) -> str:
-    return template.format(commit=commit, short_commit=commit[:7], branch=tag)
+    # What its build wrote is found out later.
+    return template.format(commit=commit, short_commit=commit[:7], branch=tag, artifact="{artifact}")

@@ -262,6 +262,11 @@ class Blueprints:
     def _repository(self, name: str) -> Repository:
         return self._repositories.at(self.get(name).repository)
 
+    def location_of(self, name: str, service: str) -> str:
+        """Where a service's repository lies."""
+        blueprint = self.get(name)
+        return resolve_location(blueprint.repository, blueprint.services[service].repository)
+
     def _service_repository(self, name: str, service: str) -> Repository:
         blueprint = self.get(name)
         if service not in blueprint.services:
@@ -271,7 +276,7 @@ class Blueprints:
                 where="services",
                 code="unknown-service",
             )
-        return self._repositories.at(resolve_location(blueprint.repository, blueprint.services[service].repository))
+        return self._repositories.at(self.location_of(name, service))
 
     def _row(self, session: Session, name: str) -> store.BlueprintRow:
         row = store.named(session, name)

@@ -19,12 +19,13 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from butai.aws import deployments, registry
+from butai.aws import deployments
 from butai.aws.clients import Clients, own_clients, read_descriptions
 from butai.aws.definition import exchange
 from butai.aws.deployments import Revision
 from butai.aws.image import parse_image
 from butai.aws.once import container_for
+from butai.deploys.images import Images
 from butai.deploys.model import Stands, foreign_image
 from butai.deploys.rolling import Rolling
 from butai.deploys.task import Before, Came, Stage, Target, Task, read_task, write_result
@@ -38,8 +39,7 @@ from butai.runs.saying import complain, say, tell
 from butai.text import Text, joined, text
 
 LOOK_EVERY_S = 1.0
-IMAGE_EVERY_S = 5.0
-ASKED_ALWAYS = ("ecs", "iam", "logs")
+ASKED_ALWAYS = ("ecs", "iam", "logs", "ssm")
 ASKED = ("ec2", "ecr", "ecs", "elbv2", "iam", "logs", "secretsmanager", "ssm")
 
 
@@ -58,10 +58,13 @@ class Deploying:
     def do(self) -> int:
         """All of it; the exit code."""
         self._began = time.monotonic()
-        self._wait_for_images()
+        targets, without = Images(self.task, self.clients, self.stop).find()
         self._imaged = time.monotonic()
         if self.stop.asked:
             return FAILED
+        if without:
+            return _refused(without)
+        self.task = replace(self.task, targets=targets)
         found = Verification(self.clients, self.task.targets).look()
         for words in found.unseen:
             say(words)
@@ -75,26 +78,6 @@ class Deploying:
         rolling = [self._set(each, found) for each in self.task.targets]
         return self._follow(rolling)
 
-    def _wait_for_images(self) -> None:
-        """Images that are still being built: waited for as long as was asked."""
-        deadline, said = time.monotonic() + self.task.wait_for_image_s, False
-        while self.task.wait_for_image_s and not self.stop.asked:
-            missing = [each for each in self.task.targets if not self._has_image(each)]
-            if not missing or time.monotonic() > deadline:
-                return
-            if not said:
-                names, minutes = ", ".join(each.image for each in missing), self.task.wait_for_image_s // 60
-                say(text("Not built yet, waited for up to {minutes} minutes: {names}", minutes=minutes, names=names))
-                said = True
-            self.stop.wait(IMAGE_EVERY_S)
-
-    def _has_image(self, target: Target) -> bool:
-        image = parse_image(target.image)
-        if not image.is_ecr:
-            return True
-        ecr = self.clients("ecr", image.region)
-        return registry.find_image(ecr, image.account, image.repository, image.tag) is not None
-
     def _run_once(self, found: Verified) -> Text | None:
         """What runs once before, with the new version of its service. Why the first that failed did; nothing if none did."""
         by_name = {each.name: each for each in self.task.targets}
@@ -103,7 +86,7 @@ class Deploying:
             ecs, present = self.clients("ecs"), found.present[target.name]
             wanted = exchange(present.definition, target.image, target.variables).definition
             arn = self._registered(ecs, present, wanted)
-            self._write(target.name, Came(Stage.REGISTERED, present.arn, arn))
+            self._write(target.name, Came(Stage.REGISTERED, present.arn, arn, target.image))
             hook = {"resource": {"addr": f"tasks.before_deploy[{number}]", "resource_type": "task"}, "action": "update"}
             tell(text("{service}: a task runs before", service=target.name), "apply_start", hook=hook)
             failure = self._once(once, target, found, arn, wanted)
@@ -143,13 +126,13 @@ class Deploying:
         _name_foreign(target, present)
         wanted = exchange(present.definition, target.image, target.variables).definition
         arn = self._registered(ecs, present, wanted)
-        self._write(target.name, Came(Stage.REGISTERED, present.arn, arn))
+        self._write(target.name, Came(Stage.REGISTERED, present.arn, arn, target.image))
         deployment = deployments.primary(service)
         if arn != service["taskDefinition"] or _has_failed(service) or target.moves:
-            self._write(target.name, Came(Stage.SETTING, present.arn, arn))
+            self._write(target.name, Came(Stage.SETTING, present.arn, arn, target.image))
             again = arn == service["taskDefinition"]
             deployment = deployments.set_revision(ecs, target.cluster, target.service, arn, again=again)
-        self._write(target.name, Came(Stage.SET, present.arn, arn))
+        self._write(target.name, Came(Stage.SET, present.arn, arn, target.image))
         number = arn.rpartition("/")[2]
         say(text("{service}: ECS is set on {revision}", service=target.name, revision=number))
         course = Course(self._began, self._imaged, time.monotonic())
@@ -266,7 +249,7 @@ def _why_not(each: Rolling) -> Text:
     return text("{service}: {reason} {serves}", service=each.target.name, reason=reason, serves=serves)
 
 
-def _refused(problems: list[Text]) -> int:
+def _refused(problems: Sequence[Text]) -> int:
     for each in problems if len(problems) > 1 else ():
         say(each)
     complain(text("Nothing was changed. {problems}", problems=joined(" ", problems)))

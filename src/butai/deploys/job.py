@@ -19,13 +19,14 @@ from butai.deploys.model import has_moving_tag
 from butai.deploys.task import IN_PLACE, Before, Came, Stage, Target, Task, read_result, read_task, write_result
 from butai.deploys.where import ecs_service
 from butai.environments.service import Environments, EnvironmentView
+from butai.images.resolve import github_access, open_image
 from butai.runs.folder import Command, RunFolder, Work
 from butai.runs.job import Prepared
 from butai.runs.log import RunLog
 from butai.runs.migrations import keep_known, migrated
 from butai.runs.model import RunEnd, Step
 from butai.runs.once import token_of
-from butai.runs.service import RunView
+from butai.runs.service import RunView, note_params
 from butai.states.service import States
 from butai.terraform.environment import engine_environment
 from butai.terraform.state import StateSummary, summary
@@ -59,7 +60,7 @@ class DeployJob:
         log.goes(accelerated=False, why=text("a deploy needs no engine and no provider"))
         program = [sys.executable, "-m", "butai.deploys.carry", str(folder.path)]
         work = Work(run.id, shown.id, str(folder.path), [Command(Step.APPLY, program)])
-        extra = self.keys.variables(at.access)
+        extra = {**self.keys.variables(at.access), **github_access(os.environ)}
         return Prepared(work, engine_environment(os.environ, extra=extra, cli_config=Path(os.devnull)))
 
     def _before(self, at: AtCommit, run: RunView, log: RunLog) -> list[Before]:
@@ -81,7 +82,10 @@ class DeployJob:
         variables = run.params["deploy"]["services"][name]["variables"]
         image, moves = run.params["services"][name]["image"], has_moving_tag(at.blueprint.services[name].image)
         known = next((each.image for each in shown.services if each.name == name), "")
-        return Target(name, address, ref.cluster, ref.name, image, variables, moves, known)
+        repository = self.blueprints.location_of(shown.blueprint, name)
+        wanted = open_image(at.blueprint.services[name], repository, run.params["services"][name])
+        told = wanted.as_json() if wanted else None
+        return Target(name, address, ref.cluster, ref.name, image, variables, moves, known, told)
 
     def look(self, run: RunView, log: RunLog) -> bool:
         """The program was killed: ask ECS what each service is set on, and write that down."""
@@ -104,7 +108,7 @@ class DeployJob:
                 "{service}: ECS is set on {revision} and goes on with it.", service=target.name, revision=number
             )
             log.say(Step.APPLY, words)
-            return Came(Stage.SET, came.before, came.revision)
+            return Came(Stage.SET, came.before, came.revision, came.image)
         log.say(Step.APPLY, text("{service}: ECS is not set on {revision}.", service=target.name, revision=number))
         if service and came.revision != came.before:
             # The family's newest revision is what Terraform goes by.
@@ -116,7 +120,8 @@ class DeployJob:
         came = read_result(folder.path)
         there = [name for name in run.params["deploy"]["services"] if name in came and came[name].stage in IN_PLACE]
         tried = versions_of(run, run.params["deploy"]["services"])
-        placed = {name: tried[name] for name in there}
+        placed = {name: {**tried[name], "image": came[name].image or tried[name]["image"]} for name in there}
+        note_params(session, run.id, {**run.params, "services": {**run.params["services"], **placed}})
         self.environments.note_deployed(session, run.environment_id, placed, migrated(folder.path, tried))
 
     def after(self, run: RunView, end: RunEnd, log: RunLog) -> None:

@@ -23,7 +23,7 @@ class Target:
     """One service: its name in the blueprint, its address in the root, where ECS has it, and what it is to run.
 
     `moves`: the image's tag may mean another build than before, so that the same image is rolled out again. `known`: the
-    image that was put there last, as far as Butai knows.
+    image that was put there last, as far as Butai knows. `open`: where the image has yet to be found, by what (`Open`).
     """
 
     name: str
@@ -34,6 +34,7 @@ class Target:
     variables: Mapping[str, str] = field(default_factory=dict)
     moves: bool = False
     known: str = ""
+    open: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,12 @@ IN_PLACE = frozenset({Stage.SET, Stage.COMPLETED})
 
 @dataclass(frozen=True)
 class Came:
-    """How far one service came: its stage, the revision it had, and the one it gets."""
+    """How far one service came: its stage, the revision it had, and the one it gets, with which image."""
 
     stage: Stage
     before: str
     revision: str
+    image: str = ""
 
 
 def write_result(folder: Path, came: Mapping[str, Came]) -> None:

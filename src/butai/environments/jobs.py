@@ -15,6 +15,7 @@ from butai.db import Database
 from butai.environments import store
 from butai.environments.model import Health
 from butai.environments.one_offs import AFTER_CREATE, BEFORE_DEPLOY, BEFORE_DESTROY, tasks_of
+from butai.environments.open_images import with_images
 from butai.environments.orphans import Orphans
 from butai.environments.place import remote_of, workspace_of
 from butai.environments.plan import from_params, others, without_failed
@@ -22,6 +23,7 @@ from butai.environments.prepare import Preparation, lock_file_of
 from butai.environments.readiness import Readiness
 from butai.environments.views import output_rows, urls_of
 from butai.errors import ButaiError
+from butai.images.rule import is_open
 from butai.leases import service as leases
 from butai.runs.folder import Command, RunFolder
 from butai.runs.job import Prepared
@@ -56,7 +58,7 @@ class EnvironmentJob:
 
     def prepare(self, run: RunView, folder: RunFolder, log: RunLog) -> Prepared:
         """The folder made ready; what no state knows is adopted, then the one command that changes the world."""
-        run = self._rebased(run, log)
+        run = self._with_images(self._rebased(run, log), log)
         change = commands.destroy if run.kind is RunKind.DESTROY else commands.apply
 
         def then(engine: Engine, values: Path) -> list[Command]:
@@ -82,7 +84,21 @@ class EnvironmentJob:
                     image=row.services[name]["image"],
                 ),
             )
-        return self._runs.with_params(log.fenced, run, params) if failed else run
+        return self._runs.with_params(log.fenced, run, params) if params != run.params else run
+
+    def _with_images(self, run: RunView, log: RunLog) -> RunView:
+        """The run with images that its blueprint's rule leaves to be found."""
+        if run.kind is RunKind.DESTROY or not any(is_open(each["image"]) for each in run.params["services"].values()):
+            return run
+        row = self._row(run.environment_id)
+        at = self._blueprints.at_commit(row.blueprint, run.params["commit"])
+        params = with_images(
+            at, run.params, row.services, lambda name: self._blueprints.location_of(row.blueprint, name)
+        )
+        for name, each in params["services"].items():
+            if each != run.params["services"][name]:
+                log.say(Step.EXPORT, text("{service}: its image is {image}", service=name, image=each["image"]))
+        return self._runs.with_params(log.fenced, run, params)
 
     def _tasks(self, run: RunView, folder: RunFolder, engine: Engine) -> tuple[list[Command], list[Command]]:
         """What runs once before the engine, and after it."""

@@ -9,6 +9,7 @@ from typing import Any
 from butai.blueprints.service import AtCommit, Blueprints, Service, image_for, variables_for, version_variables
 from butai.environments.views import ServiceChoice
 from butai.errors import NotFoundError, did_you_mean
+from butai.images.rule import is_open
 from butai.runs.model import RunKind
 from butai.runs.service import RunView
 from butai.text import text
@@ -83,11 +84,18 @@ def without_failed(
     failed = [
         name
         for name in params.get("rests_on", {})
-        if name in there and name in params["services"] and there[name] != params["services"][name]
+        if name in there and name in params["services"] and not _is(there[name], params["services"][name])
     ]
-    services = {**params["services"], **{name: there[name] for name in failed}}
-    values = {**params["values"], **{at.blueprint.services[name].variable: there[name]["image"] for name in failed}}
+    found = [name for name in params.get("rests_on", {}) if name in there and name in params["services"]]
+    services = {**params["services"], **{name: there[name] for name in found}}
+    values = {**params["values"], **{at.blueprint.services[name].variable: there[name]["image"] for name in found}}
     return {**params, "services": services, "values": values}, failed
+
+
+def _is(there: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Whether what is there is what was wanted; an image that was still to be found is whatever was found."""
+    image = there["image"] if is_open(wanted["image"]) else wanted["image"]
+    return dict(there) == {**wanted, "image": image}
 
 
 def choose_services(

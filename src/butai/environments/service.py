@@ -279,8 +279,7 @@ class Environments(Looking):
     def note_deployed(self, session: Session, environment_id: int, placed: Versions, tried: Migrated) -> None:
         """The `placed` versions are what is wanted from now on, in the transaction that records how their deploy ended."""
         row = session.get_one(store.Environment, environment_id)
-        row.services, row.drift = {**row.services, **placed}, None
-        row.note_migrated(tried, placed)
+        row.note_deployed(placed, tried)
 
     def refuse_at_work(self, session: Session, row: store.Environment, by: str) -> None:
         """Refuse while somebody holds it, or a run of it goes on."""
@@ -321,8 +320,7 @@ class Environments(Looking):
         if kind not in READ_ONLY and kind is not RunKind.CREATE:
             session.refresh(row, ["hold"], with_for_update={"key_share": True})
             refuse_held(row.hold, row.name, by, self._now())
-        lent: dict[str, str] = {}
-        values: dict[str, Any] = {}
+        lent, values = dict[str, str](), dict[str, Any]()
         if row.adopted is None:
             refuse_workspace_root(row.state_place, at)
             lent = leases.take_all(session, row.blueprint, row.id, row.name, at.blueprint.pools(), now=self._now())

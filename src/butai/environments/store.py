@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from butai.db import Base, UtcDateTime
 from butai.environments.migrations import after_run
-from butai.runs.migrations import Migrated
+from butai.runs.migrations import Migrated, Versions
 from butai.text import stored
 
 
@@ -96,6 +96,11 @@ class Environment(Base):
     def note_health(self, health: str, reason: str = "") -> None:
         """What is known now, and why, with what a translation of it is made of."""
         self.health, self.health_reason, self.health_text = health, reason, stored(reason)
+
+    def note_deployed(self, placed: Versions, tried: Migrated) -> None:
+        """A deploy has put these versions there."""
+        self.services, self.drift = {**self.services, **placed}, None
+        self.note_migrated(tried, placed)
 
     def note_migrated(self, run: Migrated, placed: Collection[str]) -> None:
         """What a run did to the databases of its services."""

@@ -209,7 +209,14 @@ def _as_somebody(folder: Path) -> list[str]:
         )
     owner = folder.stat()
     ids = [f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups"]
-    return ["setpriv", *ids, "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    # With that bit the right counts for what a program asks about a file, too, and not only where it opens it.
+    return [
+        "setpriv",
+        *ids,
+        "--inh-caps=+dac_override",
+        "--ambient-caps=+dac_override",
+        "--securebits=+no_setuid_fixup",
+    ]
 
 
 def _give_away(folder: Path) -> None:

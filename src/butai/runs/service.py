@@ -260,3 +260,8 @@ def _get(session: Session, run_id: int) -> store.Run:
             text("There is no run {run}.", run=run_id), next=text("`butai env show NAME` lists an environment's runs.")
         )
     return run
+
+
+def note_params(session: Session, run_id: int, params: Mapping[str, Any]) -> None:
+    """What a run found out about what it was asked for, in the transaction that records its end."""
+    _get(session, run_id).params = dict(params)

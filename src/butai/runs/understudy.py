@@ -116,7 +116,9 @@ def _stand_by(channel: socket.socket, argv: list[str]) -> NoReturn:
         os.closerange(3, channel.fileno())
         os.closerange(channel.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
         module = learn(argv[2])
-        getattr(module, "get_ready", lambda _: None)(Path(argv[3]))
+        # What goes wrong here goes wrong again where it is told.
+        with contextlib.suppress(Exception):
+            getattr(module, "get_ready", lambda _: None)(Path(argv[3]))
         _, files, _, _ = socket.recv_fds(channel, 1, 2)
         if len(files) == 2:
             with channel, channel.makefile("rb") as told:
