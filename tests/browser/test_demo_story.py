@@ -207,6 +207,7 @@ def _target_groups(endpoint: str) -> str:
     return " ".join(each["TargetGroupName"] for each in client.describe_target_groups()["TargetGroups"])
 
 
+@again
 def test_three_at_once_do_not_disturb_each_other(
     demo: Demo, context: BrowserContext, watched: Callable[[BrowserContext], Page]
 ) -> None:
