@@ -26,7 +26,9 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     commit = portal.butai.blueprints.newest("tiny")
     web = {"branch": "main", "commit": portal.team.blue_commit, "image": "web", "default_branch": "main"}
     portal.butai.blueprints.branches("tiny", "web")
-    key = portal.add_environment("qa-1", commit=commit, health="ready", services={"web": web})
+    had = {"had": ["001_calls.sql", "002_notes.sql"], "known": ["001_calls.sql"], "branch": "notes", "commit": "0" * 40}
+    fields = {"commit": commit, "health": "ready", "services": {"web": web}, "migrated": {"web": had}}
+    key = portal.add_environment("qa-1", **fields)
     put(portal, portal.add_run(key, running=False), "main", portal.team.main_commit, RunKind.CREATE)
     put(portal, portal.add_run(key, running=False), "blue", portal.team.blue_commit, RunKind.DEPLOY)
     put(portal, portal.add_run(key, running=False), "main", portal.team.main_commit, RunKind.DEPLOY)
@@ -73,6 +75,9 @@ def test_what_is_shown(
     assert fits(page)
     shot(page, f"deploys-{locale}-{scheme}")
     page.get_by_role("link", name="qa-1", exact=True).click()
+    ahead = "データベースがこのバージョンより先行しています: 002_notes.sql (notes)"
+    ahead = ahead if japanese else "Its database is ahead of this version: 002_notes.sql (notes)"
+    expect(page.locator("td .sub.warn")).to_contain_text(ahead)
     history = page.locator("#history tbody tr")
     expect(history).to_have_count(4)
     expect(history.first).to_contain_text("入れ替え失敗" if japanese else "Not rolled out")
@@ -82,6 +87,7 @@ def test_what_is_shown(
     shot(page, f"deploy-{locale}-{scheme}")
     page.goto(f"{portal.url}/environments/tiny/qa-1?run=4")
     expect(page.locator(".log")).to_contain_text("no database")
+    expect(page.locator("#services td .sub.warn")).to_contain_text(ahead)
     expect(page.locator(".log summary")).to_contain_text("確認してデプロイ" if japanese else "Check and deploy")
     assert fits(page)
     shot(page, f"deploy-run-{locale}-{scheme}")

@@ -24,7 +24,7 @@ from support.carrying import has_begun, now, wait_for
 from support.rows import WORKER
 from support.threads import in_background
 from support.tiny_team import YAML, TinyTeam
-from support.variants import LOCKFILE_FIRST
+from support.variants import LOCKFILE_FIRST, again
 
 STATE = "state: {{s3: {{bucket: team-states, key_prefix: staging/butai, use_path_style: true, {lock}}}}}\n"
 
@@ -44,6 +44,7 @@ def in_bucket(s3: Any, name: str) -> bytes:
     return bytes(s3.get_object(Bucket="team-states", Key=f"staging/butai/{name}.tfstate")["Body"].read())
 
 
+@again
 def test_the_life_of_an_environment_whose_state_lies_in_the_bucket(butai: Butai, s3: Any) -> None:
     made = carry(butai, create(butai, "qa-1"))
     assert (made.end, made.error) == (RunEnd.SUCCEEDED, None)

@@ -83,9 +83,9 @@ class Deploying:
         by_name = {each.name: each for each in self.task.targets}
         for number, once in enumerate(self.task.once):
             target = by_name[once.service]
-            ecs, present = self.clients("ecs"), found.present[target.name]
+            present = found.present[target.name]
             wanted = exchange(present.definition, target.image, target.variables).definition
-            arn = self._registered(ecs, present, wanted)
+            arn = self._registered(found, present, wanted)
             self._write(target.name, Came(Stage.REGISTERED, present.arn, arn, target.image))
             hook = {"resource": {"addr": f"tasks.before_deploy[{number}]", "resource_type": "task"}, "action": "update"}
             tell(text("{service}: a task runs before", service=target.name), "apply_start", hook=hook)
@@ -125,7 +125,7 @@ class Deploying:
         tell(begun, "apply_start", hook={"resource": resource, "action": "update"})
         _name_foreign(target, present)
         wanted = exchange(present.definition, target.image, target.variables).definition
-        arn = self._registered(ecs, present, wanted)
+        arn = self._registered(found, present, wanted)
         self._write(target.name, Came(Stage.REGISTERED, present.arn, arn, target.image))
         deployment = deployments.primary(service)
         if arn != service["taskDefinition"] or _has_failed(service) or target.moves:
@@ -138,12 +138,15 @@ class Deploying:
         course = Course(self._began, self._imaged, time.monotonic())
         return Rolling(self.clients, target, wanted, arn, deployment, since, course)
 
-    def _registered(self, ecs: Any, present: Revision, wanted: dict[str, Any]) -> str:
+    def _registered(self, found: Verified, present: Revision, wanted: dict[str, Any]) -> str:
         """The revision with this content: the present one, or the family's newest, or a new one."""
         if present.definition == wanted:
             return present.arn
-        newest = deployments.revision(ecs, present.family)
-        return newest.arn if newest.definition == wanted else deployments.register(ecs, wanted)
+        newest = found.newest.get(present.family)
+        if newest is None or newest.definition != wanted:
+            newest = Revision(deployments.register(self.clients("ecs"), wanted), wanted)
+            found.newest[present.family] = newest
+        return newest.arn
 
     def _write(self, name: str, came: Came) -> None:
         self.came[name] = came

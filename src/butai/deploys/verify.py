@@ -39,13 +39,14 @@ Look = Callable[[], list[Text]]
 
 @dataclass
 class Verified:
-    """What was found: what is wrong, what could not be looked at, and each service with its present revision."""
+    """What was found: what is wrong, what could not be looked at, services' present revisions, families' newest ones."""
 
     problems: list[Text] = field(default_factory=list)
     unseen: list[Text] = field(default_factory=list)
     services: dict[str, dict[str, Any]] = field(default_factory=dict)
     present: dict[str, Revision] = field(default_factory=dict)
     offered: dict[str, set[str]] = field(default_factory=dict)
+    newest: dict[str, Revision] = field(default_factory=dict)
 
 
 class Verification:
@@ -67,7 +68,9 @@ class Verification:
         )
         there = [each for each in self._targets if each.name in self.found.services]
         self._at_once([partial(self._definition, each) for each in there])
-        self._at_once(list(self._named(needs_of(each.definition) for each in self.found.present.values())))
+        named = self._named(needs_of(each.definition) for each in self.found.present.values())
+        families = {each.family for each in self.found.present.values()}
+        self._at_once([*named, *(partial(self._newest, each) for each in families)])
         return self.found
 
     def _make_clients(self) -> None:
@@ -124,6 +127,10 @@ class Verification:
         present = deployments.revision(self._clients("ecs"), service["taskDefinition"])
         self.found.present[target.name] = present
         return list(_of_definition(target, service, present.definition, self.found.offered.get(target.name, set())))
+
+    def _newest(self, family: str) -> list[Text]:
+        self.found.newest[family] = deployments.revision(self._clients("ecs"), family)
+        return []
 
     def _named(self, needs: Iterable[Needs]) -> Iterable[Look]:
         """The looks at what the definitions name, each thing once. Clients are made here, by this thread alone."""

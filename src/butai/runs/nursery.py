@@ -31,7 +31,6 @@ ANSWERS_WITHIN_S = 10.0
 BEGUN = b"begun\n"
 
 log = structlog.get_logger()
-_learnt: set[str] = set()
 
 
 class Nursery:
@@ -93,12 +92,9 @@ def _serve(channel: socket.socket) -> NoReturn:
 def _learn(folder: Path) -> None:
     """Load the programs of ours that this run needs: the next one with them need not."""
     try:
-        programs = {program_of(each.argv) for each in RunFolder(folder).read_work().commands} - {""}
-        if new := programs - _learnt:
-            _learnt.update(new)
-            for each in new:
-                learn(each)
-            gc.freeze()
+        for program in {program_of(each.argv) for each in RunFolder(folder).read_work().commands} - {""}:
+            learn(program)
+        gc.freeze()
     except Exception:
         traceback.print_exc()
 

@@ -15,6 +15,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -31,8 +32,12 @@ def program_of(argv: Sequence[str]) -> str:
     return argv[2] if ours else ""
 
 
+@cache
 def learn(program: str) -> Any:
-    """Load a program and what every run of it needs: it may have a function `warm_up` for that. The module."""
+    """Load a program and what every run of it needs: it may have a function `warm_up` for that. The module.
+
+    Once: a fork of a process that has learnt it has, too.
+    """
     module = import_module(program)
     getattr(module, "warm_up", lambda: None)()
     return module
