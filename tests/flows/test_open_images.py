@@ -85,3 +85,15 @@ def test_a_build_is_waited_for_and_what_it_wrote_is_deployed(stage: Stage, hub: 
     ).run
     ended = stage.carry(given_up)
     assert ended.end is RunEnd.FAILED_BEFORE_CHANGE and "has failed: https://github.com" in str(ended.error)
+
+
+def test_a_github_that_refuses_is_a_word_and_no_traceback(
+    stage: Stage, hub: GitHubs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "of nobody")
+    ruled(stage, f'"{REGISTRY}/web:{{artifact}}"\n    build: {{artifact: image, file: tag.txt}}', f"{HUB}web")
+    stage.environment("refused")
+    run = stage.deploy("refused", "two")
+    assert run.end is RunEnd.FAILED_BEFORE_CHANGE and run.error is not None
+    assert "GitHub refuses to tell about minato/web (404)" in run.error["what"] and "GITHUB_TOKEN" in run.error["what"]
+    assert "Traceback" not in str(run.error) + stage.log(run)

@@ -31,11 +31,12 @@ from butai.deploys.rolling import Rolling
 from butai.deploys.task import Before, Came, Stage, Target, Task, read_task, write_result
 from butai.deploys.timing import Course
 from butai.deploys.verify import Verification, Verified
+from butai.errors import ButaiError
 from butai.runs.migrations import keep_ran
 from butai.runs.model import ROLL_OUT_FAILED
 from butai.runs.once import Once
 from butai.runs.program import DONE, FAILED, Stop, listen
-from butai.runs.saying import complain, say, tell
+from butai.runs.saying import complain, complain_of, say, tell
 from butai.text import Text, joined, text
 
 LOOK_EVERY_S = 1.0
@@ -95,7 +96,8 @@ class Deploying:
             if failure:
                 self._forget_registered(found)
                 return failure
-        keep_ran(self.folder, {each.service for each in self.task.once})
+        if self.task.once:
+            keep_ran(self.folder, {each.service for each in self.task.once})
         return None
 
     def _once(self, once: Before, target: Target, found: Verified, arn: str, definition: dict[str, Any]) -> Text | None:
@@ -285,6 +287,9 @@ def main(folder: Path) -> int:
         return Deploying(task, folder, own_clients(), stop).do()
     except (ClientError, BotoCoreError) as error:
         complain(text("AWS refused: {reason}", reason=str(error)))
+        return FAILED
+    except ButaiError as error:
+        complain_of(error)
         return FAILED
 
 

@@ -32,7 +32,7 @@ from butai.runs.migrations import Versions, keep_ran
 from butai.runs.model import Step
 from butai.runs.once import Once, token_of
 from butai.runs.program import DONE, FAILED, Stop, listen
-from butai.runs.saying import complain, say
+from butai.runs.saying import complain, complain_of, say
 from butai.runs.service import RunView
 from butai.terraform import commands
 from butai.terraform.engine import Engine
@@ -109,7 +109,7 @@ def main(file: Path) -> int:
         complain(text("AWS refused: {reason}", reason=str(error)))
         return FAILED
     except ButaiError as error:
-        complain(Text(error.what))
+        complain_of(error)
         return FAILED
     return DONE
 

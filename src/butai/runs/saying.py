@@ -6,7 +6,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from butai.text import Text, stored
+from butai.errors import ButaiError
+from butai.text import Text, joined, stored
 
 
 def say(words: Text, kind: str = "note", **more: Any) -> None:
@@ -17,6 +18,11 @@ def say(words: Text, kind: str = "note", **more: Any) -> None:
 def complain(words: Text) -> None:
     """Why the program does not do its work, as the engine tells its errors."""
     tell(words, "diagnostic", diagnostic={"severity": "error", "summary": words})
+
+
+def complain_of(error: ButaiError) -> None:
+    """The same for an error of ours, with what to do about it."""
+    complain(joined(" ", [each for each in (error.what, error.next) if each]))
 
 
 def tell(words: Text, type_: str, **more: Any) -> None:
