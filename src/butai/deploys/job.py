@@ -20,6 +20,7 @@ from butai.deploys.task import IN_PLACE, Before, Came, Stage, Target, Task, read
 from butai.deploys.where import ecs_service
 from butai.environments.service import Environments, EnvironmentView
 from butai.images.resolve import github_access, open_image
+from butai.images.rule import is_open
 from butai.runs.folder import Command, RunFolder, Work
 from butai.runs.job import Prepared
 from butai.runs.log import RunLog
@@ -82,9 +83,10 @@ class DeployJob:
         variables = run.params["deploy"]["services"][name]["variables"]
         image, moves = run.params["services"][name]["image"], has_moving_tag(at.blueprint.services[name].image)
         known = next((each.image for each in shown.services if each.name == name), "")
-        repository = self.blueprints.location_of(shown.blueprint, name)
-        wanted = open_image(at.blueprint.services[name], repository, run.params["services"][name])
-        told = wanted.as_json() if wanted else None
+        told = None
+        if is_open(image):
+            repository = self.blueprints.location_of(shown.blueprint, name)
+            told = open_image(at.blueprint.services[name], repository, run.params["services"][name]).as_json()
         return Target(name, address, ref.cluster, ref.name, image, variables, moves, known, told)
 
     def look(self, run: RunView, log: RunLog) -> bool:

@@ -37,7 +37,6 @@ def _kept(version: Mapping[str, str], present: Mapping[str, str] | None) -> str:
 
 def _found(at: AtCommit, name: str, version: Mapping[str, str], repository_of: Callable[[str], str]) -> str:
     wanted = open_image(at.blueprint.services[name], repository_of(name), version)
-    assert wanted is not None, "is_open was asked before"
     try:
         found = look(wanted, Clients(session_for(at.access)), os.environ)
     except (ClientError, BotoCoreError) as error:

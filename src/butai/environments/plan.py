@@ -81,12 +81,8 @@ def without_failed(
     at: AtCommit, params: Mapping[str, Any], there: Mapping[str, dict[str, str]]
 ) -> tuple[dict[str, Any], list[str]]:
     """A run's parameters with what is there instead of what it rested on, and the services whose deploy put nothing there."""
-    failed = [
-        name
-        for name in params.get("rests_on", {})
-        if name in there and name in params["services"] and not _is(there[name], params["services"][name])
-    ]
     found = [name for name in params.get("rests_on", {}) if name in there and name in params["services"]]
+    failed = [name for name in found if not _is(there[name], params["services"][name])]
     services = {**params["services"], **{name: there[name] for name in found}}
     values = {**params["values"], **{at.blueprint.services[name].variable: there[name]["image"] for name in found}}
     return {**params, "services": services, "values": values}, failed

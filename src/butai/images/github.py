@@ -54,6 +54,10 @@ class GitHub:
             base_url=f"{base.rstrip('/')}/repos/{self._name}", headers=headers, timeout=TIMEOUT_S, follow_redirects=True
         )
 
+    def close(self) -> None:
+        """Leave no connection open."""
+        self._http.close()
+
     def built(self, commit: str, artifact: str, file: str) -> Built:
         """What a commit's build left under this name. Raises GitHubError."""
         runs = self._get("/actions/runs", head_sha=commit, per_page=100)["workflow_runs"]

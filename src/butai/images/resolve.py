@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from butai.aws import registry
 from butai.aws.image import parse_image
 from butai.images.github import API, TOKEN, GitHub
-from butai.images.rule import ARTIFACT, fitting, github_repository, is_open, with_tag, written
-from butai.text import Text, text
+from butai.images.rule import ARTIFACT, fitting, github_repository, with_tag, written
+from butai.text import Text, joined, text
 
-NOTHING = Text("")
+NOTHING = joined("", [])
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,8 @@ class Look:
     hopeless: bool = False
 
 
-def open_image(service: Any, repository: str, version: Mapping[str, str]) -> Open | None:
-    """What is to be found out for a service's version, by its part of the blueprint; nothing where its image is known."""
-    if not is_open(version["image"]):
-        return None
+def open_image(service: Any, repository: str, version: Mapping[str, str]) -> Open:
+    """What is to be found out for a service's version whose image is open, by its part of the blueprint."""
     build = service.build
     return Open(
         version["image"], repository, version["commit"], build.artifact if build else "", build.file if build else ""
@@ -82,7 +81,11 @@ def _by_build(wanted: Open, environ: Mapping[str, str]) -> Look:
     repository = github_repository(wanted.repository)
     if repository is None:
         return Look(why=text("{repository} is not on GitHub.", repository=wanted.repository), hopeless=True)
-    github = GitHub(repository, environ)
+    with closing(GitHub(repository, environ)) as github:
+        return _as_built(wanted, github)
+
+
+def _as_built(wanted: Open, github: GitHub) -> Look:
     built, short = github.built(wanted.commit, wanted.artifact, wanted.file), wanted.commit[:7]
     if built.content is not None:
         image = written(wanted.image, built.content)

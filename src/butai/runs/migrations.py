@@ -29,8 +29,9 @@ class Migrated:
 
 
 def keep_known(folder: Path, known: Mapping[str, Sequence[str]]) -> None:
-    """Write down what the wanted versions know."""
-    write_json(folder / KNOWN, dict(known))
+    """Write down what the wanted versions know; nothing where they declare no migrations."""
+    if known:
+        write_json(folder / KNOWN, dict(known))
 
 
 def keep_ran(folder: Path, services: Iterable[str]) -> None:

@@ -92,9 +92,11 @@ def _serve(channel: socket.socket) -> NoReturn:
 def _learn(folder: Path) -> None:
     """Load the programs of ours that this run needs: the next one with them need not."""
     try:
+        known = learn.cache_info().currsize
         for program in {program_of(each.argv) for each in RunFolder(folder).read_work().commands} - {""}:
             learn(program)
-        gc.freeze()
+        if learn.cache_info().currsize > known:
+            gc.freeze()
     except Exception:
         traceback.print_exc()
 
