@@ -17,6 +17,7 @@ from support.looks import LANGUAGES, looks
 from support.portal import Portal, Visit
 from support.rows import NOW
 from support.threads import in_background
+from support.variants import again
 
 Open = Callable[[BrowserContext], Page]
 Shot = Callable[[Page, str], None]
@@ -137,6 +138,7 @@ def test_one_first_then_the_others_by_itself(portal: Portal, visit: Visit, shot:
     shot(page, "all-over")
 
 
+@again
 def test_it_can_be_stopped_and_a_failure_ends_it(portal: Portal, visit: Visit, shot: Shot) -> None:
     one, two, three = add(portal, "qa-1"), add(portal, "qa-2"), add(portal, "qa-3")
     portal.team.infra.commit({"words.md": "words"}, "Words for everybody")

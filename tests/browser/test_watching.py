@@ -12,6 +12,7 @@ from butai.environments.store import Environment
 from butai.runs.model import RunEnd, RunKind
 from butai.runs.store import Run
 from support.portal import Portal, Visit
+from support.variants import again
 
 SOON_MS = 10_000
 Open = Callable[[BrowserContext], Page]
@@ -97,6 +98,7 @@ def test_whoever_reads_a_log_keeps_it_and_is_offered_the_newest(portal: Portal, 
     portal.end(run)
 
 
+@again
 def test_an_older_run_that_was_asked_for_stays(portal: Portal, page: Page) -> None:
     environment = idle(portal, "asked")
     older = portal.butai.runs.of_environment(environment)[0].id

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from support.moto_process import Moto, running_moto
+from support.variants import again
 from support.ways import Host, Way
 
 ROOT = """
@@ -125,7 +126,7 @@ def test_a_stop_in_the_middle_ends_this_run_as_on_the_plain_way_and_no_other(
     assert not host.client.crashed_lately()
 
 
-@pytest.mark.parametrize("whom", ["provider", "host"])
+@pytest.mark.parametrize("whom", ["host", pytest.param("provider", marks=again)])
 def test_a_kill_in_the_middle_ends_every_run_with_an_error_and_is_repeatable(
     root: Callable[..., Way], host: Host, cloud: Moto, whom: str
 ) -> None:

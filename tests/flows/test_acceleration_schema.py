@@ -11,6 +11,7 @@ import pytest
 
 from butai.terraform.accelerator.protocol import names, trimmed
 from support.moto_process import Moto, running_moto
+from support.variants import again
 from support.ways import AWS, Host, Way, address_of, aws_provider
 
 TYPES = frozenset({"aws_cloudwatch_log_group", "aws_region", "arn_parse"})
@@ -72,6 +73,7 @@ def test_a_schema_of_three_types_is_all_that_the_engine_needs_for_them(tmp_path:
     assert sorted(kept)[-1] == len(whole) and aws_provider().source == AWS
 
 
+@again
 def test_keys_in_a_file_of_the_runs_folder(tmp_path: Path, host: Host, cloud: Moto) -> None:
     """A shared process would look for it in its own folder."""
     keys = cloud.keys_of("222222222222")

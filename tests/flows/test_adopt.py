@@ -26,6 +26,7 @@ from butai.runs.service import RunView
 from support.deploying import Stage, stage_in, state_of
 from support.localcloud_team import wait_for
 from support.tiny_team import Server
+from support.variants import again
 
 BUCKET, KEY = "team-states", "old/staging.tfstate"
 PLACE = f"s3://{BUCKET}/{KEY}"
@@ -162,6 +163,7 @@ def test_it_is_held_and_compared_and_its_logs_are_read(stage: Stage, staging: En
     assert "staging" in report.markdown
 
 
+@again
 def test_without_a_state_services_are_found_by_their_images(stage: Stage) -> None:
     stage.service("legacy")
     two = stage.butai.adoption.adopt(AdoptRequest(name="legacy", cluster="main"), by="aya")

@@ -22,6 +22,7 @@ from support.deploying import YAML, Stage, stage_in
 from support.localcloud_team import server, wait_for
 from support.processes import is_supervisor
 from support.tiny_team import Server
+from support.variants import again
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,7 @@ def test_the_same_again_registers_nothing(stage: Stage) -> None:
     assert stage.revisions("again") == 2
 
 
+@again
 def test_a_tag_that_moves_is_rolled_out_again(stage: Stage) -> None:
     stage.blueprint(YAML.replace("web:{commit}", "web:{branch}"))
     stage.branch(stage.web, "moving", server("5"))
@@ -181,7 +183,10 @@ def test_a_stop_in_mid_roll_out_says_what_is_set_and_a_roll_back_puts_the_old_on
     assert stage.team.get("stopped").json()["version"] == "1"
 
 
-@pytest.mark.parametrize("moment", ["services get another", "is deployed", "ECS is set on"])
+@pytest.mark.parametrize(
+    "moment",
+    ["is deployed", *(pytest.param(each, marks=again) for each in ("services get another", "ECS is set on"))],
+)
 def test_a_killed_program_ends_truly_and_a_repetition_does_nothing_twice(stage: Stage, moment: str) -> None:
     name = "killed-" + str(len(moment))
     stage.environment(name)

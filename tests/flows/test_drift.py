@@ -21,7 +21,7 @@ from butai.terraform.attributes import LATER
 from support.carrying import now, wait_for
 from support.postgres import PostgresServer, postgres
 from support.tiny_team import ROOT, TinyTeam, Worker
-from support.variants import SQLITE_FIRST
+from support.variants import SQLITE_FIRST, again
 
 __all__ = ["postgres"]
 
@@ -132,6 +132,7 @@ def test_a_check_neither_takes_nor_minds_the_states_lock(butai: Butai, worker: W
     assert "-lock=false" in (Path(butai.runs.get(looked.drift.run).folder) / "work.json").read_text()
 
 
+@again
 def test_a_persons_update_ends_a_check_that_runs(butai: Butai, worker: Worker, made: EnvironmentView) -> None:
     check = butai.environments.check("qa-1", by="mika", preview=UpdateRequest(variables={"many": "5000"})).run
     output = butai.data.run(check.id) / "plan.jsonl"

@@ -114,6 +114,7 @@ def test_a_fault_that_passes_costs_nothing(there: Stage, environment: int) -> No
     assert job.ends == [RunEnd.SUCCEEDED], "taken note of once"
 
 
+@again
 def test_what_the_engine_did_badly_stays_what_it_was(there: Stage, environment: int) -> None:
     run = add_run(there.database, environment)
     assert there.carrier(Faulty(WRONG)).engine_part(run) is RunEnd.PARTIALLY_APPLIED

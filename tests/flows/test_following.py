@@ -14,6 +14,7 @@ from butai.settings import Settings
 from butai.terraform.events import CHANGES
 from support.carrying import has_begun, wait_for
 from support.tiny_team import YAML, Server, TinyTeam, Worker
+from support.variants import again
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,7 @@ def worker(tmp_path: Path, settings: Settings) -> Iterator[Worker]:
         worker.end()
 
 
+@again
 def test_a_run_waits_for_a_worker_with_its_labels_and_everything_says_so(server: Server, worker: Worker) -> None:
     assert server.butai("env", "create", "qa-1", "--no-wait").returncode == 0
     worker.start("--label", "network=vpn", "--slots", "1")
@@ -101,6 +103,7 @@ def test_a_log_is_followed_across_a_restart_of_the_server_and_ends_with_the_runs
     assert (plain.returncode, len(plain.stdout.splitlines()) >= len(seen)) == (0, True)
 
 
+@again
 def test_a_superseded_run_is_followed_to_the_one_that_took_its_place(server: Server, worker: Worker) -> None:
     server.butai("env", "create", "qa-3", "--no-wait")
     first = json.loads(server.butai("env", "update", "qa-3", "--no-wait", "--var", "sleep_s=1", "--json").stdout)

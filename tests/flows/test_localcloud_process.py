@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from butai.errors import Exit
 from support.cloud import Cloud, running_cloud
 from support.preloaded import run
+from support.variants import again
 
 
 @pytest.fixture
@@ -44,6 +45,7 @@ def test_it_names_its_endpoint_and_listens_on_loopback_only(cloud: Cloud) -> Non
     cloud.stop()
 
 
+@again
 def test_a_stop_at_any_moment_after_the_start_ends_it(cloud: Cloud) -> None:
     for milliseconds in range(8):
         cloud.start()

@@ -152,6 +152,7 @@ def test_what_stood_there_before_is_never_adopted(butai: Butai, way: HeldWay, mo
     assert ssm.get_parameter(Name="/tiny/qa-1/second")["Parameter"]["Value"] == "ours"
 
 
+@again
 def test_a_hard_stop_ends_a_plan_whose_provider_hears_nothing(butai: Butai, way: HeldWay, moto: str) -> None:
     started = butai.environments.create(CreateRequest(name="qa-1"), by="mika")
     way.hold("GetCallerIdentity")

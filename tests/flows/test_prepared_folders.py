@@ -257,6 +257,7 @@ def test_a_provider_of_a_mirror_is_linked_and_both_lock_files_find_it(opened: Op
     assert f'"{mirror.version}"' in (team.root(updated) / LOCK_FILE).read_text(), "its lock file holds it where it was"
 
 
+@again
 def test_a_tampered_provider_is_not_used_and_the_engine_says_the_same(opened: Opener, mirror: Mirror) -> None:
     team = opened(ROOT + REQUIRED, mirror=mirror.folder)
     assert team.create("qa-1").end is RunEnd.SUCCEEDED

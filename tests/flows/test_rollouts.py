@@ -123,6 +123,7 @@ def test_the_first_that_fails_ends_it(butai: Butai, team: TinyTeam) -> None:
         rollouts.stop(number, by="mika")
 
 
+@again
 def test_a_plan_that_went_stale_is_left_for_later(butai: Butai, team: TinyTeam) -> None:
     rollouts = butai.rollouts
     team.infra.commit({"staging/main.tf": ROOT + MORE}, "One thing more")

@@ -111,6 +111,7 @@ def test_it_can_be_turned_off(s3: Any, tmp_path: Path, yaml: str, settings: dict
     butai.database.close()
 
 
+@again
 def test_after_a_host_was_killed_a_few_runs_go_the_plain_way(butai: Butai) -> None:
     carry(butai, create(butai, "qa-1"))
     status = butai.acceleration().host.status()

@@ -22,6 +22,7 @@ from butai.tables import load_tables
 from support.carrying import Stage, now, stage, wait_for
 from support.postgres import PostgresServer, postgres
 from support.rows import add_environment, add_run, claim_run
+from support.variants import again
 
 __all__ = ["postgres"]
 
@@ -33,6 +34,7 @@ from butai.db import Database
 from butai.runs import claims
 from butai.tables import load_tables
 from support.carrying import QUICK, RootJob, stage
+from support.variants import again
 load_tables()
 class Freezing(RootJob):
     def ended(self, session, run, end, folder):
@@ -94,6 +96,7 @@ def test_the_others_go_on_and_it_goes_on_itself_without_a_lie(shared: Stage, tmp
     shared.database.close()
 
 
+@again
 def test_one_that_lost_its_run_while_it_was_frozen_writes_nothing_more(shared: Stage, tmp_path: Path) -> None:
     run = add_run(shared.database, add_environment(shared.database, "qa-1"))
     claim_run(shared.database, run)

@@ -22,6 +22,7 @@ from butai.loopback import free_port
 from support.carrying import wait_for
 from support.cloud import Cloud
 from support.processes import lives
+from support.variants import again
 
 LOST_S = 1.0  # the documented loss
 
@@ -130,6 +131,7 @@ def test_every_service_is_there_again_with_the_same_ids(cloud: Cloud) -> None:
     cloud.stop()
 
 
+@again
 def test_a_clean_stop_loses_nothing(cloud: Cloud) -> None:
     populate(cloud)
     connect(cloud, "cc").set("caller", "42")

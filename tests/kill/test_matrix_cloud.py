@@ -20,6 +20,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield stage
 
 
-@pytest.mark.parametrize("cell", [CLOUD[0], *(pytest.param(each, marks=again) for each in CLOUD[1:])], ids=str)
+@again
+@pytest.mark.parametrize("cell", CLOUD, ids=str)
 def test_nothing_lies_and_nothing_is_left_in_the_cloud(cell: Cell, stage: Stage) -> None:
     assert play(stage, cell, f"qa-{CLOUD.index(cell)}x").lies == []

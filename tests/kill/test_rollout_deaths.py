@@ -96,7 +96,7 @@ def test_a_wave_that_was_begun_is_begun_whole_also_when_it_is_the_last_one_wante
 
 
 @pytest.mark.parametrize("when", ["after_commit", pytest.param("before_commit", marks=again)])
-@pytest.mark.parametrize("commit", [1, 3, 5, *(pytest.param(each, marks=again) for each in (2, 4, 6))])
+@pytest.mark.parametrize("commit", [1, 5, *(pytest.param(each, marks=again) for each in (2, 3, 4, 6))])
 def test_a_death_at_any_commit(portal: Portal, when: str, commit: int) -> None:
     rollouts = portal.butai.rollouts
     number = rollouts.plan("tiny", "main", by="mika", at_once=2).rollout.id

@@ -25,6 +25,7 @@ from support.carrying import QUICK, SLOW, RootJob, Stage, carry_in_a_process, ha
 from support.processes import is_supervisor
 from support.rows import add_run
 from support.threads import in_background
+from support.variants import again
 
 
 def supervisor_of(folder: RunFolder) -> psutil.Process:
@@ -65,6 +66,7 @@ def test_a_killed_workers_run_goes_on_and_the_next_worker_sees_its_true_end(
     assert done == ["terraform_data.one", SLOW], "every line is stored once"
 
 
+@again
 def test_a_run_that_ended_while_no_worker_lived_is_told_as_it_ended(
     there: Stage, environment: int, tmp_path: Path
 ) -> None:
