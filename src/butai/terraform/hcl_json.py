@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
-from butai.terraform.hcl_syntax import UNKNOWN, Block, Expression, Parsed, Reference, SyntaxProblem, parse_hcl
+from butai.terraform.hcl_blocks import Block, Expression, Parsed, Reference, SyntaxProblem
+from butai.terraform.hcl_literals import UNKNOWN
+from butai.terraform.hcl_syntax import parse_hcl
 from butai.text import text
 
 _LABELS = {"resource": 2, "data": 2, "ephemeral": 2, "variable": 1, "output": 1, "provider": 1, "module": 1, "check": 1}
 _BARE = frozenset({"terraform", "locals", "moved", "import", "removed"})
 
-# A value with the line it starts on: a plain value, a list of these, or a dictionary of these.
-Located = tuple[Any, int]
+
+class Located(NamedTuple):
+    """A value with the lines it starts and ends on: a plain value, a list of these, or a dictionary of these."""
+
+    value: Any
+    line: int
+    end_line: int
 
 
 class _Loader(yaml.SafeLoader):
@@ -33,9 +40,9 @@ def parse_json(source: bytes, file: str) -> Parsed:
         # Only yaml tells lines. JSON is YAML but for tabs, which JSON has nowhere inside of a string.
         node = yaml.compose(content.replace("\t", " "), Loader=_Loader)
         located = _located(node)
-        if not isinstance(located[0], dict):
+        if not isinstance(located.value, dict):
             return _broken(file, 1, 1, text("the file is no JSON object"))
-        return Parsed(Block("", (), 1, _attributes(located[0]), tuple(_blocks(located[0]))))
+        return Parsed(Block("", (), 1, _attributes(located.value), tuple(_blocks(located.value))))
     except json.JSONDecodeError as error:
         return _broken(file, error.lineno, error.colno, error.msg)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
@@ -47,13 +54,19 @@ def _broken(file: str, line: int, column: int, what: str) -> Parsed:
 
 
 def _located(node: Any) -> Located:
-    line = node.start_mark.line + 1
+    line, end = node.start_mark.line + 1, node.end_mark.line + 1
     if isinstance(node, yaml.MappingNode):
-        return {_paired(key.value): (_located(value)[0], key.start_mark.line + 1) for key, value in node.value}, line
+        value = {_paired(key.value): _beside(key, _located(value)) for key, value in node.value}
+        return Located(value, line, end)
     if isinstance(node, yaml.SequenceNode):
-        return [_located(each) for each in node.value], line
+        return Located([_located(each) for each in node.value], line, end)
     # Quoted means text; what is not quoted is a number, true, false or null.
-    return (_paired(node.value) if node.style else json.loads(node.value)), line
+    return Located(_paired(node.value) if node.style else json.loads(node.value), line, end)
+
+
+def _beside(key: Any, value: Located) -> Located:
+    # An entry of a dictionary starts with its key.
+    return value._replace(line=key.start_mark.line + 1)
 
 
 def _paired(text: str) -> str:
@@ -71,7 +84,7 @@ def _blocks(body: dict[str, Located]) -> Iterator[Block]:
 
 def _labelled(kind: str, labels: tuple[str, ...], located: Located, depth: int) -> Iterator[Block]:
     """Unfold the levels of labels: `{"aws_lb": {"main": {…}}}`; a list stands for several blocks at any level."""
-    value, line = located
+    value = located.value
     if isinstance(value, list):
         for each in value:
             yield from _labelled(kind, labels, each, depth)
@@ -79,13 +92,14 @@ def _labelled(kind: str, labels: tuple[str, ...], located: Located, depth: int) 
         for label, inner in value.items():
             yield from _labelled(kind, (*labels, label), inner, depth - 1)
     elif isinstance(value, dict):
-        yield _body(kind, labels, value, line)
+        yield _body(kind, labels, located)
 
 
-def _body(kind: str, labels: tuple[str, ...], value: dict[str, Located], line: int) -> Block:
+def _body(kind: str, labels: tuple[str, ...], located: Located) -> Block:
     """Without the provider's schema an object may be an attribute or a block: it is given as both."""
-    inner = [block for name, located in value.items() for block in _inner(kind, name, located)]
-    return Block(kind, labels, line, _attributes(value), tuple(inner))
+    value = located.value
+    inner = tuple(block for name, each in value.items() for block in _inner(kind, name, each))
+    return Block(kind, labels, located.line, _attributes(value), inner, end_line=located.end_line)
 
 
 def _inner(outer: str, name: str, located: Located) -> Iterator[Block]:
@@ -98,20 +112,21 @@ def _attributes(value: dict[str, Located]) -> dict[str, Expression]:
 
 
 def _expression(located: Located) -> Expression:
-    value, line = _plain(located[0]), located[1]
+    value = _plain(located)
     references = tuple(_references(located))
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return Expression(text, line, UNKNOWN if references else value, references)
+    return Expression(text, located.line, references, _value=UNKNOWN if references else value)
 
 
-def _plain(value: Any) -> Any:
+def _plain(located: Located) -> Any:
+    value = located.value
     if isinstance(value, dict):
-        return {name: _plain(inner) for name, (inner, _) in value.items()}
-    return [_plain(inner) for inner, _ in value] if isinstance(value, list) else value
+        return {name: _plain(inner) for name, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _references(located: Located) -> Iterator[Reference]:
-    value, line = located
+    value, line = located.value, located.line
     if isinstance(value, str) and ("${" in value or "%{" in value):
         # A string is a template there; a heredoc takes any text as one.
         template = parse_hcl(f"x = <<END_OF_JSON\n{value}\nEND_OF_JSON\n".encode(errors="replace"), "").body

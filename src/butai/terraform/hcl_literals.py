@@ -1,9 +1,16 @@
-"""Text of HCL's quoted strings and heredocs, and the mark for what is no literal."""
+"""The values of HCL's literals, the text of its quoted strings and heredocs, and the mark for what is no literal."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
+
+import tree_sitter_hcl
+from tree_sitter import Language, Node, Parser
+
+LANGUAGE: Final = Language(tree_sitter_hcl.language())
+DEEPEST: Final = 100
+_TEMPLATE = frozenset({"template_interpolation", "template_directive"})
 
 
 class _Unknown:
@@ -46,3 +53,72 @@ def heredoc(text: str) -> str:
         lines = [line[min(indents, default=0) :] for line in lines]
     # Only template escapes exist here, no backslashes.
     return re.sub(r"(\$\$|%%)(?=\{)", lambda match: match.group()[0], "".join(f"{line}\n" for line in lines))
+
+
+def literal(text: str) -> Any:
+    """The value of an expression of literals alone; UNKNOWN for anything that would have to be evaluated."""
+    source = f"x = {text}\n".encode(errors="replace")
+    root = Parser(LANGUAGE).parse(source).root_node
+    if root.has_error or not root.named_children:
+        return UNKNOWN
+    return _Literals(source).value(root.named_children[0].named_children[0].named_children[-1])
+
+
+def is_escaped(source: bytes, start: int) -> bool:
+    """Whether a template's mark there is text: `$$${x}` is text for the engines; tree-sitter sees an interpolation in it."""
+    return source[max(start - 2, 0) : start] in {b"$$", b"%%"}
+
+
+class _Literals:
+    """Reads values; holds the bytes that the nodes point into."""
+
+    def __init__(self, source: bytes) -> None:
+        self.source = source
+
+    def text(self, node: Node) -> str:
+        return self.source[node.start_byte : node.end_byte].decode(errors="replace")
+
+    def value(self, node: Node, depth: int = 0) -> Any:
+        if depth > DEEPEST:
+            return UNKNOWN
+        children = node.named_children
+        match node.type:
+            case "string_lit" | "quoted_template" | "heredoc_template":
+                return self.template(node)
+            case "numeric_lit":
+                return _number(self.text(node))
+            case "bool_lit":
+                return self.text(node) == "true"
+            case "null_lit":
+                return None
+            case "unary_operation":
+                value: Any = self.value(children[0], depth + 1) if len(children) == 1 else UNKNOWN
+                is_number = isinstance(value, int | float) and not isinstance(value, bool)
+                return -value if is_number and self.text(node).startswith("-") else UNKNOWN
+            case "tuple":
+                return [self.value(each, depth + 1) for each in children if each.type == "expression"]
+            case "object":
+                return dict(self.element(each, depth + 1) for each in children if each.type == "object_elem")
+            case "expression" | "literal_value" | "template_expr" | "collection_value" | "operation":
+                return self.value(children[0], depth + 1) if len(children) == 1 else UNKNOWN
+        return UNKNOWN
+
+    def element(self, node: Node, depth: int) -> tuple[Any, Any]:
+        key, value = node.named_children[0], node.named_children[-1]
+        known = self.value(key, depth)
+        # A bare word is a name here, not a reference.
+        name = self.text(key) if known is UNKNOWN or isinstance(known, bool | list | dict) else str(known)
+        return name, self.value(value, depth)
+
+    def template(self, node: Node) -> Any:
+        if any(each.type in _TEMPLATE and not is_escaped(self.source, each.start_byte) for each in node.named_children):
+            return UNKNOWN
+        text = self.text(node)
+        return heredoc(text) if node.type == "heredoc_template" else unescape(text[1:-1])
+
+
+def _number(text: str) -> Any:
+    try:
+        return int(text) if re.fullmatch(r"\d{1,300}", text) else float(text)
+    except (ValueError, OverflowError):
+        return UNKNOWN

@@ -148,7 +148,7 @@ def test_columns_are_characters_not_bytes() -> None:
 
 
 def test_a_file_that_is_too_large_is_not_read() -> None:
-    found = parse_hcl(b"#" * 5_000_001, "big.tf")
+    found = parse_hcl(b"#" * 50_000_001, "big.tf")
     assert found.problem is not None
     assert "larger" in found.problem.what
 
