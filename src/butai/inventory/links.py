@@ -1,0 +1,138 @@
+"""The edges of one module: who refers to whom, through calls too. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from butai.inventory.declared import Declared
+from butai.inventory.model import Edge, Graph, Kind, Problem, Uses
+from butai.terraform.hcl_blocks import Expression, Reference
+from butai.text import text
+
+# What is no block of this module.
+_BUILT_IN: Final = frozenset({"each", "count", "self", "path", "terraform", "tofu", "provider"})
+_PREFIXED: Final = {"data": 3, "ephemeral": 3, "var": 2, "local": 2, "module": 2}
+# Arguments of a call that are the engine's own.
+_OF_CALLS: Final = frozenset({"source", "version", "providers", "count", "for_each", "depends_on"})
+_BARE_PATH = re.compile(r"[\w.-]+(?:\[[^\]]*\])?[\w.-]*")
+_AN_ADDRESS = re.compile(r"[A-Za-z_][\w-]*\.[A-Za-z_][\w.-]*")
+
+
+def links(graph: Graph, folder: str, declared: Mapping[str, Declared]) -> Iterator[Edge]:
+    """Every edge that leaves what this folder declares, and those from a called module's variables to what they are given."""
+    for address, each in declared.items():
+        source = f"{folder}:{address}"
+        seen: set[tuple[str, Uses]] = set()
+        for edge in _of(graph, folder, declared, source, each):
+            if (edge.target, edge.uses) not in seen and edge.target != source:
+                seen.add((edge.target, edge.uses))
+                yield edge
+        if each.kind is Kind.CALL:
+            yield from _inputs(graph, folder, declared, each)
+
+
+def target(path: str, declared: Mapping[str, Declared]) -> str | None:
+    """The address that a reference names; none where this module declares no such thing."""
+    names = path.split(".")
+    if names[0] in _BUILT_IN:
+        return None
+    address = ".".join(names[: _PREFIXED.get(names[0], 2)])
+    return address if address in declared else None
+
+
+def missing(folder: str, declared: Mapping[str, Declared]) -> Iterator[Problem]:
+    """Variables, local values and modules that are referred to and not declared, each once: the engine refuses them."""
+    told: set[str] = set()
+    for each in declared.values():
+        if each.kind in {Kind.MOVED, Kind.REMOVED}:
+            # They name what is not there any more.
+            continue
+        for _, expression in _expressions(each):
+            for reference in expression.references:
+                said = ".".join(reference.path.split(".")[:2])
+                if said.split(".")[0] in {"var", "local", "module"} and said not in declared and said not in told:
+                    told.add(said)
+                    words = text("`{address}` is not declared in `{folder}`", address=said, folder=folder)
+                    yield Problem(each.file, reference.line, words)
+
+
+def _of(graph: Graph, folder: str, declared: Mapping[str, Declared], source: str, each: Declared) -> Iterator[Edge]:
+    for name, expression in _expressions(each):
+        if name == "lifecycle.ignore_changes":
+            continue
+        uses = Uses.DEPENDS_ON if name == "depends_on" else Uses.REFERENCE
+        for reference in _references(name, expression):
+            found = target(reference.path, declared)
+            if found is None:
+                continue
+            yield Edge(source, f"{folder}:{found}", uses, name, reference.line)
+            yield from _through(graph, folder, source, reference, name)
+    yield from _providers(folder, declared, source, each)
+
+
+def _expressions(each: Declared) -> Iterator[tuple[str, Expression]]:
+    if each.expression is not None:
+        yield "value", each.expression
+    waiting = [("", each.block)]
+    while waiting:
+        prefix, block = waiting.pop()
+        for name, expression in block.attributes.items():
+            yield prefix + name, expression
+        # A check's data sources are declared for themselves.
+        waiting += [(f"{prefix}{inner.type}.", inner) for inner in block.blocks if inner.type != "data"]
+
+
+def _references(name: str, expression: Expression) -> Iterator[Reference]:
+    yield from expression.references
+    if name in {"depends_on", "lifecycle.replace_triggered_by", "from", "to"} and not expression.references:
+        # In JSON, and before Terraform 0.12, addresses are texts.
+        for found in _AN_ADDRESS.finditer(expression.text):
+            yield Reference(found.group(), expression.line)
+
+
+def _through(graph: Graph, folder: str, source: str, reference: Reference, name: str) -> Iterator[Edge]:
+    """A call's output is also the output that the called module declares."""
+    names = reference.path.split(".")
+    if names[0] != "module":
+        return
+    called = graph.modules[folder].calls.get(names[1])
+    outputs = [f"{called}:output.{names[2]}"] if len(names) > 2 else []
+    if called and not outputs:
+        outputs = [node.id for node in graph.in_module(called) if node.kind is Kind.OUTPUT]
+    for each in outputs:
+        if each in graph.nodes:
+            yield Edge(source, each, Uses.OUTPUT, name, reference.line)
+
+
+def _inputs(graph: Graph, folder: str, declared: Mapping[str, Declared], call: Declared) -> Iterator[Edge]:
+    """A called module's variables need what the call gives them, and what the call waits for all that is in it."""
+    called = graph.modules[folder].calls.get(call.name)
+    if called is None:
+        return
+    for name, expression in call.block.attributes.items():
+        variable = f"{called}:var.{name}"
+        if name in _OF_CALLS or variable not in graph.nodes:
+            continue
+        for reference in expression.references:
+            found = target(reference.path, declared)
+            if found:
+                yield Edge(variable, f"{folder}:{found}", Uses.INPUT, name, reference.line)
+            for edge in _through(graph, folder, variable, reference, name):
+                yield Edge(variable, edge.target, Uses.INPUT, name, reference.line)
+
+
+def _providers(folder: str, declared: Mapping[str, Declared], source: str, each: Declared) -> Iterator[Edge]:
+    """The configured providers that something is made with, where this folder configures them."""
+    if each.kind in {Kind.RESOURCE, Kind.DATA, Kind.EPHEMERAL}:
+        named = each.block.attributes.get("provider")
+        name = named.text.strip('"') if named else each.type.partition("_")[0]
+        line = named.line if named else each.block.line
+        if f"provider.{name}" in declared:
+            yield Edge(source, f"{folder}:provider.{name}", Uses.PROVIDER, "provider", line)
+    elif each.kind is Kind.CALL and "providers" in each.block.attributes:
+        given = each.block.attributes["providers"]
+        for word in _BARE_PATH.findall(given.text):
+            if f"provider.{word}" in declared:
+                yield Edge(source, f"{folder}:provider.{word}", Uses.PROVIDER, "providers", given.line)

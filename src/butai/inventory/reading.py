@@ -1,0 +1,176 @@
+"""A repository's files, from a working folder or out of git, as a graph. Nothing in it is ever run."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import os
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Protocol
+
+from butai.errors import NotFoundError
+from butai.inventory.build import Folder, build
+from butai.inventory.declared import is_override
+from butai.inventory.model import Graph, Problem
+from butai.terraform.hcl_blocks import Block, Parsed, SyntaxProblem
+from butai.terraform.hcl_json import parse_json
+from butai.terraform.hcl_syntax import LARGEST, parse_hcl
+from butai.text import text
+
+# What engines and other tools put there; it is nobody's code.
+_LEFT_OUT: Final = frozenset({".git", ".terraform", ".terragrunt-cache", "node_modules"})
+_CONFIGURATION: Final = (".tf", ".tofu", ".tf.json", ".tofu.json")
+_VARIABLES: Final = (".tfvars", ".tfvars.json")
+_TESTS: Final = (".tftest.hcl", ".tftest.json", ".tofutest.hcl", ".tofutest.json")
+_LARGE: Final = 5_000_000
+
+Cache = MutableMapping[str, Parsed]
+"""What was read before, by the hash of the file's content and whether it is JSON."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of a repository. `real`: the path of what is read, another than `path` for a link.
+
+    `digest`: of its content, where it is known without reading it.
+    """
+
+    path: str
+    size: int
+    real: str
+    digest: str = ""
+
+
+class Source(Protocol):
+    """Where files come from."""
+
+    name: str
+
+    def entries(self) -> tuple[list[Entry], list[Problem]]:
+        """Every file of Terraform's, and what was left out that somebody might miss."""
+
+    def read(self, entry: Entry) -> bytes:
+        """A file's content. Raises OSError."""
+
+
+class WorkingFolder:
+    """A folder as it is now. Links that leave it are not followed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.name = path.resolve(), path.resolve().name
+        if not self.path.is_dir():
+            raise NotFoundError(
+                text("`{folder}` is no folder.", folder=str(path)),
+                next=text("Name the folder of a repository."),
+                code="no-folder",
+            )
+
+    def entries(self) -> tuple[list[Entry], list[Problem]]:
+        """Folders are walked once: links to folders are not followed."""
+        found: list[Entry] = []
+        problems: list[Problem] = []
+        for folder, folders, files in os.walk(self.path):
+            folders[:] = sorted(each for each in folders if each not in _LEFT_OUT)
+            for name in sorted(files):
+                if name.endswith((*_CONFIGURATION, *_VARIABLES, *_TESTS)) and not name.startswith((".", "#")):
+                    self._look(Path(folder, name), found, problems)
+        return found, problems
+
+    def _look(self, file: Path, found: list[Entry], problems: list[Problem]) -> None:
+        path = file.relative_to(self.path).as_posix()
+        real = file.resolve() if file.is_symlink() else file
+        try:
+            inside = real.relative_to(self.path).as_posix()
+            found.append(Entry(path, real.stat().st_size, inside))
+        except ValueError:
+            problems.append(Problem(path, 0, text("this link leaves the repository and was not followed")))
+        except OSError as error:
+            problems.append(Problem(path, 0, text("the file cannot be read ({problem})", problem=str(error.strerror))))
+
+    def read(self, entry: Entry) -> bytes:
+        """A file's content. Raises OSError."""
+        return (self.path / entry.real).read_bytes()
+
+
+def read_graph(source: Source, cache: Cache | None = None, engine: str = "") -> Graph:
+    """Read a whole repository. Of what `cache` holds nothing is parsed again; it is left with what this repository holds.
+
+    `engine`: `terraform` leaves `.tofu` files out; otherwise a `.tofu` file replaces the `.tf` file of the same name.
+    """
+    entries, problems = source.entries()
+    cache = {} if cache is None else cache
+    used: set[str] = set()
+    folders: defaultdict[str, Folder] = defaultdict(Folder)
+    with _no_collecting():
+        for entry in _chosen(entries, engine):
+            folder = folders[posixpath.dirname(entry.path) or "."]
+            if entry.path.endswith(_TESTS):
+                folder.tests.append(entry.path)
+                continue
+            parsed, key = _parsed(source, entry, cache)
+            used.add(key)
+            place = folder.tfvars if entry.path.endswith(_VARIABLES) else folder.files
+            place.append((entry.real, parsed))
+            problems += _large(entry)
+        graph = build(source.name, folders)
+    for key in [each for each in cache if each not in used]:
+        del cache[key]
+    graph.problems = sorted({*problems, *graph.problems}, key=lambda each: (each.file, each.line, each.what))
+    return graph
+
+
+def _chosen(entries: list[Entry], engine: str) -> Iterator[Entry]:
+    """The files that the engine would read, override files last in each folder."""
+    paths = {each.path for each in entries}
+    for each in sorted(entries, key=lambda each: (posixpath.dirname(each.path), is_override(each.path), each.path)):
+        is_tofu = each.path.endswith((".tofu", ".tofu.json"))
+        twin = each.path.replace(".tf", ".tofu") if each.path.endswith((".tf", ".tf.json")) else ""
+        if (is_tofu and engine == "terraform") or (twin in paths and engine != "terraform"):
+            continue
+        yield each
+
+
+def _parsed(source: Source, entry: Entry, cache: Cache) -> tuple[Parsed, str]:
+    is_json = entry.path.endswith(".json")
+    if entry.size > LARGEST:
+        words = text("the file is larger than {size} bytes", size=LARGEST)
+        return Parsed(Block("", (), 1), SyntaxProblem(entry.real, 1, 1, words)), ""
+    key = f"{entry.digest} {is_json}" if entry.digest else ""
+    if key not in cache:
+        try:
+            content = source.read(entry)
+        except OSError as error:
+            words = text("the file cannot be read ({problem})", problem=str(error.strerror))
+            return Parsed(Block("", (), 1), SyntaxProblem(entry.real, 1, 1, words)), ""
+        key = key or f"{hashlib.sha256(content).hexdigest()} {is_json}"
+        if key not in cache:
+            cache[key] = parse_json(content, entry.real) if is_json else parse_hcl(content, entry.real)
+    known = cache[key]
+    if known.problem and known.problem.file != entry.real:
+        known = replace(known, problem=replace(known.problem, file=entry.real))
+    return known, key
+
+
+def _large(entry: Entry) -> list[Problem]:
+    if _LARGE < entry.size <= LARGEST:
+        return [
+            Problem(entry.real, 0, text("this file has {size} MB: reading it takes long", size=entry.size // 10**6))
+        ]
+    return []
+
+
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Half a million new objects make the collector look at all of them again and again, and none of it is garbage."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
