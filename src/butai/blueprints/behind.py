@@ -6,8 +6,8 @@ import functools
 from dataclasses import dataclass
 from datetime import datetime
 
-from butai.blueprints.git import Repository
 from butai.errors import ButaiError
+from butai.git.repository import Repository
 
 REMEMBERED = 512
 

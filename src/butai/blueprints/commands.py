@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from butai.blueprints.locations import is_url
 from butai.client import Api, connect
 from butai.datafolder import write_private
+from butai.git.locations import is_url
 from butai.settings import Settings
 from butai.terminal import JsonFlag, data_out, print_json, say, table
 from butai.terraform.text import plain

@@ -18,11 +18,11 @@ from pydantic import (
 
 from butai.aws.image_tag import tag_of
 from butai.blueprints.image_terms import SHAPES, Build, glob, image_template, template
-from butai.blueprints.locations import LocationError, RefError, check_location, check_ref
 from butai.blueprints.state_terms import REGION, STATE_WORDS, Part, StatePlace, shaped
 from butai.blueprints.task_terms import OneOffs
 from butai.blueprints.yaml_source import Source
 from butai.errors import WrongUseError
+from butai.git.locations import LocationError, RefError, check_location, check_ref
 from butai.interval import EVERY
 from butai.leases.service import CidrPool, Domain, Label, ListPool, Pool, Range, Subdomain, Things
 from butai.text import text

@@ -16,10 +16,6 @@ from butai.aws.image_tag import tag_of
 from butai.blueprints import store
 from butai.blueprints.behind import Behind, Comparison, Standing
 from butai.blueprints.door import AtCommit, check_root, find_root, look
-from butai.blueprints.export import export
-from butai.blueprints.git import Repositories, Repository, top_folder
-from butai.blueprints.locations import LocationError, is_commit, is_url, repository_name, resolve_location
-from butai.blueprints.mirrors import Fetched, Mirrors, in_background
 from butai.blueprints.model import (
     FILE_NAME,
     NAME,
@@ -33,7 +29,6 @@ from butai.blueprints.model import (
     version_variables,
 )
 from butai.blueprints.paths import names_by
-from butai.blueprints.refs import Branch, search
 from butai.blueprints.task_terms import OneOff
 from butai.blueprints.validate import BlueprintError, check_against_root, parse
 from butai.blueprints.variables import VariableError, variables_for
@@ -41,6 +36,11 @@ from butai.blueprints.views import BlueprintView, as_known, view
 from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.errors import ButaiError, NotFoundError, RefusedError, WrongUseError, did_you_mean
+from butai.git.export import export
+from butai.git.locations import LocationError, is_commit, is_url, repository_name, resolve_location
+from butai.git.mirrors import Fetched, Mirrors, in_background
+from butai.git.refs import Branch, search
+from butai.git.repository import Repositories, Repository, top_folder
 from butai.leases import service as leases
 from butai.leases.service import PoolUse
 from butai.terraform.text import plain

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from butai.blueprints.git_process import NoSuchRefError, NoSuchRepositoryError
-from butai.blueprints.locations import LocationError
 from butai.blueprints.service import AtCommit, BlueprintError, Blueprints
 from butai.datafolder import DataFolder
 from butai.db import Base, Database
 from butai.errors import ButaiError, NotFoundError, RefusedError, WrongUseError
+from butai.git.locations import LocationError
+from butai.git.process import NoSuchRefError, NoSuchRepositoryError
 from butai.tables import load_tables
 from support.repository import WorkingTree
 

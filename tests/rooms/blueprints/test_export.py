@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from butai.blueprints import export as export_module
-from butai.blueprints.export import UnfitTreeError, entries_of, export
-from butai.blueprints.git import Repositories, Repository
-from butai.blueprints.git_process import GitError
+from butai.git import export as export_module
+from butai.git.export import UnfitTreeError, entries_of, export
+from butai.git.process import GitError
+from butai.git.repository import Repositories, Repository
 from support.repository import ENVIRONMENT, WorkingTree
 
 Fetch = Callable[[WorkingTree], tuple[Repository, str]]

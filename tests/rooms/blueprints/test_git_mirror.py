@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from butai.blueprints import git
-from butai.blueprints.git import Repositories, Repository, top_folder
-from butai.blueprints.git_process import (
+from butai.errors import MissingPartError, NotFoundError
+from butai.git import repository as git
+from butai.git.locations import LocationError, RefError
+from butai.git.process import (
     GitError,
     GitTimeoutError,
     NoAccessError,
@@ -27,9 +28,8 @@ from butai.blueprints.git_process import (
     UnreachableError,
     environment,
 )
-from butai.blueprints.locations import LocationError, RefError
-from butai.blueprints.refs import search
-from butai.errors import MissingPartError, NotFoundError
+from butai.git.refs import search
+from butai.git.repository import Repositories, Repository, top_folder
 from support.repository import WorkingTree
 
 

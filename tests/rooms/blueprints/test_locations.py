@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from butai.blueprints.locations import (
+from butai.git.locations import (
     LocationError,
     RefError,
     check_location,

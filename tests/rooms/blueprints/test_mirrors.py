@@ -6,9 +6,9 @@ import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from butai.blueprints.mirrors import in_background
 from butai.blueprints.service import Blueprints
 from butai.datafolder import DataFolder
+from butai.git.mirrors import in_background
 from support.carrying import now, wait_for
 from support.rows import new_database
 from support.tiny_team import TinyTeam

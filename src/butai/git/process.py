@@ -9,8 +9,8 @@ import signal
 import subprocess
 from collections.abc import Mapping
 
-from butai.blueprints.locations import SCHEMES, redact
 from butai.errors import ButaiError, MissingPartError, NotFoundError, RefusedError
+from butai.git.locations import SCHEMES, redact
 from butai.terraform.text import plain
 from butai.text import text
 

@@ -18,7 +18,10 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from butai.blueprints.git_process import (
+from butai.datafolder import FolderLock
+from butai.errors import NotFoundError, did_you_mean
+from butai.git.locations import check_location, check_ref, is_commit, is_url, redact
+from butai.git.process import (
     GitTimeoutError,
     NoSuchRefError,
     NoSuchRepositoryError,
@@ -27,10 +30,7 @@ from butai.blueprints.git_process import (
     failure,
     program,
 )
-from butai.blueprints.locations import check_location, check_ref, is_commit, is_url, redact
-from butai.blueprints.refs import Branch, parse_branches
-from butai.datafolder import FolderLock
-from butai.errors import NotFoundError, did_you_mean
+from butai.git.refs import Branch, parse_branches
 from butai.terraform.text import plain
 from butai.text import text
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from butai.blueprints.git import Repository
 from butai.errors import ButaiError
+from butai.git.repository import Repository
 
 log = structlog.get_logger()
 

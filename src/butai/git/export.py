@@ -13,9 +13,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from butai.blueprints.git import Repository
-from butai.blueprints.git_process import GitError
 from butai.errors import RefusedError
+from butai.git.process import GitError
+from butai.git.repository import Repository
 from butai.terraform.text import plain
 from butai.text import text
 
