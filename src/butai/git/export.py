@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from butai.errors import RefusedError
-from butai.git.process import GitError
 from butai.git.repository import Repository
+from butai.git.tree import EXECUTABLE, LINK, SUBMODULE, Entry, content_of, entries_of
 from butai.terraform.text import plain
 from butai.text import text
 
@@ -23,7 +21,6 @@ MAX_BYTES = 2 * 1024**3
 MAX_FILES = 200_000
 SHOWN = 5
 
-FILE, EXECUTABLE, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 LFS_POINTER_MAX_BYTES = 1024
 
@@ -32,28 +29,6 @@ class UnfitTreeError(RefusedError):
     """The commit holds something that Butai cannot bring onto a disk as it is meant."""
 
     code = "unfit-tree"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One file of a tree."""
-
-    mode: str
-    blob: str
-    size: int
-    path: str
-
-
-def entries_of(repository: Repository, commit: str) -> list[Entry]:
-    """Every file of a commit; submodules too (their size is 0)."""
-    lines = repository.list_tree(commit).decode(errors="surrogateescape").split("\0")
-    return [_entry(line) for line in lines if line]
-
-
-def _entry(line: str) -> Entry:
-    attributes, path = line.split("\t", 1)
-    mode, _kind, blob, size = attributes.split()
-    return Entry(mode, blob, int(size) if size.isdigit() else 0, path)
 
 
 def export(repository: Repository, commit: str, target: Path) -> None:
@@ -83,7 +58,7 @@ def _write(repository: Repository, entries: list[Entry], folder: Path) -> None:
     # Links last, so that no file is ever written through one.
     with repository.blobs() as process:
         for entry in sorted(entries, key=lambda entry: entry.mode == LINK):
-            content = _content(process, entry)
+            content = content_of(process, entry)
             if entry.size <= LFS_POINTER_MAX_BYTES and content.startswith(LFS_POINTER):
                 pointers.append(entry.path)
             _place(folder, entry, content)
@@ -97,25 +72,6 @@ def _write(repository: Repository, entries: list[Entry], folder: Path) -> None:
     for entry in entries:
         if entry.mode == LINK:
             _refuse_escape(folder, entry)
-
-
-def _content(process: subprocess.Popen[bytes], entry: Entry) -> bytes:
-    if process.stdin is None or process.stdout is None:
-        raise ValueError("both pipes are needed")
-    try:
-        process.stdin.write(f"{entry.blob}\n".encode())
-        process.stdin.flush()
-    except BrokenPipeError as error:
-        raise GitError(text("Git ended while the tree was read.")) from error
-    head = process.stdout.readline().split()
-    if len(head) != 3 or head[1] != b"blob":
-        raise GitError(
-            text("Git has no content for {path}.", path=plain(entry.path)), why=text("The mirror clone is damaged.")
-        )
-    content = process.stdout.read(int(head[2]) + 1)
-    if len(content) != int(head[2]) + 1:
-        raise GitError(text("Git ended while the tree was read."))
-    return content[:-1]
 
 
 def _place(folder: Path, entry: Entry, content: bytes) -> None:

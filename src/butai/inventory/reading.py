@@ -46,6 +46,14 @@ class Entry:
     digest: str = ""
 
 
+def is_terraforms(path: str) -> bool:
+    """Whether a path is one of configuration, variables or tests, and of the repository's own."""
+    *folders, name = path.split("/")
+    if name.startswith((".", "#")) or not _LEFT_OUT.isdisjoint(folders):
+        return False
+    return name.endswith((*_CONFIGURATION, *_VARIABLES, *_TESTS))
+
+
 class Source(Protocol):
     """Where files come from."""
 
@@ -77,7 +85,7 @@ class WorkingFolder:
         for folder, folders, files in os.walk(self.path):
             folders[:] = sorted(each for each in folders if each not in _LEFT_OUT)
             for name in sorted(files):
-                if name.endswith((*_CONFIGURATION, *_VARIABLES, *_TESTS)) and not name.startswith((".", "#")):
+                if is_terraforms(name):
                     self._look(Path(folder, name), found, problems)
         return found, problems
 
