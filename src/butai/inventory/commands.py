@@ -1,0 +1,110 @@
+"""`butai map`: a repository of Terraform at a glance. It reads files and nothing else: no server, no network, no engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from butai.errors import NotFoundError, did_you_mean
+from butai.inventory.document import document, node_document
+from butai.inventory.model import Graph, Kind, Node
+from butai.inventory.reading import WorkingFolder, read_graph
+from butai.inventory.summary import Summary, summarise
+from butai.terminal import JsonFlag, print_json, say, table
+from butai.text import text
+
+_COUNTED = {
+    Kind.ROOT: "roots",
+    Kind.MODULE: "modules",
+    Kind.EXTERNAL: "modules from elsewhere",
+    Kind.CALL: "module calls",
+    Kind.RESOURCE: "resources",
+    Kind.DATA: "data sources",
+    Kind.VARIABLE: "variables",
+    Kind.LOCAL: "locals",
+    Kind.OUTPUT: "outputs",
+}
+_SHOWN = 12
+
+
+def show_map(
+    path: Annotated[Path, typer.Argument(help="The folder of a repository with Terraform or OpenTofu in it.")],
+    impact: Annotated[str, typer.Option(metavar="NODE", help="What a change of this node may reach.")] = "",
+    needs: Annotated[str, typer.Option(metavar="NODE", help="Everything that this node needs.")] = "",
+    engine: Annotated[str, typer.Option(help="Read as `terraform` or as `tofu` would, where files differ.")] = "",
+    json: JsonFlag = False,
+) -> None:
+    """What is written in a repository, and what hangs on what. Nothing in it is run, and nothing is asked of anybody."""
+    graph = read_graph(WorkingFolder(path), engine=engine)
+    if impact or needs:
+        _show_reached(graph, impact or needs, backwards=bool(impact), as_json=json)
+    elif json:
+        print_json(document(graph))
+    else:
+        _show(graph, summarise(graph))
+
+
+def _show_reached(graph: Graph, name: str, *, backwards: bool, as_json: bool) -> None:
+    node = _node(graph, name)
+    reached = graph.impact(node.id) if backwards else graph.needs(node.id)
+    nodes = [graph.nodes[each] for each in sorted(reached) if each in graph.nodes]
+    if as_json:
+        print_json([node_document(each) for each in nodes])
+        return
+    if not nodes:
+        say(f"Nothing needs {node.id}." if backwards else f"{node.id} needs nothing.")
+        return
+    table(["NODE", "KIND", "WHERE"], [[each.id, each.kind, f"{each.file}:{each.line}"] for each in nodes])
+
+
+def _node(graph: Graph, name: str) -> Node:
+    """By its id, or by its address where only one folder has such a one. Raises NotFoundError."""
+    found = (
+        [graph.nodes[name]] if name in graph.nodes else [each for each in graph.nodes.values() if each.address == name]
+    )
+    if len(found) == 1:
+        return found[0]
+    if found:
+        places = ", ".join(each.id for each in found)
+        raise NotFoundError(
+            text("`{name}` is in several folders.", name=name),
+            next=text("Say which: {places}.", places=places),
+            code="ambiguous-node",
+        )
+    hint = did_you_mean(name, [*graph.nodes, *(each.address for each in graph.nodes.values())])
+    raise NotFoundError(
+        text("There is no `{name}` in this repository.", name=name),
+        next=hint or text("`butai map PATH --json` lists every node with its id."),
+        code="no-such-node",
+    )
+
+
+def _show(graph: Graph, summary: Summary) -> None:
+    counted = [f"{summary.counts[kind]} {word}" for kind, word in _COUNTED.items() if summary.counts.get(kind)]
+    say(f"{graph.repository}: {', '.join(counted) or 'no Terraform'}, in {summary.files} files")
+    roots = sorted(summary.roots, key=lambda each: -each.resources)
+    _section("Roots", ["FOLDER", "RESOURCES", "MODULES", "STATE"], [[*vars(each).values()] for each in roots])
+    _section("Resources", ["KIND", "COUNT"], [[*each] for each in summary.kinds])
+    providers = [[source, " | ".join(versions) or "any"] for source, versions in summary.providers.items()]
+    _section("Providers", ["PROVIDER", "VERSIONS"], providers)
+    needed = [[each.node.id, each.by, f"{each.node.file}:{each.node.line}"] for each in summary.needed]
+    _section("Most depended on", ["NODE", "BY", "WHERE"], needed)
+    if graph.problems:
+        say("\nWhat could not be read or understood")
+    for each in graph.problems[:_SHOWN]:
+        say(f"{each.file}{f':{each.line}' if each.line else ''}: {each.what}")
+    _say_more(len(graph.problems))
+
+
+def _section(title: str, columns: list[str], rows: list[list[object]]) -> None:
+    if rows:
+        say(f"\n{title}")
+        table(columns, [[str(cell) for cell in row] for row in rows[:_SHOWN]])
+        _say_more(len(rows))
+
+
+def _say_more(count: int) -> None:
+    if count > _SHOWN:
+        say(f"and {count - _SHOWN} more (--json has all)")

@@ -1,0 +1,61 @@
+"""The graph as JSON: a documented shape with a version, for programs. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from butai.inventory.model import Graph, Module, Node
+
+VERSION: Final = 1
+"""Raised when something is taken away or changes its meaning; not when something is added."""
+
+
+def document(graph: Graph) -> dict[str, Any]:
+    """Everything in the graph. Lines and columns count from 1; 0 is not known."""
+    return {
+        "version": VERSION,
+        "repository": graph.repository,
+        "digest": graph.digest,
+        "modules": [_module(each) for each in graph.modules.values()],
+        "nodes": [node_document(each) for each in graph.nodes.values()],
+        "edges": [
+            {"from": each.source, "to": each.target, "uses": each.uses, "attribute": each.attribute, "line": each.line}
+            for each in graph.edges
+        ],
+        "problems": [{"file": each.file, "line": each.line, "what": str(each.what)} for each in graph.problems],
+    }
+
+
+def node_document(node: Node) -> dict[str, Any]:
+    """One node with its place, its comments and its expressions as they are written."""
+    return {
+        "id": node.id,
+        "kind": node.kind,
+        "address": node.address,
+        "module": node.module,
+        "name": node.name,
+        "type": node.type,
+        "file": node.file,
+        "line": node.line,
+        "column": node.column,
+        "end_line": node.end_line,
+        "end_column": node.end_column,
+        "comments": [{"text": each.text, "line": each.line} for each in node.comments],
+        "expressions": {name: expression.text for name, expression in node.expressions()},
+        "overridden_in": list(node.overridden_in),
+    }
+
+
+def _module(module: Module) -> dict[str, Any]:
+    return {
+        "folder": module.folder,
+        "root": module.is_root,
+        "calls": module.calls,
+        "providers": {
+            name: {"source": source, "version": version} for name, (source, version) in module.requirements.items()
+        },
+        "terraform": module.required_version,
+        "variables": {file: {name: each.text for name, each in set_.items()} for file, set_ in module.tfvars.items()},
+        "files": list(module.files),
+        "tests": list(module.tests),
+    }
