@@ -87,9 +87,13 @@ def _show(graph: Graph, summary: Summary) -> None:
     roots = sorted(summary.roots, key=lambda each: -each.resources)
     _section("Roots", ["FOLDER", "RESOURCES", "MODULES", "STATE"], [[*vars(each).values()] for each in roots])
     _section("Resources", ["KIND", "COUNT"], [[*each] for each in summary.kinds])
-    providers = [[source, " | ".join(versions) or "any"] for source, versions in summary.providers.items()]
+    providers: list[list[object]] = [
+        [source, " | ".join(versions) or "any"] for source, versions in summary.providers.items()
+    ]
     _section("Providers", ["PROVIDER", "VERSIONS"], providers)
-    needed = [[each.node.id, each.by, f"{each.node.file}:{each.node.line}"] for each in summary.needed]
+    needed: list[list[object]] = [
+        [each.node.id, each.by, f"{each.node.file}:{each.node.line}"] for each in summary.needed
+    ]
     _section("Most depended on", ["NODE", "BY", "WHERE"], needed)
     if graph.problems:
         say("\nWhat could not be read or understood")
