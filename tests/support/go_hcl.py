@@ -63,7 +63,9 @@ def _same(mine: Any, other: Any) -> bool:
         case list():
             return isinstance(other, list) and len(mine) == len(other) and all(map(_same, mine, other))
         case dict():
-            return isinstance(other, dict) and mine.keys() == other.keys() and all(_same(mine[k], other[k]) for k in mine)
+            return (
+                isinstance(other, dict) and mine.keys() == other.keys() and all(_same(mine[k], other[k]) for k in mine)
+            )
         case bool() | None:
             return mine is other
         case int() | float():
