@@ -131,6 +131,6 @@ def _references(located: Located) -> Iterator[Reference]:
         # A string is a template there; a heredoc takes any text as one.
         template = parse_hcl(f"x = <<END_OF_JSON\n{value}\nEND_OF_JSON\n".encode(errors="replace"), "").body
         for expression in template.expressions():
-            yield from (Reference(each.path, line) for each in expression.references)
+            yield from (Reference(each.path, line, each.fixed) for each in expression.references)
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from _references(inner)
