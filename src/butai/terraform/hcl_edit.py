@@ -154,7 +154,7 @@ def _unfolded(source: bytes, block: Block, start: bytes) -> list[_Edit]:
     """A block on one line holds one attribute at most: what is in it goes to a line of its own."""
     if not block.attributes and not block.blocks:
         return []
-    first = min(each.start for each in (*block.attributes.values(), *block.blocks))
+    first = min(_starts(block))
     opening = source.rfind(b"{", block.start, first) + 1
     blanks = len(source[opening:first]) - len(source[opening:first].lstrip())
     return [_Edit(opening, 0, start[: max(len(start) - blanks, start.rfind(b"\n") + 1)])]
@@ -163,8 +163,12 @@ def _unfolded(source: bytes, block: Block, start: bytes) -> list[_Edit]:
 def _indents(source: bytes, block: Block) -> tuple[bytes, bytes]:
     """What stands before the block's own lines, and before those in it."""
     outer = _blanks_before(source, block.start)
-    lines = [each.start for each in (*block.attributes.values(), *block.blocks) if each.line > block.line]
-    return outer, _blanks_before(source, lines[0]) if lines else outer + b"  "
+    below = [at for at in _starts(block) if b"\n" in source[block.start : at]]
+    return outer, _blanks_before(source, below[0]) if below else outer + b"  "
+
+
+def _starts(block: Block) -> list[int]:
+    return [*(each.start for each in block.attributes.values()), *(each.start for each in block.blocks)]
 
 
 def _blanks_before(source: bytes, at: int) -> bytes:
