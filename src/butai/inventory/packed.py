@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any, Final
 
 import msgpack
 
@@ -26,28 +28,25 @@ def unpack(packed: bytes) -> Parsed:
     return Parsed(_unpacked(msgpack.unpackb(packed, use_list=False, strict_map_key=False)))
 
 
+# In the order of their definition, whatever it holds one day. An expression's value is none of it.
+_OF_BLOCK: Final = attrgetter(*(each.name for each in fields(Block)[6:]))
+_OF_EXPRESSION: Final = attrgetter(*(each.name for each in fields(Expression)[3:-1]))
+
+
 def _block(block: Block, is_json: bool) -> tuple[Any, ...]:
-    return (
-        block.type,
-        block.labels,
-        block.line,
-        {name: _expression(each, is_json) for name, each in block.attributes.items()},
-        [_block(each, is_json) for each in block.blocks],
-        block.comments,
-        (block.end_line, block.column, block.end_column, block.start, block.end),
-    )
+    attributes = {name: _expression(each, is_json) for name, each in block.attributes.items()}
+    inner = [_block(each, is_json) for each in block.blocks]
+    return (block.type, block.labels, block.line, attributes, inner, block.comments, *_OF_BLOCK(block))
 
 
 def _expression(expression: Expression, is_json: bool) -> tuple[Any, ...]:
-    place = (expression.text, expression.line, expression.references, expression.start, expression.end)
-    if not is_json:
-        # Its value is read out of its text when it is asked for.
-        return place
-    return (*place, None if expression.value is UNKNOWN else (expression.value,))
+    # In the native syntax a value is read out of the text when it is asked for.
+    value = (None if expression.value is UNKNOWN else (expression.value,),) if is_json else ()
+    return (value, expression.text, expression.line, expression.references, *_OF_EXPRESSION(expression))
 
 
 def _unpacked(packed: Any) -> Block:
-    kind, labels, line, attributes, blocks, comments, places = packed
+    kind, labels, line, attributes, blocks, comments, *places = packed
     return Block(
         kind,
         labels,
@@ -59,11 +58,12 @@ def _unpacked(packed: Any) -> Block:
     )
 
 
-def _unpacked_expression(text: str, line: int, references: Any, start: int, end: int, *value: Any) -> Expression:
+def _unpacked_expression(value: Any, text: str, line: int, references: Any, *places: int) -> Expression:
     found = tuple([Reference(*each) for each in references]) if references else ()
-    if not value:
-        return Expression(text, line, found, start, end)
-    return Expression(text, line, found, start, end, UNKNOWN if value[0] is None else _plain(value[0][0]))
+    expression = Expression(text, line, found, *places)
+    if value:
+        expression._value = UNKNOWN if value[0] is None else _plain(value[0][0])
+    return expression
 
 
 def _plain(value: Any) -> Any:

@@ -17,6 +17,7 @@ from tree_sitter import Node, Query, QueryCursor
 
 from butai.terraform.hcl_blocks import Block, Comment, Expression, Reference
 from butai.terraform.hcl_literals import DEEPEST, LANGUAGE, is_escaped, unescape
+from butai.text import text
 
 _QUERY: Final = Query(
     LANGUAGE,
@@ -39,6 +40,8 @@ Place = tuple[int, int]
 _BLOCK: Final[Place] = (-1, -1)
 _COMMENT: Final[Place] = (-2, -2)
 _HEAD = re.compile(rb'([^\s"{]+)((?:[ \t]*(?:"(?:[^"\\\n$%{]|\\.)*"|[^\s"{/#]+))*)[ \t]*\{')
+# A file of one long line would be looked through again and again.
+_LOOKED_BACK: Final = 1000
 _LABEL = re.compile(rb'"((?:[^"\\]|\\.)*)"|([^\s"]+)')
 _LITERAL_INDEX = re.compile(rb'\[\s*(?:"(?:[^"\\$%]|\\.)*"|\d+)\s*\]|\.\d+')
 _BOUND = re.compile(rb"(?:for)\s+([^\s,]+)\s*(?:,\s*([^\s,]+)\s*)?in\b")
@@ -49,6 +52,7 @@ class Lines:
 
     def __init__(self, source: bytes) -> None:
         self.source = source
+        self.is_ascii = source.isascii()
         lengths = itertools.accumulate(map(len, source.split(b"\n")))
         self.ends = [length + number for number, length in enumerate(lengths)]
 
@@ -56,19 +60,32 @@ class Lines:
         """The line of a byte, from 1."""
         return bisect.bisect_left(self.ends, at) + 1
 
+    def start(self, at: int) -> int:
+        """Where the line of a byte begins."""
+        before = bisect.bisect_left(self.ends, at)
+        return self.ends[before - 1] + 1 if before else 0
+
     def place(self, at: int) -> tuple[int, int]:
         """Line and column of a byte, both from 1; columns in characters, as Go counts: a combining mark belongs to its letter."""
-        line = self.line(at)
-        start = self.ends[line - 2] + 1 if line > 1 else 0
-        before = self.source[start:at]
-        if before.isascii():
-            return line, 1 + len(before)
-        return line, 1 + sum(not unicodedata.combining(each) for each in before.decode(errors="replace"))
+        before = bisect.bisect_left(self.ends, at)
+        start = self.ends[before - 1] + 1 if before else 0
+        return before + 1, self.column(start, at)
+
+    def column(self, start: int, at: int) -> int:
+        """The column of a byte whose line begins at `start`."""
+        if self.is_ascii:
+            return 1 + at - start
+        before = self.source[start:at].decode(errors="replace")
+        return 1 + sum(not unicodedata.combining(each) for each in before)
 
 
-def sweep(source: bytes, root: Node, lines: Lines | None = None) -> Block:
-    """The whole file as a block. Of an attribute that is written twice the first is kept: refusing it is the engine's to do."""
-    return _Sweep(source, lines or Lines(source), QueryCursor(_QUERY).captures(root)).over()
+def sweep(source: bytes, root: Node, lines: Lines | None = None) -> tuple[Block, list[tuple[int, str]]]:
+    """The whole file as a block, and what the engines refuse though tree-sitter takes it, by the place in the file's bytes.
+
+    Of an attribute that is written twice the first is kept.
+    """
+    found = _Sweep(source, lines or Lines(source), QueryCursor(_QUERY).captures(root))
+    return found.over(), sorted(found.refused)
 
 
 class _Block:
@@ -90,6 +107,7 @@ class _Sweep:
         self.references = _References(source, lines, self.found)
         self.file = _Block(0, len(source) + 1)
         self.open = [self.file]
+        self.refused: list[tuple[int, str]] = []
 
     def over(self) -> Block:
         skipped_until = 0
@@ -105,8 +123,7 @@ class _Sweep:
             elif name is _COMMENT:
                 self.open[-1].comments.append(self.comment_of(start, end))
             else:
-                called = self.source[name[0] : name[1]].decode(errors="replace")
-                self.open[-1].attributes.setdefault(called, self.expression_of(start, end))
+                self.add_attribute(name, start, end)
         while len(self.open) > 1:
             self.close()
         return Block("", (), 1, self.file.attributes, tuple(self.file.blocks), tuple(self.file.comments))
@@ -130,9 +147,28 @@ class _Sweep:
         line = self.lines.line(start)
         return Comment(said, line, line + said.count("\n"))
 
-    def expression_of(self, start: int, end: int) -> Expression:
+    def add_attribute(self, name: Place, start: int, end: int) -> None:
+        called = self.source[name[0] : name[1]].decode(errors="replace")
+        expression = self.expression_of(name[0], start, end)
+        if self.open[-1].attributes.setdefault(called, expression) is not expression:
+            self.refused.append((name[0], text("`{name}` is set twice in this block", name=called)))
+
+    def expression_of(self, name_at: int, start: int, end: int) -> Expression:
         written = self.source[start:end].decode(errors="replace")
-        return Expression(written, self.lines.line(start), self.references.between(start, end), start, end)
+        column = self.lines.column(self.check_beginning(name_at), name_at)
+        references = self.references.between(start, end)
+        return Expression(written, self.lines.line(start), references, start, end, column, *self.lines.place(end))
+
+    def check_beginning(self, at: int) -> int:
+        """Attributes and blocks begin on a line of their own, or right behind the brace of a block on one line.
+
+        Gives where the line begins.
+        """
+        start = self.lines.start(at)
+        before = self.source[max(start, at - _LOOKED_BACK) : at].rstrip()
+        if before and not before.endswith((b"{", b"*/")):
+            self.refused.append((at, text("this must begin on a line of its own")))
+        return start
 
     def block_of(self, done: _Block) -> Block:
         kind, labels = self.head(done)
@@ -140,6 +176,7 @@ class _Sweep:
         if kind == "dynamic" and labels:
             bound = done.attributes["iterator"].text if "iterator" in done.attributes else labels[0]
             blocks = tuple(_without(each, bound) for each in blocks)
+        self.check_beginning(done.start)
         line, column = self.lines.place(done.start)
         end_line, end_column = self.lines.place(done.end)
         places = (tuple(done.comments), end_line, column, end_column, done.start, done.end)
@@ -148,12 +185,14 @@ class _Sweep:
     def head(self, done: _Block) -> tuple[str, tuple[str, ...]]:
         found = _HEAD.match(self.source, done.start)
         if found is None:
-            # Comments or templates between the labels.
+            # Comments or templates between the labels, or a line too many.
             plain = re.sub(rb"/\*.*?\*/", b" ", self.source[done.start : done.end], flags=re.DOTALL)
             found = re.match(rb'([^\s"{]+)((?:\s*(?:"(?:[^"\\]|\\.)*"|[^\s"{]+))*)\s*\{', plain)
         if found is None:
             return "", ()
         kind, labels = found.groups()
+        if b"\n" in found.group():
+            self.refused.append((done.start, text("the head of a block must stand on one line")))
         return kind.decode(errors="replace"), tuple(_label(each) for each in _LABEL.finditer(labels))
 
 
@@ -163,18 +202,18 @@ class _Found:
     def __init__(self, source: bytes, captured: Mapping[str, list[Node]]) -> None:
         self.all = {kind: _places(nodes) for kind, nodes in captured.items()}
         # Templates that the engines take for text. None lies in another.
-        self.text: list[Place] = []
+        self.escaped: list[Place] = []
         for start, end in self.all.get("template", ()):
-            if is_escaped(source, start) and (not self.text or self.text[-1][1] <= start):
-                self.text.append((start, end))
+            if is_escaped(source, start) and (not self.escaped or self.escaped[-1][1] <= start):
+                self.escaped.append((start, end))
 
     def __getitem__(self, kind: str) -> list[Place]:
         places = self.all.get(kind, [])
-        return [each for each in places if not self.is_text(each[0])] if self.text else places
+        return [each for each in places if not self.is_text(each[0])] if self.escaped else places
 
     def is_text(self, at: int) -> bool:
-        place = bisect.bisect_right(self.text, (at, sys.maxsize)) - 1
-        return place >= 0 and at < self.text[place][1]
+        place = bisect.bisect_right(self.escaped, (at, sys.maxsize)) - 1
+        return place >= 0 and at < self.escaped[place][1]
 
 
 class _Scope(NamedTuple):
