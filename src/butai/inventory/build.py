@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from butai.inventory.declared import Declared, declarations
@@ -30,32 +30,96 @@ class Folder:
     tests: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, eq=False)
+class _Written:
+    """What the files of a folder say by themselves. `module` without its calls."""
+
+    folder: Folder
+    declared: dict[str, Declared]
+    module: Module
+    nodes: dict[str, Node]
+    calls: list[Declared]
+    problems: list[Problem]
+
+
+@dataclass(frozen=True)
+class _Linked:
+    """The edges that leave a folder. `since`: what they were made of."""
+
+    since: tuple[object, ...]
+    edges: list[Edge]
+    problems: list[Problem]
+
+
+@dataclass
+class Known:
+    """What the last graph of a repository was made of. The next one takes from it what no change has reached."""
+
+    written: dict[str, _Written] = field(default_factory=dict)
+    linked: dict[str, _Linked] = field(default_factory=dict)
+
+
 def build(
-    repository: str, folders: Mapping[str, Folder], linked: Mapping[str, str] = NO_LINKS, *, terragrunt: bool = False
+    repository: str,
+    folders: Mapping[str, Folder],
+    linked: Mapping[str, str] = NO_LINKS,
+    *,
+    terragrunt: bool = False,
+    known: Known | None = None,
 ) -> Graph:
     """The whole graph. What could not be read costs its own blocks only, and is said in `problems`.
 
     `linked`: folders that are links, with the folder that each leads to. `terragrunt`: whether it runs the engine here.
+    `known` is used, and left as what this graph was made of.
     """
     graph = Graph(repository, terragrunt=terragrunt)
     graph.nodes[""] = Node("", Kind.REPOSITORY, "", "", repository)
-    declared: dict[str, dict[str, Declared]] = {}
-    for path in sorted(each for each in folders if folders[each].files or folders[each].overrides):
-        declared[path], problems = declarations(folders[path].files, folders[path].overrides)
-        graph.problems += [*_unread(folders[path]), *problems]
-        graph.modules[path] = _module(path, folders[path], declared[path])
-        _add_nodes(graph, path, declared[path])
-    for path, addresses in declared.items():
-        _resolve_calls(graph, path, addresses, linked)
+    known = Known() if known is None else known
+    paths = sorted(each for each in folders if folders[each].files or folders[each].overrides)
+    known.written = {path: _folder_written(path, folders[path], known.written.get(path)) for path in paths}
+    for path, written in known.written.items():
+        _add_folder(graph, path, written)
+    for path, written in known.written.items():
+        _resolve_calls(graph, path, written.calls, linked)
     _tell_roots(graph)
-    for path, addresses in declared.items():
-        graph.edges += links(graph, path, addresses)
-        graph.problems += missing(path, addresses, terragrunt=terragrunt)
+    known.linked = {path: _folder_linked(graph, path, known) for path in paths}
+    for each in known.linked.values():
+        graph.edges += each.edges
+        graph.problems += each.problems
     found, graph.handed = provider_edges(graph)
     graph.edges += found
     graph.edges += _remote_states(graph)
     graph.problems += _circles(graph)
     return graph
+
+
+def _folder_written(path: str, folder: Folder, before: _Written | None) -> _Written:
+    if before and _is_same(folder, before.folder):
+        return before
+    declared, problems = declarations(folder.files, folder.overrides)
+    calls = [each for each in declared.values() if each.kind is Kind.CALL]
+    module, nodes = _module(path, folder, declared), dict(_nodes(path, declared))
+    return _Written(folder, declared, module, nodes, calls, [*_unread(folder), *problems])
+
+
+def _is_same(one: Folder, other: Folder) -> bool:
+    """Whether it is the very same files. Two of JSON may be equal but for their values, which are not compared."""
+    pairs = ((one.files, other.files), (one.overrides, other.overrides), (one.tfvars, other.tfvars))
+    return one.tests == other.tests and all(
+        len(ours) == len(theirs)
+        and all(file == same and parsed is known for (file, parsed), (same, known) in zip(ours, theirs, strict=True))
+        for ours, theirs in pairs
+    )
+
+
+def _folder_linked(graph: Graph, path: str, known: Known) -> _Linked:
+    written, calls = known.written[path], graph.modules[path].calls
+    since = (written, calls, [known.written[each] for each in calls.values() if each], graph.terragrunt)
+    before = known.linked.get(path)
+    if before and before.since == since:
+        return before
+    edges = list(links(graph, path, written.declared))
+    return _Linked(since, edges, list(missing(path, written.declared, terragrunt=graph.terragrunt)))
 
 
 def _unread(folder: Folder) -> Iterator[Problem]:
@@ -103,12 +167,18 @@ def _written(name: str, expression: Expression) -> tuple[str, str]:
     return found["source"], found["version"]
 
 
-def _add_nodes(graph: Graph, path: str, declared: Mapping[str, Declared]) -> None:
+def _add_folder(graph: Graph, path: str, written: _Written) -> None:
+    graph.problems += written.problems
+    graph.modules[path] = replace(written.module, calls={})
     name = path.rpartition("/")[2] if path != "." else graph.repository
     graph.nodes[path] = Node(path, Kind.MODULE, path, path, name)
+    graph.nodes |= written.nodes
+
+
+def _nodes(path: str, declared: Mapping[str, Declared]) -> Iterator[tuple[str, Node]]:
     for address, each in declared.items():
         block = each.block
-        graph.nodes[f"{path}:{address}"] = Node(
+        node = Node(
             id=f"{path}:{address}",
             kind=each.kind,
             module=path,
@@ -125,13 +195,12 @@ def _add_nodes(graph: Graph, path: str, declared: Mapping[str, Declared]) -> Non
             expression=each.expression,
             overridden_in=tuple(each.overridden_in),
         )
+        yield node.id, node
 
 
-def _resolve_calls(graph: Graph, path: str, declared: Mapping[str, Declared], linked: Mapping[str, str]) -> None:
+def _resolve_calls(graph: Graph, path: str, calls: list[Declared], linked: Mapping[str, str]) -> None:
     module = graph.modules[path]
-    for each in declared.values():
-        if each.kind is not Kind.CALL:
-            continue
+    for each in calls:
         expression = each.block.attributes.get("source")
         source = expression.value if expression else UNKNOWN
         call = graph.nodes[f"{path}:{each.address}"]

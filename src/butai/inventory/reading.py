@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from butai.errors import NotFoundError
-from butai.inventory.build import Folder, build
+from butai.inventory.build import Folder, Known, build
 from butai.inventory.declared import is_override
 from butai.inventory.model import Graph, Problem
 from butai.terraform.hcl_blocks import Block, Parsed, SyntaxProblem
@@ -129,10 +129,12 @@ class WorkingFolder:
         return Path(os.path.relpath(os.path.realpath(path), self.path)).as_posix()
 
 
-def read_graph(source: Source, cache: Cache | None = None, engine: str = "") -> Graph:
+def read_graph(source: Source, cache: Cache | None = None, engine: str = "", known: Known | None = None) -> Graph:
     """Read a whole repository. Of what `cache` holds nothing is parsed again; it is left with what this repository holds.
 
     `engine`: `terraform` leaves `.tofu` files out; otherwise a `.tofu` file replaces the `.tf` file of the same name.
+    `known`: what the graph before was made of, read with the same `cache`; folders that no change has reached are not
+    looked at again. Graphs share what is the same in both: nothing in them is to be changed.
     """
     entries, problems = source.entries()
     cache = {} if cache is None else cache
@@ -152,7 +154,7 @@ def read_graph(source: Source, cache: Cache | None = None, engine: str = "") -> 
             used.add(key)
             _place(folder, entry).append((entry.real, parsed))
             problems += _large(entry)
-        graph = build(source.name, folders, source.folder_links(), terragrunt=terragrunt)
+        graph = build(source.name, folders, source.folder_links(), terragrunt=terragrunt, known=known)
     for key in [each for each in cache if each not in used]:
         del cache[key]
     graph.problems = sorted({*problems, *graph.problems}, key=lambda each: (each.file, each.line, each.what))
