@@ -189,7 +189,8 @@ class _Sweep:
     def on_comment(self, start: int, end: int) -> None:
         said = self.source[start:end].decode(errors="replace").rstrip("\r\n")
         line = self.lines.line(start)
-        self.blocks[-1].comments.append(Comment(said, line, line + said.count("\n")))
+        behind = bool(self.source[self.lines.start(start) : start].strip())
+        self.blocks[-1].comments.append(Comment(said, line, line + said.count("\n"), behind))
 
     def on_variable(self, start: int, end: int) -> None:
         name = self.source[start:end]
