@@ -60,23 +60,21 @@ class Lines:
         """The line of a byte, from 1."""
         return bisect.bisect_left(self.ends, at) + 1
 
-    def start(self, at: int) -> int:
-        """Where the line of a byte begins."""
+    def begins(self, at: int) -> tuple[int, int]:
+        """The line of a byte, from 1, and where that begins."""
         before = bisect.bisect_left(self.ends, at)
-        return self.ends[before - 1] + 1 if before else 0
+        return before + 1, self.ends[before - 1] + 1 if before else 0
 
     def place(self, at: int) -> tuple[int, int]:
-        """Line and column of a byte, both from 1; columns in characters, as Go counts: a combining mark belongs to its letter."""
-        before = bisect.bisect_left(self.ends, at)
-        start = self.ends[before - 1] + 1 if before else 0
-        return before + 1, self.column(start, at)
+        """Line and column of a byte, both from 1."""
+        line, start = self.begins(at)
+        return line, 1 + self.width(start, at)
 
-    def column(self, start: int, at: int) -> int:
-        """The column of a byte whose line begins at `start`."""
+    def width(self, start: int, end: int) -> int:
+        """In characters, as Go counts: a combining mark belongs to its letter."""
         if self.is_ascii:
-            return 1 + at - start
-        before = self.source[start:at].decode(errors="replace")
-        return 1 + sum(not unicodedata.combining(each) for each in before)
+            return end - start
+        return sum(not unicodedata.combining(each) for each in self.source[start:end].decode(errors="replace"))
 
 
 def sweep(source: bytes, root: Node, lines: Lines | None = None) -> tuple[Block, list[tuple[int, str]]]:
@@ -144,8 +142,8 @@ class _Sweep:
 
     def comment_of(self, start: int, end: int) -> Comment:
         said = self.source[start:end].decode(errors="replace").rstrip("\r\n")
-        line = self.lines.line(start)
-        return Comment(said, line, line + said.count("\n"))
+        line, begins = self.lines.begins(start)
+        return Comment(said, line, line + said.count("\n"), bool(self.before(begins, start).strip()))
 
     def add_attribute(self, name: Place, start: int, end: int) -> None:
         called = self.source[name[0] : name[1]].decode(errors="replace")
@@ -155,20 +153,24 @@ class _Sweep:
 
     def expression_of(self, name_at: int, start: int, end: int) -> Expression:
         written = self.source[start:end].decode(errors="replace")
-        column = self.lines.column(self.check_beginning(name_at), name_at)
-        references = self.references.between(start, end)
-        return Expression(written, self.lines.line(start), references, start, end, column, *self.lines.place(end))
+        line, column = self.beginning(name_at)
+        if b"\n" in self.source[name_at:end]:
+            line, ends = self.lines.line(start), self.lines.place(end)
+        else:
+            ends = line, column + self.lines.width(name_at, end)
+        return Expression(written, line, self.references.between(start, end), start, end, column, *ends)
 
-    def check_beginning(self, at: int) -> int:
-        """Attributes and blocks begin on a line of their own, or right behind the brace of a block on one line.
-
-        Gives where the line begins.
-        """
-        start = self.lines.start(at)
-        before = self.source[max(start, at - _LOOKED_BACK) : at].rstrip()
-        if before and not before.endswith((b"{", b"*/")):
+    def beginning(self, at: int) -> tuple[int, int]:
+        """Its place. Attributes and blocks begin a line, or stand right behind the brace of a block on one line."""
+        line, begins = self.lines.begins(at)
+        before = self.before(begins, at)
+        if before and not before.isspace() and not before.rstrip().endswith((b"{", b"*/")):
             self.refused.append((at, text("this must begin on a line of its own")))
-        return start
+        return line, 1 + self.lines.width(begins, at)
+
+    def before(self, begins: int, at: int) -> bytes:
+        """What stands before a byte on its line."""
+        return self.source[max(begins, at - _LOOKED_BACK) : at]
 
     def block_of(self, done: _Block) -> Block:
         kind, labels = self.head(done)
@@ -176,8 +178,7 @@ class _Sweep:
         if kind == "dynamic" and labels:
             bound = done.attributes["iterator"].text if "iterator" in done.attributes else labels[0]
             blocks = tuple(_without(each, bound) for each in blocks)
-        self.check_beginning(done.start)
-        line, column = self.lines.place(done.start)
+        line, column = self.beginning(done.start)
         end_line, end_column = self.lines.place(done.end)
         places = (tuple(done.comments), end_line, column, end_column, done.start, done.end)
         return Block(kind, labels, line, done.attributes, blocks, *places)

@@ -94,11 +94,12 @@ def _around_the_damage(source: bytes, whole: Node, file: str) -> Parsed:
     lines = Lines(source)
     for start, end in _pieces(source):
         root = _parse_piece(source, start, end)
+        kept: Node | None = root
         if root.has_error:
             problem = problem or _problem(lines, root, file)
-            root = _without_its_rest(source, start, end)
-        if root is not None:
-            body, _ = sweep(source, root, lines)
+            kept = _without_its_rest(source, start, end)
+        if kept is not None:
+            body, _ = sweep(source, kept, lines)
             blocks += body.blocks
             comments += body.comments
             attributes |= body.attributes

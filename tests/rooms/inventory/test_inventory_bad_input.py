@@ -118,10 +118,10 @@ def test_thousands_of_blocks_and_deep_nesting() -> None:
 
 
 def test_a_long_chain_of_modules() -> None:
-    files = {f"m{n}/main.tf": f'module "next" {{\n  source = "../m{n + 1}"\n}}\n' for n in range(1_500)}
-    graph = graph_of({**files, "m1500/main.tf": 'resource "x_y" "last" {}\n'})
-    assert "m1500:x_y.last" in graph.needs("m0:module.next")
-    assert graph.find("m1499", "module.next.x_y.last") is graph.nodes["m1500:x_y.last"]
+    files = {f"m{n}/main.tf": f'module "next" {{\n  source = "../m{n + 1}"\n}}\n' for n in range(1_200)}
+    graph = graph_of({**files, "m1200/main.tf": 'resource "x_y" "last" {}\n'})
+    assert "m1200:x_y.last" in graph.needs("m0:module.next")
+    assert graph.find("m1199", "module.next.x_y.last") is graph.nodes["m1200:x_y.last"]
 
 
 def test_module_sources_that_lead_nowhere() -> None:
@@ -187,11 +187,20 @@ def tree(tmp_path: Path) -> WorkingTree:
     return WorkingTree(tmp_path / "tree")
 
 
-def test_links_and_submodules_in_a_commit(tree: WorkingTree, tmp_path: Path) -> None:
+def test_links_in_a_commit(tree: WorkingTree, tmp_path: Path) -> None:
     linked(tree.path)
-    commit = tree.commit({".gitmodules": '[submodule "sub"]\n path = sub\n url = ./sub\n'})
+    commit = tree.commit({})
     with git_commit(fetched(tree.path, tmp_path), commit, "tree") as source:
         check_links(read_graph(source))
+
+
+def test_a_submodule_is_another_repository(tree: WorkingTree, tmp_path: Path) -> None:
+    WorkingTree(tree.path / "sub").commit({"main.tf": GOOD})
+    commit = tree.commit({"main.tf": GOOD})
+    with git_commit(fetched(tree.path, tmp_path), commit, "tree") as source:
+        graph = read_graph(source)
+    assert told(graph) == ["sub:0: this is a submodule, another repository: it was not read"]
+    assert set(graph.modules) == {"."}
 
 
 def test_a_commit_is_read_as_the_working_folder_is_and_out_of_a_shallow_clone_too(
