@@ -10,7 +10,7 @@ from typing import Final
 from butai.inventory.declared import Declared, declarations
 from butai.inventory.links import links, missing
 from butai.inventory.model import Edge, Graph, Kind, Module, Node, Problem, Uses
-from butai.inventory.providers import provider_edges
+from butai.inventory.providers import Asked, asked, provider_edges
 from butai.terraform.hcl_blocks import Block, Expression, Parsed
 from butai.terraform.hcl_literals import UNKNOWN
 from butai.text import text
@@ -39,6 +39,7 @@ class _Written:
     module: Module
     nodes: dict[str, Node]
     calls: list[Declared]
+    asked: Asked
     problems: list[Problem]
 
 
@@ -86,7 +87,7 @@ def build(
     for each in known.linked.values():
         graph.edges += each.edges
         graph.problems += each.problems
-    found, graph.handed = provider_edges(graph)
+    found, graph.handed = provider_edges(graph, {path: each.asked for path, each in known.written.items()})
     graph.edges += found
     graph.edges += _remote_states(graph)
     graph.problems += _circles(graph)
@@ -99,7 +100,7 @@ def _folder_written(path: str, folder: Folder, before: _Written | None) -> _Writ
     declared, problems = declarations(folder.files, folder.overrides)
     calls = [each for each in declared.values() if each.kind is Kind.CALL]
     module, nodes = _module(path, folder, declared), dict(_nodes(path, declared))
-    return _Written(folder, declared, module, nodes, calls, [*_unread(folder), *problems])
+    return _Written(folder, declared, module, nodes, calls, asked(nodes), [*_unread(folder), *problems])
 
 
 def _is_same(one: Folder, other: Folder) -> bool:
@@ -234,7 +235,7 @@ def _called(graph: Graph, path: str, source: str, call: Declared, linked: Mappin
 
 def _real(folder: str, linked: Mapping[str, str]) -> str:
     """Where a folder is whose path may lead over links. One that never ends is nowhere."""
-    for _ in range(_MOST_LINKS):
+    for _ in range(_MOST_LINKS if linked else 0):
         parts = folder.split("/")
         paths = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
         link = next((each for each in paths if each in linked), None)

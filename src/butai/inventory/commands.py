@@ -9,9 +9,11 @@ import typer
 
 from butai.errors import NotFoundError, did_you_mean
 from butai.inventory.document import document, node_document
+from butai.inventory.kept import kept
 from butai.inventory.model import Graph, Kind, Node
 from butai.inventory.reading import WorkingFolder, read_graph
 from butai.inventory.summary import Summary, summarise
+from butai.settings import Settings
 from butai.terminal import JsonFlag, print_json, say, table
 from butai.text import text
 
@@ -34,16 +36,27 @@ def show_map(
     impact: Annotated[str, typer.Option(metavar="NODE", help="What a change of this node may reach.")] = "",
     needs: Annotated[str, typer.Option(metavar="NODE", help="Everything that this node needs.")] = "",
     engine: Annotated[str, typer.Option(help="Read as `terraform` or as `tofu` would, where files differ.")] = "",
+    cache: Annotated[
+        bool,
+        typer.Option("--cache/--no-cache", help="Keep what is read, so that unchanged files are not parsed again."),
+    ] = True,
     json: JsonFlag = False,
 ) -> None:
     """What is written in a repository, and what hangs on what. Nothing in it is run, and nothing is asked of anybody."""
-    graph = read_graph(WorkingFolder(path), engine=engine)
+    graph = _read(WorkingFolder(path), engine, cache=cache)
     if impact or needs:
         _show_reached(graph, impact or needs, backwards=bool(impact), as_json=json)
     elif json:
         print_json(document(graph))
     else:
         _show(graph, summarise(graph))
+
+
+def _read(source: WorkingFolder, engine: str, *, cache: bool) -> Graph:
+    if not cache:
+        return read_graph(source, engine=engine)
+    with kept(Settings().cache / "parsed", source.path) as files:
+        return read_graph(source, files, engine)
 
 
 def _show_reached(graph: Graph, name: str, *, backwards: bool, as_json: bool) -> None:

@@ -21,6 +21,7 @@ import msgpack
 from butai.datafolder import write_private
 from butai.inventory import packed
 from butai.inventory.packed import pack, unpack
+from butai.inventory.reading import no_collecting
 from butai.terraform import hcl_syntax
 from butai.terraform.hcl_blocks import Parsed
 
@@ -34,17 +35,18 @@ _HASH: Final = 32
 def kept(folder: Path, repository: Path, most_bytes: int = MOST_BYTES) -> Iterator[dict[str, Parsed]]:
     """What is known of a repository's files, as `read_graph` takes it and leaves it. Written again where it became another.
 
-    Two at once do each other no harm: the later one's is kept, whole.
+    `repository`: its whole path, by which what is known of it is found in `folder`. Nothing is raised for a disk's sake. Two at once do each other no harm: the later one's is kept, whole.
     """
-    name = hashlib.sha256(os.fsencode(repository.resolve())).hexdigest()
+    name = hashlib.sha256(os.fsencode(repository)).hexdigest()
     file = folder / f"{name[:32]}.parsed"
-    found = _load(file)
+    with no_collecting():
+        found = _load(file)
     before = set(found)
     yield found
     # A broken file is read every time, for what is to be said about it.
     if {key for key, each in found.items() if each.problem is None} != before:
         # A full disk, or one that cannot be written to: the files are read anew then.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), no_collecting():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             _save(file, found, most_bytes)
             _tidy(folder, most_bytes)

@@ -71,8 +71,10 @@ def _missing(declared: Mapping[str, Declared]) -> Iterator[tuple[str, int, str]]
             continue
         for _, expression in _expressions(each):
             for reference in expression.references:
-                said = ".".join(reference.path.split(".")[:2])
-                if said.split(".")[0] in {"var", "local", "module"} and said not in declared and said not in told:
+                if not reference.path.startswith(("var.", "local.", "module.")):
+                    continue
+                said = ".".join(reference.path.split(".", 2)[:2])
+                if said not in declared and said not in told:
                     told.add(said)
                     yield each.file, reference.line, said
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from butai.inventory.model import Edge, Graph, Kind, Node, Uses
 
@@ -13,37 +14,53 @@ _NAME = re.compile(r"[\w.-]+")
 _GIVEN = re.compile(r"""["']?([\w.-]+)["']?\s*[=:]\s*["']?([\w.-]+)""")
 
 
-def provider_edges(graph: Graph) -> tuple[list[Edge], list[Edge]]:
-    """From what is made to its provider's configuration in its folder, calls too; and how the others get theirs from callers."""
+@dataclass(frozen=True)
+class Asked:
+    """What one folder asks of providers. `edges`: to those it configures. `handed`: to the others, whose `names` callers give."""
+
+    edges: list[Edge]
+    handed: list[Edge]
+    names: list[str]
+    calls: list[Node]
+
+
+def asked(nodes: Mapping[str, Node]) -> Asked:
+    """`nodes`: those of one folder, by their ids."""
     edges: list[Edge] = []
     handed: list[Edge] = []
-    asked: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    callers: defaultdict[str, list[Node]] = defaultdict(list)
-    for node in list(graph.nodes.values()):
+    names: dict[str, None] = {}
+    for node in nodes.values():
         if node.kind is Kind.CALL:
-            edges += _given(graph, node)
-            callers[graph.modules[node.module].calls.get(node.name) or ""].append(node)
+            edges += _given(nodes, node)
         elif node.kind in {Kind.RESOURCE, Kind.DATA, Kind.EPHEMERAL}:
             name, line = _provider_of(node)
             place = f"{node.module}:provider.{name}"
-            if place in graph.nodes:
+            if place in nodes:
                 edges.append(Edge(node.id, place, Uses.PROVIDER, "provider", line))
             else:
                 handed.append(Edge(node.id, place, Uses.PROVIDER, "provider", line))
-                asked[node.module][name] = None
-    _ask_callers(graph, asked, callers, edges, handed)
+                names[name] = None
+    calls = [each for each in nodes.values() if each.kind is Kind.CALL]
+    return Asked(list(dict.fromkeys(edges)), handed, list(names), calls)
+
+
+def provider_edges(graph: Graph, folders: Mapping[str, Asked]) -> tuple[list[Edge], list[Edge]]:
+    """From what is made to its provider's configuration in its folder, calls too; and how the others get theirs from callers."""
+    edges = [edge for each in folders.values() for edge in each.edges]
+    handed = [edge for each in folders.values() for edge in each.handed]
+    callers: defaultdict[str, list[Node]] = defaultdict(list)
+    for folder, each in folders.items():
+        for call in each.calls:
+            callers[graph.modules[folder].calls.get(call.name) or ""].append(call)
+    edges += _ask_callers(graph, folders, callers, handed)
     return list(dict.fromkeys(edges)), handed
 
 
 def _ask_callers(
-    graph: Graph,
-    asked: Mapping[str, dict[str, None]],
-    callers: Mapping[str, list[Node]],
-    edges: list[Edge],
-    handed: list[Edge],
-) -> None:
+    graph: Graph, folders: Mapping[str, Asked], callers: Mapping[str, list[Node]], handed: list[Edge]
+) -> Iterator[Edge]:
     """Up from caller to caller, until somebody has configured it."""
-    waiting = [(folder, name) for folder, names in asked.items() for name in names]
+    waiting = [(folder, name) for folder, each in folders.items() for name in each.names]
     seen = set(waiting)
     while waiting:
         folder, name = waiting.pop()
@@ -52,16 +69,16 @@ def _ask_callers(
             place = f"{call.module}:provider.{theirs}"
             handed.append(Edge(f"{folder}:provider.{name}", place, Uses.PROVIDER, "providers", call.line, call.id))
             if place in graph.nodes:
-                edges.append(Edge(call.id, place, Uses.PROVIDER, "providers", _line(call)))
+                yield Edge(call.id, place, Uses.PROVIDER, "providers", _line(call))
             elif theirs and (call.module, theirs) not in seen:
                 seen.add((call.module, theirs))
                 waiting.append((call.module, theirs))
 
 
-def _given(graph: Graph, call: Node) -> Iterator[Edge]:
+def _given(nodes: Mapping[str, Node], call: Node) -> Iterator[Edge]:
     for theirs in _mapping(call).values():
         place = f"{call.module}:provider.{theirs}"
-        if place in graph.nodes:
+        if place in nodes:
             yield Edge(call.id, place, Uses.PROVIDER, "providers", _line(call))
 
 

@@ -11,9 +11,9 @@ import stat
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from butai.errors import NotFoundError
 from butai.inventory.build import Folder, Known, build
@@ -36,8 +36,7 @@ Cache = MutableMapping[str, Parsed]
 """What was read before, by the hash of the file's content and whether it is JSON."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A file of a repository. `real`: the path of what is read, another than `path` for a link.
 
     `digest`: of its content, where it is known without reading it.
@@ -141,7 +140,7 @@ def read_graph(source: Source, cache: Cache | None = None, engine: str = "", kno
     used: set[str] = set()
     terragrunt = False
     folders: defaultdict[str, Folder] = defaultdict(Folder)
-    with _no_collecting():
+    with no_collecting():
         for entry in _chosen(entries, engine):
             if entry.path.endswith(_TERRAGRUNTS):
                 terragrunt = True
@@ -209,7 +208,7 @@ def _large(entry: Entry) -> list[Problem]:
 
 
 @contextmanager
-def _no_collecting() -> Iterator[None]:
+def no_collecting() -> Iterator[None]:
     """Half a million new objects make the collector look at all of them again and again, and none of it is garbage."""
     was_on = gc.isenabled()
     gc.disable()
