@@ -35,7 +35,8 @@ _HASH: Final = 32
 def kept(folder: Path, repository: Path, most_bytes: int = MOST_BYTES) -> Iterator[dict[str, Parsed]]:
     """What is known of a repository's files, as `read_graph` takes it and leaves it. Written again where it became another.
 
-    `repository`: its whole path, by which what is known of it is found in `folder`. Nothing is raised for a disk's sake. Two at once do each other no harm: the later one's is kept, whole.
+    `repository`: its whole path, by which what is known of it is found in `folder`. No disk makes it fail.
+    Two at once do each other no harm: the later one's is kept, whole.
     """
     name = hashlib.sha256(os.fsencode(repository)).hexdigest()
     file = folder / f"{name[:32]}.parsed"

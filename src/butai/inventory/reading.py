@@ -11,7 +11,7 @@ import stat
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -135,29 +135,43 @@ def read_graph(source: Source, cache: Cache | None = None, engine: str = "", kno
     `known`: what the graph before was made of, read with the same `cache`; folders that no change has reached are not
     looked at again. Graphs share what is the same in both: nothing in them is to be changed.
     """
+    with no_collecting():
+        read = read_files(source, {} if cache is None else cache, engine)
+        graph = build(source.name, read.folders, source.folder_links(), terragrunt=read.terragrunt, known=known)
+    graph.problems = sorted({*read.problems, *graph.problems}, key=lambda each: (each.file, each.line, each.what))
+    return graph
+
+
+@dataclass(frozen=True)
+class Files:
+    """A repository's files, parsed, by their folders. `terragrunt`: whether it runs the engine here."""
+
+    folders: Mapping[str, Folder]
+    problems: list[Problem]
+    terragrunt: bool
+
+
+def read_files(source: Source, cache: Cache, engine: str = "") -> Files:
+    """Everything but the graph, which is made of it. For `cache` and `engine` see `read_graph`."""
     entries, problems = source.entries()
-    cache = {} if cache is None else cache
     used: set[str] = set()
     terragrunt = False
     folders: defaultdict[str, Folder] = defaultdict(Folder)
-    with no_collecting():
-        for entry in _chosen(entries, engine):
-            if entry.path.endswith(_TERRAGRUNTS):
-                terragrunt = True
-                continue
-            folder = folders[posixpath.dirname(entry.path) or "."]
-            if entry.path.endswith(_TESTS):
-                folder.tests.append(entry.path)
-                continue
-            parsed, key = _parsed(source, entry, cache)
-            used.add(key)
-            _place(folder, entry).append((entry.real, parsed))
-            problems += _large(entry)
-        graph = build(source.name, folders, source.folder_links(), terragrunt=terragrunt, known=known)
+    for entry in _chosen(entries, engine):
+        if entry.path.endswith(_TERRAGRUNTS):
+            terragrunt = True
+            continue
+        folder = folders[posixpath.dirname(entry.path) or "."]
+        if entry.path.endswith(_TESTS):
+            folder.tests.append(entry.path)
+            continue
+        parsed, key = _parsed(source, entry, cache)
+        used.add(key)
+        _place(folder, entry).append((entry.real, parsed))
+        problems += _large(entry)
     for key in [each for each in cache if each not in used]:
         del cache[key]
-    graph.problems = sorted({*problems, *graph.problems}, key=lambda each: (each.file, each.line, each.what))
-    return graph
+    return Files(folders, problems, terragrunt)
 
 
 def _place(folder: Folder, entry: Entry) -> list[tuple[str, Parsed]]:
