@@ -114,8 +114,9 @@ def _is_same(one: Folder, other: Folder) -> bool:
 
 
 def _folder_linked(graph: Graph, path: str, known: Known) -> _Linked:
-    written, calls = known.written[path], graph.modules[path].calls
-    since = (written, calls, [known.written[each] for each in calls.values() if each], graph.terragrunt)
+    written = known.written[path]
+    called = {name: known.written[each] if each else None for name, each in graph.modules[path].calls.items()}
+    since = (written, called, graph.terragrunt)
     before = known.linked.get(path)
     if before and before.since == since:
         return before
