@@ -34,7 +34,7 @@ TEXTS = (
 )
 JSON = tuple(json.dumps({"variable": {"one": {"default": each}}}) for each in ("true", True, 1, "${local.x}"))
 FILES = {
-    **{f"{folder}{name}": TEXTS for folder in ("", "a/", "b/", "a/b/") for name in ("main.tf", "override.tf")},
+    **dict.fromkeys(("main.tf", "a/main.tf", "b/main.tf", "a/b/main.tf", "a/override.tf"), TEXTS),
     "a/more.tf.json": JSON,
     "b/terraform.tfvars.json": (*JSON, "{"),
     "a/x.tftest.hcl": ("",),
@@ -48,12 +48,18 @@ changes = st.sampled_from(list(FILES)).flatmap(
 def everything(graph: Graph) -> dict[str, Any]:
     """All of a graph, and the values of expressions, which are no part of their being equal."""
     values = {node.id: [repr(each.value) for _, each in node.expressions()] for node in graph.nodes.values()}
+    given = [
+        repr(each.value)
+        for module in graph.modules.values()
+        for set_ in module.tfvars.values()
+        for each in set_.values()
+    ]
     parts = ("nodes", "edges", "modules", "problems", "handed", "terragrunt")
     order = (list(graph.nodes), list(graph.modules))
-    return {**{name: getattr(graph, name) for name in parts}, "values": values, "order": order}
+    return {**{name: getattr(graph, name) for name in parts}, "values": values, "given": given, "order": order}
 
 
-@given(st.lists(st.lists(changes, max_size=3), min_size=1, max_size=6))
+@given(st.lists(st.lists(changes, min_size=1, max_size=3), min_size=3, max_size=8))
 def test_after_any_changes_it_is_the_same(rounds: list[list[tuple[str, str | None]]]) -> None:
     files: dict[str, str] = {"main.tf": TEXTS[0], "a/main.tf": TEXTS[4], "b/main.tf": TEXTS[5]}
     cache: dict[str, Parsed] = {}
