@@ -166,7 +166,7 @@ class _Sweep:
         if isinstance(done, _Expression):
             self.expression = None
             if self.name in self.blocks[-1].attributes:
-                self.refused.append((self.name_at, text("`{name}` is set twice in this block", name=self.name)))
+                self.refused.append((self.name_at, text("`{name}` is set twice here", name=self.name)))
             self.blocks[-1].attributes.setdefault(self.name, self.expression_of(done))
         elif isinstance(done, _Block):
             self.blocks.pop()
