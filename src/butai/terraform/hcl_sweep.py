@@ -149,7 +149,7 @@ class _Sweep:
         called = self.source[name[0] : name[1]].decode(errors="replace")
         expression = self.expression_of(name[0], start, end)
         if self.open[-1].attributes.setdefault(called, expression) is not expression:
-            self.refused.append((name[0], text("`{name}` is set twice in this block", name=called)))
+            self.refused.append((name[0], text("`{name}` is set twice here", name=called)))
 
     def expression_of(self, name_at: int, start: int, end: int) -> Expression:
         written = self.source[start:end].decode(errors="replace")
