@@ -188,12 +188,11 @@ def _place(folder: Folder, entry: Entry) -> list[tuple[str, Parsed]]:
 
 def _chosen(entries: list[Entry], engine: str) -> Iterator[Entry]:
     """The files that the engine would read, in the order of their names."""
-    paths = {each.path for each in entries}
+    tofus = {each.path for each in entries if each.path.endswith((".tofu", ".tofu.json"))}
     for each in sorted(entries, key=lambda each: each.path):
-        is_tofu = each.path.endswith((".tofu", ".tofu.json"))
-        stem = re.match(r"(.*)\.tf(\.json)?$", each.path)
+        stem = re.match(r"(.*)\.tf(\.json)?$", each.path) if tofus else None
         twin = f"{stem[1]}.tofu{stem[2] or ''}" if stem else ""
-        if (is_tofu and engine == "terraform") or (twin in paths and engine != "terraform"):
+        if (each.path in tofus and engine == "terraform") or (twin in tofus and engine != "terraform"):
             continue
         yield each
 

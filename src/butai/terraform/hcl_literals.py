@@ -52,7 +52,7 @@ def tree(source: bytes, parser: Parser | None = None) -> Node:
 
 def unescape(text: str) -> str:
     """The text between the quotation marks of a string, with its escapes read."""
-    return normal(_ESCAPE.sub(_escaped, text))
+    return normal(_ESCAPE.sub(_escaped, text) if "\\" in text or "{" in text else text)
 
 
 def normal(text: str) -> str:

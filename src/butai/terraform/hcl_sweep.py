@@ -11,6 +11,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from tree_sitter import Node, Query, QueryCursor
@@ -47,6 +48,9 @@ _LOOKED_BACK: Final = 1000
 _LABEL = re.compile(rb'"((?:[^"\\]|\\.)*)"|([^\s"]+)')
 _LITERAL_INDEX = re.compile(rb'\[\s*(?:"(?:[^"\\$%]|\\.)*"|\d+)\s*\]|\.\d+')
 _BOUND = re.compile(rb"(?:for)\s+([^\s,]+)\s*(?:,\s*([^\s,]+)\s*)?in\b")
+
+
+_place = attrgetter("start_byte", "end_byte")
 
 
 class Lines:
@@ -111,19 +115,21 @@ class _Sweep:
 
     def over(self) -> Block:
         skipped_until = 0
+        inner = self.file
         for start, end, name in self.in_order():
-            while self.open[-1].end <= start:
-                self.close()
+            while inner.end <= start:
+                inner = self.close()
             if start < skipped_until:
                 continue
             if name is _BLOCK and len(self.open) > DEEPEST:
                 skipped_until = end
             elif name is _BLOCK:
-                self.open.append(_Block(start, end))
+                inner = _Block(start, end)
+                self.open.append(inner)
             elif name is _COMMENT:
-                self.open[-1].comments.append(self.comment_of(start, end))
+                inner.comments.append(self.comment_of(start, end))
             else:
-                self.add_attribute(name, start, end)
+                self.add_attribute(inner, name, start, end)
         while len(self.open) > 1:
             self.close()
         return Block("", (), 1, self.file.attributes, tuple(self.file.blocks), tuple(self.file.comments))
@@ -138,19 +144,21 @@ class _Sweep:
         found.sort()
         return found
 
-    def close(self) -> None:
+    def close(self) -> _Block:
+        """End the innermost block; gives the one around it."""
         done = self.open.pop()
         self.open[-1].blocks.append(self.block_of(done))
+        return self.open[-1]
 
     def comment_of(self, start: int, end: int) -> Comment:
         said = self.source[start:end].decode(errors="replace").rstrip("\r\n")
         line, begins = self.lines.begins(start)
         return Comment(said, line, line + said.count("\n"), bool(self.before(begins, start).strip()))
 
-    def add_attribute(self, name: Place, start: int, end: int) -> None:
+    def add_attribute(self, block: _Block, name: Place, start: int, end: int) -> None:
         called = self.source[name[0] : name[1]].decode(errors="replace")
         expression = self.expression_of(name[0], start, end)
-        if self.open[-1].attributes.setdefault(called, expression) is not expression:
+        if block.attributes.setdefault(called, expression) is not expression:
             self.refused.append((name[0], text("`{name}` is set twice here", name=called)))
 
     def expression_of(self, name_at: int, start: int, end: int) -> Expression:
@@ -196,7 +204,9 @@ class _Sweep:
         kind, labels = found.groups()
         if b"\n" in found.group():
             self.refused.append((done.start, text("the head of a block must stand on one line")))
-        return kind.decode(errors="replace"), tuple(_label(each) for each in _LABEL.finditer(labels))
+        return kind.decode(errors="replace"), tuple(
+            [_label(each) for each in _LABEL.finditer(labels)]
+        ) if labels else ()
 
 
 class _Found:
@@ -246,6 +256,8 @@ class _References:
 
     def between(self, start: int, end: int) -> tuple[Reference, ...]:
         """Those of one expression. Bare words are none."""
+        if not self.variables or self.variables[-1][0] >= end:
+            return ()
         found: list[Reference] = []
         open_: list[_Scope] = []
         while self.variables and self.variables[-1][0] < end:
@@ -287,7 +299,7 @@ def _close(open_: list[_Scope], at: int) -> None:
 
 
 def _places(nodes: list[Node]) -> list[Place]:
-    return sorted([(node.start_byte, node.end_byte) for node in nodes])
+    return sorted(map(_place, nodes))
 
 
 def _label(found: re.Match[bytes]) -> str:
