@@ -7,6 +7,7 @@ change one file each. Prints one JSON object: CPU seconds and MB up to where eve
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 import resource
@@ -33,6 +34,8 @@ def main(what: str, folder: Path, place: Path) -> None:
     """Measure one of them."""
     ready = {"ready": cpu(), "ready_mb": memory("VmRSS")}
     figures = _WHAT[what](folder, place)
+    # As `butai map` does.
+    gc.freeze()
     print(json.dumps({**ready, **figures, "mb": memory("VmRSS"), "peak_mb": memory("VmHWM")}))
 
 
