@@ -146,6 +146,8 @@ def run(argv: list[str], taken: Taken) -> None:
         # `terraform fmt` ends so for a file that it would write otherwise.
         if process.returncode and argv[0] != "terraform":
             print(problems.read().decode(errors="replace"), f"{argv} ended with {process.returncode}", file=sys.stderr)
+            if "tfparse" not in argv:
+                sys.exit("a reading did not come to its end")
             taken.failed = True
     printed = json.loads(said) if said.startswith(b'{"ready"') else {}
     taken.cpu.append(usage.ru_utime + usage.ru_stime - printed.get("ready", 0))
