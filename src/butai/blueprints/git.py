@@ -22,15 +22,14 @@ from butai.blueprints.git_process import (
     GitTimeoutError,
     NoSuchRefError,
     NoSuchRepositoryError,
-    end,
     environment,
     failure,
-    program,
 )
 from butai.blueprints.locations import check_location, check_ref, is_commit, is_url, redact
 from butai.blueprints.refs import Branch, parse_branches
 from butai.datafolder import FolderLock
 from butai.errors import NotFoundError, did_you_mean
+from butai.git_program import end, program
 from butai.terraform.text import plain
 from butai.text import text
 

@@ -1,16 +1,12 @@
-"""Git as a child process: its environment, its errors, its end."""
+"""Git as a child process: its environment and its errors."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import signal
-import subprocess
 from collections.abc import Mapping
 
 from butai.blueprints.locations import SCHEMES, redact
-from butai.errors import ButaiError, MissingPartError, NotFoundError, RefusedError
+from butai.errors import ButaiError, NotFoundError, RefusedError
 from butai.terraform.text import plain
 from butai.text import text
 
@@ -106,29 +102,6 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
         "GIT_LITERAL_PATHSPECS": "1",
         "LC_ALL": "C",
     }
-
-
-def program() -> str:
-    found = shutil.which("git")
-    if found is None:
-        raise MissingPartError(
-            text("Git is not installed."), next=text("Install git 2.30 or newer."), code="git-missing"
-        )
-    return found
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End git and whatever it started, if it still runs, and close its pipes."""
-    if process.poll() is None:
-        try:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        if pipe:
-            pipe.close()
 
 
 def failure(location: str, said: str) -> ButaiError:
