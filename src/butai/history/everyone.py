@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from butai.history.model import Commit, History, Signature, Week, week_of
 from butai.history.people import is_bot
+from butai.terraform.text import plain
 
+_LONGEST = 300
 _TRAILER = re.compile(r"\s*(.*?)\s*<([^<>]*)>\s*$")
 _HASH = re.compile(rb"^\s*([0-9a-f]{40}|[0-9a-f]{64})\s*(?:#.*)?$", re.MULTILINE)
 
@@ -54,8 +56,8 @@ class Everyone:
         """Take in all commits; what `terraform` names is kept to be asked for."""
         helped = []
         for told in commits:
-            self._mapped[told.raw] = told.author
-            self._sign(told.author, told.at)
+            author = self._mapped.setdefault(told.raw, (_shown(told.author[0]), _shown(told.author[1])))
+            self._sign(author, told.at)
             if told.others:
                 helped.append(told)
             if told.sha in terraform:
@@ -69,17 +71,16 @@ class Everyone:
     def commit(self, sha: str, files: int, ignored: bool) -> Commit:
         """One of those kept."""
         told = self.told[sha]
-        author = self._numbers[told.author]
-        others = tuple(dict.fromkeys(self._numbers[each] for each in self._others(told)))
-        return Commit(
-            sha, told.at, author, tuple(each for each in others if each != author), told.subject, files, ignored
-        )
+        author = self._numbers[self._mapped[told.raw]]
+        numbers = dict.fromkeys(self._numbers[each] for each in self._others(told))
+        others = tuple(each for each in numbers if each != author)
+        return Commit(sha, told.at, author, others, _shown(told.subject), files, ignored)
 
     def _others(self, told: Told) -> list[tuple[str, str]]:
         matches = (_TRAILER.match(each) for each in told.others)
         written = [(match[1], match[2].strip()) for match in matches if match]
         # A .mailmap speaks of authors; it holds for the same signature below a message too.
-        return [self._mapped.get(each, each) for each in written]
+        return [self._mapped.get(each) or (_shown(each[0]), _shown(each[1])) for each in written]
 
     def _sign(self, who: tuple[str, str], at: int) -> None:
         number = self._numbers.setdefault(who, len(self.signatures))
@@ -96,3 +97,8 @@ class Everyone:
         week = self.weeks.get(start, Week(start, 0, 0, 0))
         by_bots = week.by_bots + is_bot(*told.author)
         self.weeks[start] = Week(start, week.commits + 1, by_bots, week.terraform + terraform)
+
+
+def _shown(text: str) -> str:
+    """Fit to be shown; nearly every text is, and that is told quickly."""
+    return text if text.isprintable() and len(text) < _LONGEST else plain(text, _LONGEST)

@@ -146,9 +146,7 @@ class Objects:
             fields = (piece.decode(errors="replace") for piece in _pieces(out))
             for sha, parents, at, *names, subject, others in zip(*[fields] * 9, strict=False):
                 raw, author = (names[0], names[1]), (names[2], names[3])
-                yield Told(
-                    sha, " " in parents, int(at or 0), raw, author, plain(subject, 300), tuple(others.splitlines())
-                )
+                yield Told(sha, " " in parents, int(at or 0), raw, author, subject, tuple(others.splitlines()))
 
     def names(self, pairs: Sequence[tuple[str, str]]) -> Iterator[set[str]]:
         """For each pair of trees the Terraform files that differ."""

@@ -56,7 +56,8 @@ def knowers(history: History, people: People, story: Story, now: int, rules: Rul
     """
     tallies, total = _tally(history, people, story, now, rules)
     found = []
-    for person, tally in tallies.items():
+    for key, tally in tallies.items():
+        person = people.by_key[key]
         degree = _degree(tally.first, tally.own, total.own - tally.own)
         ever = _degree(tally.first_ever, tally.own_ever, total.own_ever - tally.own_ever)
         gone = person.last < now - rules.gone_days * DAY_S
@@ -69,15 +70,15 @@ def knowers(history: History, people: People, story: Story, now: int, rules: Rul
 
 def _tally(
     history: History, people: People, story: Story, now: int, rules: Rules
-) -> tuple[Mapping[Person, _Tally], _Tally]:
-    tallies: dict[Person, _Tally] = defaultdict(_Tally)
+) -> tuple[Mapping[str, _Tally], _Tally]:
+    tallies: dict[str, _Tally] = defaultdict(_Tally)
     total = _Tally()
     for change in counted(history, story):
         commit = history.commits[change.commit]
         full = weight(commit, rules)
         faded = full * decay(commit.at, now, rules)
-        persons = {people.of[each] for each in commit.people if not people.of[each].bot}
-        for tally in (*(tallies[person] for person in persons), *([total] if persons else [])):
+        keys = {people.of[each].key for each in commit.people if not people.of[each].bot}
+        for tally in (*(tallies[key] for key in keys), *([total] if keys else [])):
             tally.changes += 1
             tally.last = max(tally.last, commit.at)
             if change.began:

@@ -19,7 +19,7 @@ _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 _ESCAPED = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
 _LONGEST_LINE = 10_000
 # Texts are kept to find what a commit moved. One that writes more than this (a generated file) moved nothing by hand.
-_MOST_TEXT = 20_000_000
+_MOST_LINES = 200_000
 
 
 def read_names(pieces: Iterator[bytes]) -> Iterator[set[str]]:
@@ -48,7 +48,7 @@ def read_patches(out: IO[bytes]) -> Iterator[list[FileDiff]]:
         if PAIR.fullmatch(line):
             if files is not None:
                 yield files
-            files, reader.text = [], 0
+            files, reader.lines = [], 0
         elif files is not None:
             reader.take(line, files)
 
@@ -56,12 +56,16 @@ def read_patches(out: IO[bytes]) -> Iterator[list[FileDiff]]:
 class _Reader:
     def __init__(self, out: IO[bytes]) -> None:
         self.out = out
-        self.text = 0
+        self.lines = 0
 
     def line(self) -> bytes:
         """The next line with its newline, cut when it is very long; empty at the end."""
-        line = piece = self.out.readline(_LONGEST_LINE)
-        while len(piece) == _LONGEST_LINE and not piece.endswith(b"\n"):
+        line = self.out.readline(_LONGEST_LINE)
+        return line if line.endswith(b"\n") else self._cut(line)
+
+    def _cut(self, line: bytes) -> bytes:
+        piece = line
+        while piece and not piece.endswith(b"\n"):
             piece = self.out.readline(_LONGEST_LINE)
         return line
 
@@ -91,16 +95,23 @@ class _Reader:
         return Hunk(int(old) + (not taken), taken, int(new) + (not written), written, deleted, added)
 
     def body(self, count: int) -> list[bytes]:
-        """So many lines of a file."""
-        lines: list[bytes] = []
-        for _ in range(count):
+        """So many lines of a file, without git's mark; none where there are too many of them."""
+        if not count:
+            return []
+        line = self.line()
+        if line.startswith(b"\\"):  # "No newline at end of file", of the lines before
             line = self.line()
-            if line.startswith(b"\\"):  # "No newline at end of file", of the lines before
-                line = self.line()
-            self.text += len(line)
-            if self.text < _MOST_TEXT:
-                lines.append(line[1:-1])
-        return lines if len(lines) == count else []
+        if count > _MOST_LINES:
+            for _ in range(count - 1):
+                self.line()
+            return []
+        readline, cut = self.out.readline, self._cut
+        lines = [line[1:-1]]
+        for _ in range(count - 1):
+            line = readline(_LONGEST_LINE)
+            lines.append((line if line.endswith(b"\n") else cut(line))[1:-1])
+        self.lines += count
+        return lines if self.lines <= _MOST_LINES else []
 
 
 def _path(name: bytes) -> str:

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from butai.history.model import Signature
 
@@ -48,6 +49,11 @@ class People:
 
     all: tuple[Person, ...]
     of: tuple[Person, ...]
+
+    @cached_property
+    def by_key(self) -> dict[str, Person]:
+        """Each by their key."""
+        return {person.key: person for person in self.all}
 
 
 def is_bot(name: str, mail: str) -> bool:
@@ -95,7 +101,7 @@ def _person(signatures: Sequence[Signature]) -> Person:
     oldest = min(signatures, key=lambda each: (each.first, each.mail))
     usual = max(signatures, key=lambda each: (" " in each.name.strip(), each.commits, each.last, each.name))
     return Person(
-        key=_plain_mail(oldest.mail) or _plain_name(oldest.name),
+        key=_key(oldest),
         name=usual.name,
         names=tuple(sorted({each.name for each in signatures})),
         mails=tuple(sorted({each.mail for each in signatures})),
@@ -104,6 +110,13 @@ def _person(signatures: Sequence[Signature]) -> Person:
         first=oldest.first,
         last=max(each.last for each in signatures),
     )
+
+
+def _key(signature: Signature) -> str:
+    """Its mail, where that joins all who have it; two with the same key would be taken for one."""
+    mail = _plain_mail(signature.mail)
+    own = not _LOCAL.search(mail) and not is_bot(signature.name, mail)
+    return mail if own else f"{signature.name} <{signature.mail}>"
 
 
 class _Groups:
