@@ -29,6 +29,7 @@ from butai.text import text
 
 PATTERNS = ("*.tf", "*.tofu", "*.tf.json", "*.tofu.json", "*.tfvars")
 """Files whose history is read, in any folder."""
+ENDINGS = tuple(pattern.removeprefix("*") for pattern in PATTERNS)
 
 _EMPTY_TREES = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
@@ -98,7 +99,10 @@ def resolve(repository: Path, commit: str) -> str:
     name = f"{commit}^{{commit}}"
     done = _ask(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", name)
     if done.returncode:
-        raise NoSuchCommitError(text("The repository has no commit `{ref}`.", ref=plain(commit)))
+        shown = plain(str(repository))
+        raise NoSuchCommitError(
+            text("The repository {repository} has no commit `{ref}`.", repository=shown, ref=plain(commit))
+        )
     return done.stdout.decode().strip()
 
 
@@ -162,17 +166,11 @@ class Objects:
         with self._run("diff-tree", "--stdin", "-r", *_PATCH, feed=[*pairs, more], paths=True) as out:
             yield from read_patches(out)
 
-    def files(self, commit: str = "") -> list[str]:
-        """The Terraform files of a commit; of the newest unless told."""
-        with self._run("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit or self.head) as out:
-            names = out.read().decode(errors="replace").split("\0")
-        return [name for name in names if name.endswith(tuple(pattern[1:] for pattern in PATTERNS))]
-
-    def blob_name(self, path: str) -> str:
-        """What git calls the content of a file of the newest commit; empty where there is none."""
-        with self._run("ls-tree", "-z", "--full-tree", self.head, path) as out:
-            entry = out.read().decode(errors="replace").split()
-        return entry[2] if len(entry) >= 3 and entry[1] == "blob" else ""
+    def contents(self) -> dict[str, str]:
+        """The files of the newest commit and what git calls their contents."""
+        with self._run("ls-tree", "-r", "-z", "--full-tree", self.head) as out:
+            entries = (piece.decode(errors="replace").partition("\t") for piece in _pieces(out))
+            return {path: about.split()[2] for about, _, path in entries if about.split()[1] == "blob"}
 
     def blob(self, name: str) -> bytes:
         """A content, at most 5 MB of it."""

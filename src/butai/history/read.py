@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from butai.history.blocks import BlockSpan, FileDiff
 from butai.history.everyone import Everyone, ignored_commits
-from butai.history.git_log import Found, HistoryTimeoutError, Objects, Row, find, resolve
+from butai.history.git_log import ENDINGS, Found, HistoryTimeoutError, Objects, Row, find, resolve
 from butai.history.model import Change, History, Story
 from butai.history.walk import State, Touch, Tracked, Walk
 
@@ -36,7 +36,7 @@ def read_history(
     if found is None:
         return None
     with Objects(repository, found, resolve(repository, commit), limit_s) as git:
-        reading = _Reading(git, found, blocks, (git.blob_name(MAILMAP), git.blob_name(IGNORED)))
+        reading = _Reading(git, found, blocks, git.contents())
         if before and reading.follows(before):
             history = reading.since(before)
             if history:
@@ -49,14 +49,20 @@ class _Reading:
     git: Objects
     found: Found
     blocks: Blocks
-    read_with: tuple[str, ...]
+    contents: Mapping[str, str]
+    """The files of the commit, and what git calls their contents."""
     files: dict[str, int] = field(default_factory=dict)
     """By commit, how many Terraform files it changed."""
 
     @cached_property
     def paths(self) -> list[str]:
         """The Terraform files of the commit."""
-        return sorted({*self.git.files(), *self.blocks})
+        return sorted({*self.blocks, *(path for path in self.contents if path.endswith(ENDINGS))})
+
+    @cached_property
+    def read_with(self) -> tuple[str, ...]:
+        """What changes the meaning of earlier commits."""
+        return self.contents.get(MAILMAP, ""), self.contents.get(IGNORED, "")
 
     def follows(self, before: History) -> bool:
         """Whether what was read before still holds for the commits up to there."""
@@ -77,9 +83,8 @@ class _Reading:
         if self._go_back(rows, walk):
             return None
         older = _Older(before)
-        tree = self.git.tree(before.commit)
-        for commit, state in walk.left():
-            if not older.take(state, self._as_of(tree, commit, state)):
+        for state, there in self._as_of(before.commit, rows, dict(walk.left())):
+            if not older.take(state, there):
                 return None
         return self._history(rows, walk, False, older)
 
@@ -114,15 +119,17 @@ class _Reading:
             self.files[row.sha] = len(diffs[0])
             walk.step(row.sha, row.parents[0] if row.parents else None, diffs[0])
 
-    def _as_of(self, tree: str, commit: str, state: State) -> State:
-        """What is followed at one commit, with its places in the tree of another."""
-        there = self.git.tree(commit)
-        if there == tree:
-            return state
-        walk = Walk("there", {})
-        walk.waiting["there"] = {path: Tracked(set(each.files), list(each.blocks)) for path, each in state.items()}
-        walk.step("there", "here", next(self.git.patches([(tree, there)])))
-        return walk.waiting["here"]
+    def _as_of(self, since: str, rows: Sequence[Row], left: Mapping[str, State]) -> Iterator[tuple[State, State]]:
+        """What is followed at other commits, and the same with its places in one of them."""
+        trees = {row.sha: row.tree for row in rows}
+        tree = trees.get(since) or self.git.tree(since)
+        pairs = [(tree, trees.get(commit) or self.git.tree(commit)) for commit in left]
+        diffs = self.git.patches([pair for pair in pairs if pair[0] != pair[1]])
+        for state, (here, there) in zip(left.values(), pairs, strict=True):
+            walk = Walk("there", {})
+            walk.waiting["there"] = {path: Tracked(set(each.files), list(each.blocks)) for path, each in state.items()}
+            walk.step("there", "here", next(diffs) if here != there else [])
+            yield state, walk.waiting["here"]
 
     def _history(self, rows: Sequence[Row], walk: Walk, cut_short: bool, older: _Older) -> History:
         before = older.history
@@ -178,9 +185,11 @@ class _Older:
         self.history = history
         self.files: dict[str, set[Change]] = defaultdict(set)
         self.blocks: dict[str, set[Change]] = defaultdict(set)
-        self._stories: dict[str, list[Story]] = defaultdict(list)
-        for story in history.blocks.values() if history else ():
-            self._stories[story.path].append(story)
+        stories = history.blocks.values() if history else ()
+        self._by_lines = {(each.path, each.first_line, each.last_line + 1): each for each in stories}
+        self._by_path: dict[str, list[Story]] = defaultdict(list)
+        for story in stories:
+            self._by_path[story.path].append(story)
 
     def take(self, state: State, there: State) -> bool:
         """Take over the changes of everything followed; False when something was not known or has no place there."""
@@ -199,9 +208,11 @@ class _Older:
 
     def _at(self, path: str, start: int, end: int) -> Story | None:
         """The block at these lines; one that shares half of its lines at least is the same."""
+        if found := self._by_lines.get((path, start, end)):
+            return found
         shares = (
             (min(end, each.last_line + 1) - max(start, each.first_line), -each.last_line, each)
-            for each in self._stories.get(path, ())
+            for each in self._by_path.get(path, ())
         )
         common, _, story = max(shares, default=(0, 0, None), key=lambda each: each[:2])
         length = max(end - start, story.last_line + 1 - story.first_line) if story else 0
