@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from butai.history import git_log
 from butai.history.blocks import BlockSpan
 from butai.history.figures import Figures
-from butai.history.git_log import HistoryError, HistoryTimeoutError, NoSuchCommitError, Objects
+from butai.history.git_log import HistoryError, HistoryTimeoutError, NoSuchCommitError, Objects, Row
 from butai.history.model import DAY_S, History
 from butai.history.read import read_history
 from support.repository import ENVIRONMENT, WorkingTree
@@ -186,7 +187,12 @@ def test_only_what_came_since_is_read_and_says_the_same(tree: WorkingTree, monke
     whole = read(tree)
     asked: list[str | None] = []
     graph = Objects.graph
-    monkeypatch.setattr(Objects, "graph", lambda git, since=None: asked.append(since) or graph(git, since))
+
+    def noted(git: Objects, since: str | None = None) -> list[Row]:
+        asked.append(since)
+        return graph(git, since)
+
+    monkeypatch.setattr(Objects, "graph", noted)
     after = read(tree, History.restored(json.loads(json.dumps(before.stored()))))
     assert asked == [before.commit], "the rest was not read again"
     for name in ("web", "api", "old", "new", "newest"):
@@ -222,6 +228,16 @@ def test_a_mirror_and_a_folder_inside_a_repository_are_read_alike(tree: WorkingT
     assert read_history(tree.path / "infra", "HEAD", spans(tree)) == whole
     tree.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "other"))
     assert read_history(tmp_path / "other", "HEAD", spans(tree)) == whole
+    tree.git(
+        "clone",
+        "--quiet",
+        "--shared",
+        "--separate-git-dir",
+        str(tmp_path / "apart"),
+        str(tree.path),
+        str(tmp_path / "shared"),
+    )
+    assert read_history(tmp_path / "shared", "HEAD", spans(tree)) == whole
     older = read_history(tmp_path / "mirror", first, spans(tree, first))
     assert older and subjects(older, "web") == ["Begin *"]
 
@@ -244,6 +260,8 @@ def test_what_is_no_git_has_no_history(tmp_path: Path, tree: WorkingTree) -> Non
     (tmp_path / "plain").mkdir()
     assert read_history(tmp_path / "plain", "HEAD", {}) is None
     assert read_history(tmp_path / "nowhere", "HEAD", {}) is None
+    (tmp_path / "broken" / ".git").mkdir(parents=True)
+    assert read_history(tmp_path / "broken", "HEAD", {}) is None
     with pytest.raises(NoSuchCommitError, match="has no commit `HEAD`"):
         read_history(tree.path, "HEAD", {})
     tree.commit({"README.md": "no Terraform\n"}, "Begin")
@@ -361,6 +379,16 @@ def test_what_is_missing_is_not_fetched(tree: WorkingTree, tmp_path: Path) -> No
     assert not marker.exists()
     subprocess.run(["git", "cat-file", "-p", blob], cwd=tree.path, env=ENVIRONMENT, capture_output=True, check=False)
     assert marker.exists(), "the trap does work"
+
+
+def test_a_repository_of_another_user_is_read(tree: WorkingTree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container with a volume: whose it is matters for its settings alone, and those are not used."""
+    tree.commit({"main.tf": resource("web")}, "Begin")
+    there = spans(tree)
+    environment = git_log._environment
+    monkeypatch.setattr(git_log, "_environment", lambda: {**environment(), "GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"})
+    history = read_history(tree.path, "HEAD", there)
+    assert history and subjects(history, "web") == ["Begin *"]
 
 
 def test_variables_of_a_git_hook_lead_nowhere_else(

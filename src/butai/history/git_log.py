@@ -75,31 +75,46 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Found:
-    """A repository on this machine: where its objects are, and the commits at which a shallow clone ends."""
+    """A repository on this machine: its `.git`, its objects, and the commits at which a shallow clone ends."""
 
+    git: Path
     objects: Path
     ends: frozenset[str]
 
 
 def find(repository: Path) -> Found | None:
     """The repository that a folder belongs to, bare or not; None where there is no git. Raises HistoryError."""
-    if not repository.is_dir():
+    folder = repository.resolve()
+    places = (place for each in (folder, *folder.parents) for place in (each / ".git", each))
+    # Where git is told its folder, it does not ask whose it is: nothing of that folder's settings will be used.
+    git = next((place for place in places if _is_git(place)), None)
+    if git is None or not folder.is_dir():
         return None
-    done = _ask(repository, "rev-parse", "--git-path", "objects", "--git-path", "shallow")
+    done = _ask(git, "rev-parse", "--git-common-dir")
+    if b"not a git repository" in done.stderr:
+        return None
     if done.returncode:
-        if b"not a git repository" in done.stderr:
-            return None
         raise _failure(repository, done.stderr)
-    objects, shallow = (repository / os.fsdecode(line) for line in done.stdout.rstrip(b"\n").split(b"\n"))
-    return Found(objects.resolve(), frozenset(shallow.read_text().split()) if shallow.is_file() else frozenset())
+    common = (git.parent / os.fsdecode(done.stdout.removesuffix(b"\n"))).resolve()
+    shallow = common / "shallow"
+    return Found(git, common / "objects", frozenset(shallow.read_text().split()) if shallow.is_file() else frozenset())
 
 
-def resolve(repository: Path, commit: str) -> str:
+def _is_git(place: Path) -> bool:
+    """Whether it is `.git`, a folder or a file that leads to one, or a bare repository."""
+    try:
+        is_bare = (place / "HEAD").is_file() and (place / "objects").is_dir()
+        return is_bare or (place.name == ".git" and place.exists())
+    except PermissionError:
+        return False
+
+
+def resolve(found: Found, commit: str) -> str:
     """The whole hash of a commit, a branch, a tag or `HEAD`. Raises NoSuchCommitError."""
     name = f"{commit}^{{commit}}"
-    done = _ask(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", name)
+    done = _ask(found.git, "rev-parse", "--verify", "--quiet", "--end-of-options", name)
     if done.returncode:
-        shown = plain(str(repository))
+        shown = plain(str(found.git))
         raise NoSuchCommitError(
             text("The repository {repository} has no commit `{ref}`.", repository=shown, ref=plain(commit))
         )
@@ -200,10 +215,6 @@ class Objects:
     def _environment(self) -> dict[str, str]:
         return {
             **_environment(),
-            "HOME": self._folder.name,
-            "XDG_CONFIG_HOME": self._folder.name,
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_ATTR_NOSYSTEM": "1",
             "GIT_DIR": self._folder.name,
             "GIT_OBJECT_DIRECTORY": str(self._found.objects),
         }
@@ -249,9 +260,13 @@ def _stop(process: subprocess.Popen[bytes], out_of_time: threading.Event) -> Non
 
 
 def _environment() -> dict[str, str]:
-    """Nothing of ours that could point git at another repository, and no way to any host."""
+    """Nothing of ours that could point git at another repository, nobody's settings, and no way to any host."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": os.devnull,
+        "XDG_CONFIG_HOME": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_ATTR_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ALLOW_PROTOCOL": "none",
         "GIT_NO_LAZY_FETCH": "1",
@@ -260,33 +275,20 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _ask(repository: Path, *question: str) -> subprocess.CompletedProcess[bytes]:
+def _ask(git: Path, *question: str) -> subprocess.CompletedProcess[bytes]:
     """A question about where things are, which alone needs the repository's own settings, and runs none of them."""
-    # The settings of whoever asks say which other people's repositories they trust.
-    own = {name: os.environ[name] for name in ("HOME", "XDG_CONFIG_HOME") if name in os.environ}
-    is_bare = (repository / "HEAD").is_file() and (repository / "objects").is_dir()
-    where = ["--git-dir=."] if is_bare else []
     try:
         return subprocess.run(
-            [
-                program(),
-                "--no-pager",
-                "-c",
-                "core.hooksPath=/dev/null",
-                "-c",
-                "core.fsmonitor=false",
-                *where,
-                *question,
-            ],
-            cwd=repository,
-            env={**_environment(), **own},
+            [program(), "--no-pager", "-c", "core.hooksPath=/dev/null", f"--git-dir={git}", *question],
+            cwd=git.parent,
+            env=_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
             timeout=_ASK_TIMEOUT_S,
         )
     except subprocess.TimeoutExpired as late:
-        raise _too_late(repository) from late
+        raise _too_late(git) from late
 
 
 def _pieces(out: IO[bytes]) -> Iterator[bytes]:

@@ -35,7 +35,7 @@ def read_history(
     found = find(repository)
     if found is None:
         return None
-    with Objects(repository, found, resolve(repository, commit), limit_s) as git:
+    with Objects(repository, found, resolve(found, commit), limit_s) as git:
         reading = _Reading(git, found, blocks, git.contents())
         if before and reading.follows(before):
             history = reading.since(before)

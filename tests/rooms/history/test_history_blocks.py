@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from butai.history import patches
 from butai.history.blocks import BlockSpan, Deleted, FileDiff, Hunk, Place, extent, head_of, step_back
 from butai.history.patches import read_names, read_patches
 from butai.history.walk import Walk
@@ -214,6 +215,24 @@ def test_a_very_long_line_is_cut_and_counted_as_one() -> None:
     )
     [[found]] = read_patches(io.BytesIO(text))
     assert [len(line) for line in found.hunks[0].added] == [9_998, 3]
+
+
+def test_of_a_commit_that_writes_too_much_no_text_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patches, "_MOST_LINES", 3)
+    pair = PATCH.split(b"\n")[0] + b"\n"
+    small, large = b"@@ -0,0 +1,2 @@\n+1\n+2\n", b"@@ -1,4 +1 @@\n-1\n-2\n-3\n-4\n\\ No newline\n+5\n"
+    text = pair + b"diff --git a a\n" + small + small + large + pair + b"diff --git a a\n" + small + pair
+    [first], [second] = read_patches(io.BytesIO(text))
+    assert [len(hunk.added) for hunk in first.hunks] == [2, 0, 0] and not first.hunks[2].deleted
+    assert [hunk.old_count for hunk in first.hunks] == [0, 0, 4], "what it did is known still"
+    assert second.hunks[0].added == [b"1", b"2"]
+
+
+def test_a_stream_that_breaks_off_gives_whole_patches_alone() -> None:
+    whole = list(read_patches(io.BytesIO(PATCH)))
+    for cut in range(len(PATCH)):
+        found = list(read_patches(io.BytesIO(PATCH[:cut])))
+        assert found == whole[: len(found)]
 
 
 def test_names_of_each_pair() -> None:
