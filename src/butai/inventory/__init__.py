@@ -1,0 +1,1 @@
+"""What the team's code declares, what its states hold and what exists in its accounts, put side by side."""
