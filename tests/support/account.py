@@ -14,6 +14,24 @@ TRUST = {
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
 ALLOWED = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]}
+# What a queue took before 2025, and the provider takes.
+SMALL = {"MaximumMessageSize": "262144"}
+# AWS answers these whether somebody has set them or not, moto only then.
+ANSWERED_OF_BALANCERS = {
+    "client_keep_alive.seconds": "3600",
+    "connection_logs.s3.enabled": "false",
+    "idle_timeout.timeout_seconds": "60",
+    "routing.http.desync_mitigation_mode": "defensive",
+    "routing.http.drop_invalid_header_fields.enabled": "false",
+    "routing.http.preserve_host_header.enabled": "false",
+    "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": "false",
+    "routing.http.xff_client_port.enabled": "false",
+    "routing.http.xff_header_processing.mode": "append",
+    "routing.http2.enabled": "true",
+    "waf.fail_open.enabled": "false",
+    "zonal_shift.config.enabled": "false",
+}
+ANSWERED_OF_GROUPS = {"stickiness.type": "lb_cookie", "stickiness.lb_cookie.duration_seconds": "86400"}
 
 Client = Callable[[str], Any]
 
@@ -25,7 +43,7 @@ def make_account(client: Client) -> dict[str, str]:
     return {
         **network,
         **_balancing(client("elbv2"), network),
-        **_containers(client, role),
+        **_containers(client, network, role),
         **_data(client, network),
         **_global(client),
         **_around(client, role),
@@ -41,7 +59,9 @@ def _network(ec2: Any) -> dict[str, str]:
     address = ec2.allocate_address(Domain="vpc")["AllocationId"]
     image = ec2.register_image(Name="by-hand", RootDeviceName="/dev/sda1", Architecture="x86_64")["ImageId"]
     instance = ec2.run_instances(ImageId=image, SubnetId=subnet, InstanceType="t3.micro", MinCount=1, MaxCount=1)
-    nat = ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address)["NatGateway"]["NatGatewayId"]
+    nat = ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address, ConnectivityType="public")["NatGateway"][
+        "NatGatewayId"
+    ]
     group = ec2.create_security_group(GroupName="by-hand", Description="By hand", VpcId=vpc)["GroupId"]
     for each in (vpc, subnet, nat, group):
         ec2.create_tags(Resources=[each], Tags=[{"Key": "Name", "Value": "by hand"}])
@@ -61,9 +81,11 @@ def _balancing(elb: Any, network: dict[str, str]) -> dict[str, str]:
     subnets, groups = [network["aws_subnet"]], [network["aws_security_group"]]
     made = elb.create_load_balancer(Name="by-hand", Subnets=subnets, SecurityGroups=groups, Scheme="internal")
     balancer = made["LoadBalancers"][0]["LoadBalancerArn"]
+    elb.modify_load_balancer_attributes(LoadBalancerArn=balancer, Attributes=_pairs(ANSWERED_OF_BALANCERS))
     group = elb.create_target_group(
         Name="by-hand", Protocol="HTTP", Port=80, VpcId=network["aws_vpc"], TargetType="ip"
     )["TargetGroups"][0]["TargetGroupArn"]
+    elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=_pairs(ANSWERED_OF_GROUPS))
     action: Any = [{"Type": "forward", "TargetGroupArn": group}]
     listener = elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=action)
     arn = listener["Listeners"][0]["ListenerArn"]
@@ -77,14 +99,27 @@ def _balancing(elb: Any, network: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _containers(client: Client, role: str) -> dict[str, str]:
+def _pairs(attributes: dict[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in attributes.items()]
+
+
+def _containers(client: Client, network: dict[str, str], role: str) -> dict[str, str]:
     ecs, ecr = client("ecs"), client("ecr")
     cluster = ecs.create_cluster(clusterName="by-hand")["cluster"]["clusterArn"]
     for _ in range(2):  # the newest of a family is the thing
         ecs.register_task_definition(
             family="by-hand", containerDefinitions=[{"name": "web", "image": "nginx", "memory": 128}]
         )
-    service = ecs.create_service(cluster=cluster, serviceName="by-hand", taskDefinition="by-hand", desiredCount=0)
+    subnets, groups = [network["aws_subnet"]], [network["aws_security_group"]]
+    place = {"awsvpcConfiguration": {"subnets": subnets, "securityGroups": groups, "assignPublicIp": "DISABLED"}}
+    service = ecs.create_service(
+        cluster=cluster,
+        serviceName="by-hand",
+        taskDefinition="by-hand",
+        desiredCount=0,
+        launchType="FARGATE",
+        networkConfiguration=place,
+    )
     ecr.create_repository(repositoryName="by/hand")
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as file:
@@ -118,7 +153,9 @@ def _data(client: Client, network: dict[str, str]) -> dict[str, str]:
     database = rds.create_db_instance(
         DBInstanceIdentifier="by-hand", Engine="postgres", DBInstanceClass="db.t4g.micro", AllocatedStorage=20, **access
     )
-    rds.create_db_cluster(DBClusterIdentifier="by-hands", Engine="aurora-postgresql", **access)
+    key = client("kms").create_key(Description="By hand", KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]
+    sealed = {"StorageEncrypted": True, "KmsKeyId": key["Arn"]}
+    rds.create_db_cluster(DBClusterIdentifier="by-hands", Engine="aurora-postgresql", **sealed, **access)
     rds.create_db_instance(
         DBInstanceIdentifier="by-hands-1",
         DBClusterIdentifier="by-hands",
@@ -137,6 +174,7 @@ def _data(client: Client, network: dict[str, str]) -> dict[str, str]:
         "aws_elasticache_replication_group": "by-hands",
         "aws_db_subnet_group": "by-hand",
         "aws_db_instance": database["DBInstance"]["DbiResourceId"],
+        "aws_kms_key": key["KeyId"],
         "aws_rds_cluster": "by-hands",
         "aws_rds_cluster_instance": "by-hands-1",
         "aws_dynamodb_table": "by-hand",
@@ -146,7 +184,9 @@ def _data(client: Client, network: dict[str, str]) -> dict[str, str]:
 def _global(client: Client) -> dict[str, str]:
     iam = client("iam")
     iam.create_instance_profile(InstanceProfileName="by-hand")
-    zone = client("route53").create_hosted_zone(Name="by-hand.example", CallerReference="1")
+    zone = client("route53").create_hosted_zone(
+        Name="by-hand.example", CallerReference="1", HostedZoneConfig={"Comment": "By hand", "PrivateZone": False}
+    )
     client("s3").create_bucket(Bucket="by-hand", CreateBucketConfiguration={"LocationConstraint": REGION})
     return {
         "aws_iam_role": "by-hand",
@@ -170,8 +210,7 @@ def _around(client: Client, role: str) -> dict[str, str]:
         "aws_cloudwatch_metric_alarm": "by-hand",
         "aws_ssm_parameter": "/by/hand",
         "aws_secretsmanager_secret": client("secretsmanager").create_secret(Name="by/hand")["ARN"],
-        "aws_kms_key": client("kms").create_key(Description="By hand")["KeyMetadata"]["KeyId"],
         "aws_acm_certificate": client("acm").request_certificate(DomainName="by-hand.example")["CertificateArn"],
         "aws_sns_topic": client("sns").create_topic(Name="by-hand")["TopicArn"],
-        "aws_sqs_queue": client("sqs").create_queue(QueueName="by-hand")["QueueUrl"],
+        "aws_sqs_queue": client("sqs").create_queue(QueueName="by-hand", Attributes=SMALL)["QueueUrl"],
     }
