@@ -119,6 +119,7 @@ def _containers(client: Client, network: dict[str, str], role: str) -> dict[str,
         desiredCount=0,
         launchType="FARGATE",
         networkConfiguration=place,
+        deploymentConfiguration={"maximumPercent": 200, "minimumHealthyPercent": 100},
     )
     ecr.create_repository(repositoryName="by/hand")
     code = io.BytesIO()
