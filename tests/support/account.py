@@ -38,19 +38,20 @@ Client = Callable[[str], Any]
 
 def make_account(client: Client) -> dict[str, str]:
     """One of each kind; Terraform's type -> the id by which its provider knows it."""
-    network = _network(client("ec2"))
+    network = make_network(client("ec2"))
     role = client("iam").create_role(RoleName="by-hand", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
     return {
         **network,
         **_balancing(client("elbv2"), network),
-        **_containers(client, network, role),
+        **make_containers(client, network),
         **_data(client, network),
         **_global(client),
         **_around(client, role),
     }
 
 
-def _network(ec2: Any) -> dict[str, str]:
+def make_network(ec2: Any) -> dict[str, str]:
+    """A VPC and what stands in it."""
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     zone = {"VpcId": vpc, "AvailabilityZone": f"{REGION}a"}
     subnet = ec2.create_subnet(CidrBlock="10.0.0.0/24", **zone)["Subnet"]["SubnetId"]
@@ -103,7 +104,8 @@ def _pairs(attributes: dict[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in attributes.items()]
 
 
-def _containers(client: Client, network: dict[str, str], role: str) -> dict[str, str]:
+def make_containers(client: Client, network: dict[str, str]) -> dict[str, str]:
+    """A service of ECS and what it needs."""
     ecs, ecr = client("ecs"), client("ecr")
     cluster = ecs.create_cluster(clusterName="by-hand")["cluster"]["clusterArn"]
     for _ in range(2):  # the newest of a family is the thing
@@ -122,22 +124,11 @@ def _containers(client: Client, network: dict[str, str], role: str) -> dict[str,
         deploymentConfiguration={"maximumPercent": 200, "minimumHealthyPercent": 100},
     )
     ecr.create_repository(repositoryName="by/hand")
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as file:
-        file.writestr("main.py", "def handler(event, context): pass\n")
-    client("lambda").create_function(
-        FunctionName="by-hand",
-        Runtime="python3.12",
-        Role=role,
-        Handler="main.handler",
-        Code={"ZipFile": code.getvalue()},
-    )
     return {
         "aws_ecs_cluster": cluster,
         "aws_ecs_service": service["service"]["serviceArn"],
         "aws_ecs_task_definition": "by-hand",
         "aws_ecr_repository": "by/hand",
-        "aws_lambda_function": "by-hand",
     }
 
 
@@ -199,6 +190,16 @@ def _global(client: Client) -> dict[str, str]:
 
 
 def _around(client: Client, role: str) -> dict[str, str]:
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as file:
+        file.writestr("main.py", "def handler(event, context): pass\n")
+    client("lambda").create_function(
+        FunctionName="by-hand",
+        Runtime="python3.12",
+        Role=role,
+        Handler="main.handler",
+        Code={"ZipFile": code.getvalue()},
+    )
     watch: Any = client("cloudwatch")
     client("logs").create_log_group(logGroupName="/by/hand")
     client("ssm").put_parameter(Name="/by/hand", Value="v", Type="String")
@@ -207,6 +208,7 @@ def _around(client: Client, role: str) -> dict[str, str]:
         AlarmName="by-hand", ComparisonOperator="GreaterThanThreshold", EvaluationPeriods=1, Threshold=80.0, **numbers
     )
     return {
+        "aws_lambda_function": "by-hand",
         "aws_cloudwatch_log_group": "/by/hand",
         "aws_cloudwatch_metric_alarm": "by-hand",
         "aws_ssm_parameter": "/by/hand",

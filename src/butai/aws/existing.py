@@ -97,14 +97,14 @@ class _Answer:
 
 
 def survey(session: boto3.Session, regions: Sequence[str], kinds: Sequence[Kind] = KINDS) -> Survey:
-    """Everything in these regions, and what belongs to none. Raises AccessError when AWS does not say whose account it is.
+    """Everything in these regions (one at least), and what belongs to none. They are asked beside each other.
 
     Things of global services that only their tags tell of are found where `regions` has the one that AWS keeps them in
-    (`us-east-1`).
+    (`us-east-1`). Raises AccessError when AWS does not say whose account it is.
     """
     clients, making = Clients(session), threading.Lock()
-    account = _account(session, regions[0])
-    every = [Calls(clients, region, making) for region in regions]
+    account = _account(clients, regions[0])
+    every = [Calls(clients, region, account.partition, making) for region in regions]
     asks = [
         partial(_of_kind, calls, kind, account) for kind in kinds for calls in (every[:1] if kind.is_global else every)
     ]
@@ -113,12 +113,12 @@ def survey(session: boto3.Session, regions: Sequence[str], kinds: Sequence[Kind]
         answers = [each.result() for each in [pool.submit(ask) for ask in asks]]
     gaps = tuple(each.gap for each in answers if each.gap)
     listed = frozenset(each.asked for each in answers if not each.gap)
-    return Survey(account.id, tuple(_joined(answers, kinds)), gaps, listed)
+    return Survey(account.id, tuple(_joined(answers)), gaps, listed)
 
 
-def _account(session: boto3.Session, region: str) -> _Account:
+def _account(clients: Clients, region: str) -> _Account:
     try:
-        told = Clients(session)("sts", region).get_caller_identity()
+        told = clients("sts", region).get_caller_identity()
     except (BotoCoreError, ClientError) as error:
         raise AccessError(
             text("What exists in AWS cannot be listed."),
@@ -183,7 +183,7 @@ def _of_tags(raw: Raw, account: _Account) -> Existing:
     return Existing(account.id, told.region, told.kind, id_, arn, tags.get("Name", id_), tags, by_aws=by_aws)
 
 
-def _joined(answers: Iterable[_Answer], kinds: Iterable[Kind]) -> Iterator[Existing]:
+def _joined(answers: Iterable[_Answer]) -> Iterator[Existing]:
     """The own calls' things with the tags that the tagging API tells, and of its things those that no own call lists.
 
     It goes on telling of what is deleted for a while, so that of a kind with an own call only that call is believed.
@@ -194,12 +194,11 @@ def _joined(answers: Iterable[_Answer], kinds: Iterable[Kind]) -> Iterator[Exist
         for item in each.items if each.asked[0] != TAGGED else ():
             told = tagged.get(item.arn)
             yield replace(item, tags={**told.tags, **item.tags}) if told else item
-    own = tuple(each.arns for each in kinds)
-    yield from (each for each in tagged.values() if each.kind not in PASSING and not _is_own(each.arn, own))
+    yield from (each for each in tagged.values() if each.kind not in PASSING and not _has_own_call(each.arn))
 
 
-def _is_own(arn: str, own: Iterable[str]) -> bool:
-    """Whether an own call lists what has this ARN."""
+def _has_own_call(arn: str) -> bool:
+    """Whether a kind's own call lists what has this ARN, if it is asked."""
     told = parse_arn(arn)
     if told is None:
         return False
@@ -207,7 +206,7 @@ def _is_own(arn: str, own: Iterable[str]) -> bool:
     return any(
         # Without a kind of thing in it, an ARN is a name and no more.
         named.startswith(each) and (not each.endswith(":") or each.count(":") > 1 or told.kind == told.service)
-        for each in own
+        for each in (kind.arns for kind in KINDS)
     )
 
 

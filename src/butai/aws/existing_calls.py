@@ -20,11 +20,11 @@ KEY_TYPES = ["RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "E
 
 
 class Calls:
-    """One region of an account."""
+    """One region of an account. `partition`: AWS's own, or its one for China or the government."""
 
-    def __init__(self, clients: Clients, region: str, making: threading.Lock) -> None:
+    def __init__(self, clients: Clients, region: str, partition: str, making: threading.Lock) -> None:
         self._clients, self._making = clients, making
-        self.region = region
+        self.region, self.partition = region, partition
 
     def client(self, service: str) -> Any:
         """A client, which many threads may use but only one at a time may make."""
@@ -144,7 +144,7 @@ def buckets(calls: Calls) -> Iterator[Raw]:
     size = {"PageSize": BUCKETS_AT_ONCE}
     for each in calls.paged("s3", "list_buckets", "Buckets", PaginationConfig=size):
         region = each.get("BucketRegion") or _region_of(calls.client("s3"), each["Name"])
-        yield {**each, "Region": region, "Arn": f"arn:aws:s3:::{each['Name']}"}
+        yield {**each, "Region": region, "Arn": f"arn:{calls.partition}:s3:::{each['Name']}"}
 
 
 def _region_of(s3: Any, bucket: str) -> str:
@@ -157,7 +157,12 @@ def zones(calls: Calls) -> Iterator[Raw]:
     """Route 53 tells no ARN, and its ids with a path before them."""
     for each in calls.paged("route53", "list_hosted_zones", "HostedZones"):
         id_ = each["Id"].rpartition("/")[2]
-        yield {**each, "Id": id_, "Arn": f"arn:aws:route53:::hostedzone/{id_}", "Name": each["Name"].rstrip(".")}
+        yield {
+            **each,
+            "Id": id_,
+            "Arn": f"arn:{calls.partition}:route53:::hostedzone/{id_}",
+            "Name": each["Name"].rstrip("."),
+        }
 
 
 def queues(calls: Calls) -> Iterator[Raw]:

@@ -105,9 +105,9 @@ def coverage(surveys: Sequence[Survey], states: Mapping[str, Iterable[StateInsta
     gone = []
     for one in _managed(states):
         found = index.of(one.instance)
-        for each in found[:1] if len(found) == 1 else ():
-            known[each].append(one)
-        if not found and any(_would_be_listed(one.instance, survey) for survey in surveys):
+        if len(found) == 1:
+            known[found[0]].append(one)
+        elif not found and any(_would_be_listed(one.instance, survey) for survey in surveys):
             gone.append(one)
     items = [Item(each, tuple(known.get(each, ())), cost(each)) for each in index.items]
     return Coverage(

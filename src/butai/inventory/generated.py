@@ -7,7 +7,7 @@ these beside each other. What is left out here is what an absent attribute means
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,7 @@ def _without(resource: Block) -> Block:
     return _cleaned(cleaned, {"subnets"} if with_addresses else {"subnet_mapping"})
 
 
-def _cleaned(block: Block, left_out: frozenset[str] | set[str] = frozenset()) -> Block:
+def _cleaned(block: Block, left_out: Collection[str] = ()) -> Block:
     """Without what stands for nothing, and without blocks of which nothing is left."""
     attributes = {
         name: each

@@ -145,4 +145,4 @@ def test_every_thing_is_in_one_place_and_the_shares_add_up(things: list[tuple[in
         assert sum(each.unmanaged for each in shares.values()) == found.total.unmanaged
     percent = found.total.percent
     assert (percent == 100) is bool(found.managed and not found.unmanaged)
-    assert (percent is None) is not (found.managed or found.unmanaged)
+    assert (percent is None) is (not found.managed and not found.unmanaged)

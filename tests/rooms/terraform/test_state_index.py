@@ -24,13 +24,10 @@ def document(*resources: dict[str, Any]) -> bytes:
 
 
 def resource(type_: str, name: str, attributes: dict[str, Any], *, provider: str = AWS, **more: Any) -> dict[str, Any]:
-    instance = {
-        "attributes": attributes,
-        **{key: more.pop(key) for key in ("index_key", "status", "deposed") if key in more},
-    }
-    sensitive = more.pop("sensitive", None)
-    if sensitive:
-        instance["sensitive_attributes"] = [[{"type": "get_attr", "value": each}] for each in sensitive]
+    instance: dict[str, Any] = {"attributes": attributes}
+    instance |= {key: more.pop(key) for key in ("index_key", "status", "deposed") if key in more}
+    marked = more.pop("sensitive", [])
+    instance["sensitive_attributes"] = [[{"type": "get_attr", "value": each}] for each in marked]
     return {"mode": "managed", "type": type_, "name": name, "provider": provider, "instances": [instance], **more}
 
 
