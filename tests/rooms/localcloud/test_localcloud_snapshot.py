@@ -7,7 +7,7 @@ import stat
 import threading
 import time
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from moto.backends import get_backend
@@ -55,7 +55,8 @@ def test_other_versions_are_refused_before_anything_is_unpickled(tmp_path: Path,
 def test_a_list_that_somebody_reads_page_by_page_is_kept_too(tmp_path: Path) -> None:
     tagging.install()
     account = "123456789012"
-    logs, tags = (get_backend(each)[account][REGION] for each in ("logs", "resourcegroupstaggingapi"))
+    logs: Any = get_backend("logs")[account][REGION]
+    tags: Any = get_backend("resourcegroupstaggingapi")[account][REGION]
     for name in ("/paged/1", "/paged/2"):
         logs.create_log_group(name, {"Team": "calls"})
     token, [first] = tags.get_resources(resources_per_page=1)

@@ -17,4 +17,4 @@ def _kept(backend: ResourceGroupsTaggingAPIBackend, **asked: Any) -> Iterator[An
 
 def install() -> None:
     """Put this mend in moto's place."""
-    ResourceGroupsTaggingAPIBackend._get_resources_generator = _kept  # type: ignore[method-assign]
+    ResourceGroupsTaggingAPIBackend._get_resources_generator = _kept  # type: ignore[method-assign,assignment]
