@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from butai.terraform.hcl_blocks import Block, Comment, Expression
+from butai.terraform.state_index import without_indexes
 
 # A module that calls two others twice each, twenty levels deep, has a million addresses.
 MOST_CALLS = 100_000
@@ -204,28 +205,13 @@ class Graph:
 
     def find(self, root: str, address: str) -> Node | None:
         """The node behind an address of a root's state or plan, such as `module.net["a"].aws_subnet.this[0]`."""
-        folder, rest = root, without_keys(address).split(".")
+        folder, rest = root, without_indexes(address).split(".")
         while rest[0] == "module" and len(rest) > 2:
             called = self.modules[folder].calls.get(rest[1]) if folder in self.modules else None
             if called is None:
                 return None
             folder, rest = called, rest[2:]
         return self.nodes.get(f"{folder}:{'.'.join(rest)}")
-
-
-def without_keys(address: str) -> str:
-    """An address without the keys of `count` and `for_each`: `a.b["x.y"].c[0]` is `a.b.c`."""
-    said, quoted, depth = [], False, 0
-    before = ""
-    for letter in address:
-        if letter == '"' and before != "\\":
-            quoted = not quoted
-        depth += (letter == "[") if not quoted else 0
-        if depth == 0:
-            said.append(letter)
-        depth -= (letter == "]") if not quoted and depth else 0
-        before = "" if before == "\\" else letter
-    return "".join(said)
 
 
 def _named(block: Block, prefix: str) -> Iterator[tuple[str, Expression]]:
