@@ -27,6 +27,7 @@ PACKAGES = (
     "db",
     "deploys",
     "environments",
+    "inventory",
     "leases",
     "runs",
     "states",

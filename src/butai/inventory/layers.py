@@ -6,6 +6,7 @@ and in a layer things stand near what they are joined to. The same input gives t
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,12 +15,12 @@ from typing import Final, NamedTuple
 
 WIDTH: Final = 176.0
 HEIGHT: Final = 40.0
-_BETWEEN_LAYERS: Final = 64.0
+_BETWEEN_LAYERS: Final = 52.0
 _BETWEEN: Final = 14.0
 _MARGIN: Final = 16.0
 _TITLE: Final = 30.0
 # As wide as a screen beside a list.
-_ASPECT: Final = 1.5
+_ASPECT: Final = 1.3
 _SWEEPS: Final = 4
 
 
@@ -229,14 +230,21 @@ def _stack(
     size: Mapping[str, tuple[float, float]],
     top: dict[str, float],
 ) -> None:
-    """One below the other, none over another, on the whole as near as can be to where they wish to be."""
-    at = -math.inf
+    """One below the other, none over another, as near to where they wish to be as can be: by least squares.
+
+    Without their own heights it is a regression with rising values: neighbours that push each other stand together, in
+    the middle of their wishes.
+    """
+    heights = {each: size[each][1] + _BETWEEN for each in column}
+    below = dict(zip(column, itertools.accumulate((heights[each] for each in column), initial=0.0), strict=False))
+    together: list[tuple[float, list[str]]] = []
     for each in column:
-        top[each] = max(wished[each], at)
-        at = top[each] + size[each][1] + _BETWEEN
-    off = sum(top[each] - wished[each] for each in column) / len(column)
-    for each in column:
-        top[each] -= off
+        total, pushed = wished[each] - below[each], [each]
+        while together and together[-1][0] / len(together[-1][1]) > total / len(pushed):
+            before = together.pop()
+            total, pushed = before[0] + total, before[1] + pushed
+        together.append((total, pushed))
+    top.update({each: total / len(pushed) + below[each] for total, pushed in together for each in pushed})
 
 
 def _in_rows(

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from butai.inventory.groups import GroupKind, Groups, groups_of
+from butai.inventory.groups import GroupKind, Groups
 from butai.inventory.layers import Layout, arrange
 from butai.inventory.measures import Figures, of_group, step
 from butai.inventory.model import Graph, Kind, Node
 from butai.inventory.shown import Card, Shown, show
 from butai.inventory.view import Colour, View
 
-# What fits into a card on the map, in letters.
-_FITS: Final = 25
 MOST_FOUND: Final = 50
 
 
@@ -115,6 +113,7 @@ def _drawn(graph: Graph, picture: Picture, row: Row, view: View) -> dict[str, An
         "tone": row.tone,
         "group": closed,
         "box": card.is_open,
+        "level": card.level,
         "count": card.count if card.group else 0,
         "found": row.found,
         "chosen": card.id == view.node,
@@ -128,15 +127,7 @@ def _drawn(graph: Graph, picture: Picture, row: Row, view: View) -> dict[str, An
 
 
 def _label(node: Node | None, row: Row) -> str:
+    """Two lines for what has a type; a browser shortens what does not fit."""
     if node is None or not node.type or node.kind is Kind.PROVIDER:
-        return _short(row.title)
-    prefix = "data." if node.kind is Kind.DATA else ""
-    return f"{_short(prefix + node.type)}\n{_short(node.name)}"
-
-
-def _short(words: str) -> str:
-    """The end of what is too long: names differ there."""
-    return words if len(words) <= _FITS else f"…{words[1 - _FITS :]}"
-
-
-__all__ = ["Found", "Picture", "Row", "document", "draw", "groups_of", "rows", "search"]
+        return row.title
+    return f"{'data.' if node.kind is Kind.DATA else ''}{node.type}\n{node.name}"

@@ -59,6 +59,15 @@ class Shown:
     total: int
     distance: Mapping[str, int]
 
+    @property
+    def nodes(self) -> int:
+        """How many nodes are visible themselves."""
+        return sum(1 for each in self.cards if each.group is None)
+
+    def is_open(self, group: str) -> bool:
+        """Whether a group is open."""
+        return any(each.id == group and each.is_open for each in self.cards)
+
     def items(self) -> list[Item]:
         """What is drawn, for the layout."""
         inside: dict[str, list[Item]] = {}
@@ -73,11 +82,11 @@ def show(graph: Graph, groups: Groups, view: View) -> Shown:
     """What a view shows. What it is focused on has to be in the graph."""
     distance = _reach(graph, groups, view)
     scope = _scope(graph, view, distance)
-    opening = _Opening(graph, groups, view, scope)
+    opening = _Opening(groups, view, scope)
     opening.open_what_was_asked_for(view.open)
     opening.open_what_is_open_at_first()
     cards = list(_cards(groups, opening))
-    return Shown(cards, _lines(graph, groups, opening), opening.held, len(scope), distance)
+    return Shown(cards, _lines(graph, groups, opening, scope), opening.held, len(scope), distance)
 
 
 def _reach(graph: Graph, groups: Groups, view: View) -> dict[str, int]:
@@ -124,9 +133,8 @@ def _scope(graph: Graph, view: View, distance: Mapping[str, int]) -> set[str]:
 class _Opening:
     """Which groups are open, and how much is visible then."""
 
-    def __init__(self, graph: Graph, groups: Groups, view: View, scope: set[str]) -> None:
+    def __init__(self, groups: Groups, view: View, scope: set[str]) -> None:
         self._groups, self._shut, self._focused = groups, frozenset(view.shut), bool(view.focus or view.impact)
-        self._kinds = {each.id: each.kind for each in graph.nodes.values()}
         self.count: Counter[str] = Counter()
         for node in scope:
             self.count[node] = 1
@@ -170,9 +178,10 @@ class _Opening:
 
     def _all(self) -> int:
         """How much would be visible if everything opened that opens at first."""
-        kinds = [each for each in self._groups.by_id.values() if each.kind is GroupKind.KIND and self.count[each.id]]
-        folders = sum(1 for each in self._groups.by_id.values() if each.kind is not GroupKind.KIND) - 1
-        return folders + sum(1 if each.name in _CALM else self.count[each.id] for each in kinds)
+        visible = [self._groups.by_id[each] for each in self.count if each in self._groups.by_id]
+        return sum(
+            1 if each.kind is not GroupKind.KIND or each.name in _CALM else self.count[each.id] for each in visible
+        )
 
     def _try(self, id_: str, room: int) -> bool:
         """Open a group if what it stands in is open and there is room for what is in it."""
@@ -207,11 +216,11 @@ def _cards(groups: Groups, opening: _Opening) -> Iterator[Card]:
             waiting += [(each, level + 1, box) for each in reversed(opening.inside(group))]
 
 
-def _lines(graph: Graph, groups: Groups, opening: _Opening) -> list[Line]:
+def _lines(graph: Graph, groups: Groups, opening: _Opening, scope: Iterable[str]) -> list[Line]:
     """Edges between what is visible, those between the same two as one."""
     stands_for: dict[str, str | None] = {}
     weights: Counter[tuple[str, str]] = Counter()
-    for edge in graph.edges:
+    for edge in (edge for each in scope for edge in graph.uses.get(each, ())):
         ends = []
         for end in (edge.source, edge.target):
             if end not in stands_for:

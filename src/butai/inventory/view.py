@@ -55,7 +55,12 @@ class View:
     @property
     def query(self) -> str:
         """What stands behind the `?` of the address; what is as usual is left out."""
-        return urlencode(list(self._pairs()))
+        return urlencode(self.pairs)
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The same as names and values."""
+        return list(self._pairs())
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
         yield from (("open", each) for each in self.open)
