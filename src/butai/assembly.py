@@ -35,6 +35,7 @@ from butai.environments.rollouts import Rollouts
 from butai.environments.service import Environments
 from butai.environments.state import EnvironmentStates
 from butai.environments.state_job import StateJob
+from butai.inventory.service import Inventory
 from butai.runs.carry import Carrier
 from butai.runs.job import Job
 from butai.runs.model import MAIN, RunKind
@@ -65,6 +66,7 @@ class Butai:
     states: States
     environments: Environments
     board: Board
+    inventory: Inventory
 
     @property
     def environment_states(self) -> EnvironmentStates:
@@ -162,4 +164,5 @@ def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Bu
     runs = Runs(database, now)
     environments = Environments(database, data, blueprints, engines, runs, states, now)
     board = Board(database, runs, environments, now)
-    return Butai(settings, data, database, blueprints, engines, runs, states, environments, board)
+    inventory = Inventory(database, blueprints, data, now)
+    return Butai(settings, data, database, blueprints, engines, runs, states, environments, board, inventory)

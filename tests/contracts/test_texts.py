@@ -28,6 +28,7 @@ PACKAGES = (
     "deploys",
     "environments",
     "history",
+    "inventory",
     "leases",
     "runs",
     "states",

@@ -203,7 +203,7 @@ def projects(draw: Callable[..., Any]) -> Project:
 def called_by_one_root(made: list[Project]) -> dict[str, str]:
     """Several projects under one root: one run of terraform for all of them."""
     root = ['provider "terraform" {\n  alias = "other"\n}\nresource "terraform_data" "start" {}\n']
-    files = {}
+    files: dict[str, str] = {}
     for number, project in enumerate(made):
         arguments = {"source": f'"./p{number}/top"', **dict.fromkeys(project.inputs, "terraform_data.start.id")}
         if number % 2:
