@@ -129,10 +129,11 @@ class Graph:
     """The whole of a repository. Nodes are in the order of folders, files and lines."""
 
     repository: str
-    nodes: dict[str, Node] = field(default_factory=dict)
-    edges: list[Edge] = field(default_factory=list)
-    modules: dict[str, Module] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    # Written out, a graph is as long as its repository: no error and no log needs that.
+    nodes: dict[str, Node] = field(default_factory=dict, repr=False)
+    edges: list[Edge] = field(default_factory=list, repr=False)
+    modules: dict[str, Module] = field(default_factory=dict, repr=False)
+    problems: list[Problem] = field(default_factory=list, repr=False)
 
     @cached_property
     def uses(self) -> Mapping[str, list[Edge]]:

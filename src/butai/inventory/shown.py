@@ -39,11 +39,16 @@ class Card:
 
 @dataclass(frozen=True)
 class Line:
-    """`source` needs `target`, for so many reasons (`weight`)."""
+    """`source` needs `target`, for so many reasons (`weight`).
+
+    `is_given`: a module's variable and the value that a caller gives it. It leads back to who calls the module, so that
+    no picture is arranged by it, and a group that the other one calls anyway is not joined by it.
+    """
 
     source: str
     target: str
     weight: int
+    is_given: bool = False
 
 
 @dataclass(frozen=True)
@@ -220,17 +225,22 @@ def _lines(graph: Graph, groups: Groups, opening: _Opening, scope: Iterable[str]
     """Edges between what is visible, those between the same two as one."""
     stands_for: dict[str, str | None] = {}
     weights: Counter[tuple[str, str]] = Counter()
+    given: Counter[tuple[str, str]] = Counter()
     for edge in (edge for each in scope for edge in graph.uses.get(each, ())):
-        ends = []
         for end in (edge.source, edge.target):
             if end not in stands_for:
                 stands_for[end] = _stands_for(end, groups, opening)
-            ends.append(stands_for[end])
-        source, target = ends
+        source, target = stands_for[edge.source], stands_for[edge.target]
         if source and target and source != target:
             weights[source, target] += 1
-    apart = {ends: weight for ends, weight in weights.items() if not _holds(groups, *ends)}
-    return [Line(source, target, weight) for (source, target), weight in sorted(apart.items())]
+            given[source, target] += edge.uses is Uses.INPUT
+    lines = [Line(*ends, weight, is_given=given[ends] == weight) for ends, weight in sorted(weights.items())]
+    return [
+        each
+        for each in lines
+        if not _holds(groups, each.source, each.target)
+        and not (each.is_given and {each.source, each.target} & groups.by_id.keys())
+    ]
 
 
 def _stands_for(id_: str, groups: Groups, opening: _Opening) -> str | None:
