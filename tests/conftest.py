@@ -39,6 +39,7 @@ LONGEST_FIRST = (
     "test_following",
     "test_matrix",
     "test_ways",
+    "test_import_blocks",
     "test_drift",
     "test_watching",
     "test_localcloud_kill",

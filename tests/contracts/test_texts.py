@@ -27,6 +27,7 @@ PACKAGES = (
     "db",
     "deploys",
     "environments",
+    "history",
     "inventory",
     "leases",
     "runs",

@@ -22,10 +22,16 @@ import httpx
 import psycopg
 import pytest
 
+from butai.aws.existing import Survey, survey
+from butai.aws.existing_kinds import KINDS
+from butai.aws.session import Access, session_for
 from butai.blueprints.model import Blueprint, image_for
 from butai.blueprints.validate import parse
 from butai.demo.team import TeamRepositories, examples_folder, make_team
+from butai.inventory.coverage import Share, coverage
+from butai.localcloud.services import SERVICES
 from butai.loopback import free_port
+from butai.terraform.state_index import StateInstance, index
 from support.cloud import REGION, Cloud, running_cloud
 from support.engine import Engine
 from support.variants import again
@@ -56,6 +62,8 @@ class Seen:
     nobody: int = 0
     states: dict[str, dict[str, Any]] = field(default_factory=dict)
     inventories: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+    survey: Survey | None = None
+    known: dict[str, list[StateInstance]] = field(default_factory=dict)
 
 
 class Story:
@@ -88,6 +96,8 @@ class Story:
         self._use()
         self._deploy_the_banner()
         self._take_stock("both")
+        self.seen.survey = look_around(self.cloud)
+        self.seen.known = {name: known_to(each) for name, each in {"base": self.base, **self.staging}.items()}
         self._each("drop databases", lambda name: self._run_tasks(name, "before_destroy"))
         self.seen.databases["after"] = self._databases()
         self._each("destroy", lambda name: self.staging[name].destroy(**self.variables(name)))
@@ -292,6 +302,20 @@ def inventory(cloud: Cloud) -> dict[str, set[str]]:
     }
 
 
+def look_around(cloud: Cloud) -> Survey:
+    """What exists in the cloud, of the services that it has."""
+    kinds = [each for each in KINDS if each.arns.partition(":")[0] in SERVICES]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in cloud.env.items():
+            patch.setenv(name, value)
+        return survey(session_for(Access(REGION)), [REGION], kinds)
+
+
+def known_to(engine: Engine) -> list[StateInstance]:
+    """What a root's state holds."""
+    return index((engine.folder / "terraform.tfstate").read_bytes())
+
+
 def answered(ask: Callable[[], httpx.Response]) -> httpx.Response:
     """The first answer that is a success."""
     found: list[httpx.Response] = []
@@ -370,6 +394,20 @@ def test_the_deployed_version_is_shown_there_alone(story: Story) -> None:
     assert f'id="version">{main[:7]}<' in pages["qa-1 then"] and 'id="banner"' not in pages["qa-1 then"]
     assert f'id="version">{banner[:7]}<' in pages["qa-2 then"]
     assert "New: call-backs are in trial" in pages["qa-2 then"]
+
+
+def test_the_states_together_know_all_that_exists(story: Story) -> None:
+    found, known = story.seen.survey, story.seen.known
+    assert found is not None and found.gaps == ()
+    whole = coverage([found], known, lambda _: None)
+    assert (whole.total.percent, whole.unmanaged, whole.gone) == (100, (), ())
+    without = coverage([found], {name: each for name, each in known.items() if name != "qa-2"}, lambda _: None)
+    assert {each.existing.name for each in without.unmanaged} >= {"ivr-qa-2-web", "ivr-qa-2"}
+    assert all(
+        "qa-2" in each.existing.arn + each.existing.name or each.kind == "aws_lb_listener_rule"
+        for each in without.unmanaged
+    )
+    assert without.by_kind["aws_ecs_service"] == Share(3, 3)
 
 
 def test_a_destroy_leaves_what_was_there_before_and_no_more(story: Story) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from butai.inventory.declared import Declared, declarations
 from butai.inventory.links import links, missing
 from butai.inventory.model import Edge, Graph, Kind, Module, Node, Problem, Uses
+from butai.inventory.providers import provider_edges
 from butai.terraform.hcl_blocks import Block, Expression, Parsed
 from butai.terraform.hcl_literals import UNKNOWN
 from butai.text import text
@@ -39,6 +40,8 @@ def build(repository: str, folders: Mapping[str, Folder]) -> Graph:
     for path, addresses in declared.items():
         graph.edges += links(graph, path, addresses)
         graph.problems += missing(path, addresses)
+    found, graph.handed = provider_edges(graph)
+    graph.edges += found
     graph.edges += _remote_states(graph)
     graph.problems += _circles(graph)
     return graph

@@ -8,6 +8,7 @@ from typing import Final
 
 from butai.inventory.declared import Declared
 from butai.inventory.model import Edge, Graph, Kind, Problem, Uses
+from butai.inventory.parts import WAITED_FOR
 from butai.terraform.hcl_blocks import Expression, Reference
 from butai.text import text
 
@@ -15,8 +16,7 @@ from butai.text import text
 _BUILT_IN: Final = frozenset({"each", "count", "self", "path", "terraform", "tofu", "provider"})
 _PREFIXED: Final = {"data": 3, "ephemeral": 3, "var": 2, "local": 2, "module": 2}
 # Arguments of a call that are the engine's own.
-_OF_CALLS: Final = frozenset({"source", "version", "providers", "count", "for_each", "depends_on"})
-_BARE_PATH = re.compile(r"[\w.-]+(?:\[[^\]]*\])?[\w.-]*")
+_OF_CALLS: Final = frozenset({"source", "version", "providers"})
 _AN_ADDRESS = re.compile(r"[A-Za-z_][\w-]*\.[A-Za-z_][\w.-]*")
 
 
@@ -24,10 +24,12 @@ def links(graph: Graph, folder: str, declared: Mapping[str, Declared]) -> Iterat
     """Every edge that leaves what this folder declares, and those from a called module's variables to what they are given."""
     for address, each in declared.items():
         source = f"{folder}:{address}"
-        seen: set[tuple[str, Uses]] = set()
+        seen: set[tuple[str, ...]] = set()
         for edge in _of(graph, folder, declared, source, each):
-            if (edge.target, edge.uses) not in seen and edge.target != source:
-                seen.add((edge.target, edge.uses))
+            # Each argument of a call is another thing to the called module.
+            key = (edge.target, edge.uses, edge.call, edge.attribute if each.kind is Kind.CALL else "")
+            if key not in seen and edge.target != source:
+                seen.add(key)
                 yield edge
         if each.kind is Kind.CALL:
             yield from _inputs(graph, folder, declared, each)
@@ -69,7 +71,6 @@ def _of(graph: Graph, folder: str, declared: Mapping[str, Declared], source: str
                 continue
             yield Edge(source, f"{folder}:{found}", uses, name, reference.line)
             yield from _through(graph, folder, source, reference, name)
-    yield from _providers(folder, declared, source, each)
 
 
 def _expressions(each: Declared) -> Iterator[tuple[str, Expression]]:
@@ -93,46 +94,36 @@ def _references(name: str, expression: Expression) -> Iterator[Reference]:
 
 
 def _through(graph: Graph, folder: str, source: str, reference: Reference, name: str) -> Iterator[Edge]:
-    """A call's output is also the output that the called module declares."""
+    """A call's output is also the output that the called module declares; a whole call is everything in that module."""
     names = reference.path.split(".")
-    if names[0] != "module":
+    called = graph.modules[folder].calls.get(names[1]) if names[0] == "module" and len(names) > 1 else None
+    if called is None:
         return
-    called = graph.modules[folder].calls.get(names[1])
-    outputs = [f"{called}:output.{names[2]}"] if len(names) > 2 else []
-    if called and not outputs:
-        outputs = [node.id for node in graph.in_module(called) if node.kind is Kind.OUTPUT]
-    for each in outputs:
-        if each in graph.nodes:
-            yield Edge(source, each, Uses.OUTPUT, name, reference.line)
+    call = f"{folder}:module.{names[1]}"
+    output = f"{called}:output.{names[2]}" if len(names) > 2 else ""
+    uses = Uses.DEPENDS_ON if name == "depends_on" else Uses.OUTPUT
+    if output and output in graph.nodes:
+        yield Edge(source, output, Uses.OUTPUT, name, reference.line, call)
+    if not output or reference.fixed == 2:
+        # The engine takes an index that it has to evaluate first for the whole, too.
+        yield Edge(source, called, uses, name, reference.line, call)
 
 
 def _inputs(graph: Graph, folder: str, declared: Mapping[str, Declared], call: Declared) -> Iterator[Edge]:
-    """A called module's variables need what the call gives them, and what the call waits for all that is in it."""
+    """A called module's variables need what the call gives them, and all that is in it what the call waits for."""
     called = graph.modules[folder].calls.get(call.name)
     if called is None:
         return
     for name, expression in call.block.attributes.items():
         variable = f"{called}:var.{name}"
-        if name in _OF_CALLS or variable not in graph.nodes:
+        if name in WAITED_FOR:
+            source, uses = called, Uses.DEPENDS_ON
+        elif name not in _OF_CALLS and variable in graph.nodes:
+            source, uses = variable, Uses.INPUT
+        else:
             continue
-        for reference in expression.references:
+        for reference in _references(name, expression):
             found = target(reference.path, declared)
-            if found:
-                yield Edge(variable, f"{folder}:{found}", Uses.INPUT, name, reference.line)
-            for edge in _through(graph, folder, variable, reference, name):
-                yield Edge(variable, edge.target, Uses.INPUT, name, reference.line)
-
-
-def _providers(folder: str, declared: Mapping[str, Declared], source: str, each: Declared) -> Iterator[Edge]:
-    """The configured providers that something is made with, where this folder configures them."""
-    if each.kind in {Kind.RESOURCE, Kind.DATA, Kind.EPHEMERAL}:
-        named = each.block.attributes.get("provider")
-        name = named.text.strip('"') if named else each.type.partition("_")[0]
-        line = named.line if named else each.block.line
-        if f"provider.{name}" in declared:
-            yield Edge(source, f"{folder}:provider.{name}", Uses.PROVIDER, "provider", line)
-    elif each.kind is Kind.CALL and "providers" in each.block.attributes:
-        given = each.block.attributes["providers"]
-        for word in _BARE_PATH.findall(given.text):
-            if f"provider.{word}" in declared:
-                yield Edge(source, f"{folder}:provider.{word}", Uses.PROVIDER, "providers", given.line)
+            through = [edge.target for edge in _through(graph, folder, source, reference, name)]
+            for each in [f"{folder}:{found}", *through] if found else through:
+                yield Edge(source, each, uses, name, reference.line, f"{folder}:{call.address}")

@@ -10,104 +10,20 @@ import hashlib
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cached_property
+from typing import TypeVar
 
-from butai.terraform.hcl_blocks import Block, Comment, Expression
+from butai.inventory.parts import FOLDERS, Edge, Kind, Node, Problem, Uses
+from butai.inventory.reach import Reach
+from butai.inventory.ways import all_of, reach_of, waits
+from butai.terraform.hcl_blocks import Expression
+from butai.terraform.state_index import without_indexes
 
+__all__ = ["FOLDERS", "MOST_CALLS", "Edge", "Graph", "Kind", "Module", "Node", "Problem", "Uses"]
+
+_T = TypeVar("_T")
 # A module that calls two others twice each, twenty levels deep, has a million addresses.
 MOST_CALLS = 100_000
-
-
-class Kind(StrEnum):
-    """What a node is."""
-
-    REPOSITORY = "repository"
-    ROOT = "root"
-    MODULE = "module"
-    EXTERNAL = "external-module"
-    CALL = "module-call"
-    RESOURCE = "resource"
-    DATA = "data"
-    EPHEMERAL = "ephemeral"
-    VARIABLE = "variable"
-    LOCAL = "local"
-    OUTPUT = "output"
-    PROVIDER = "provider"
-    BACKEND = "backend"
-    SETTINGS = "settings"
-    MOVED = "moved"
-    IMPORT = "import"
-    REMOVED = "removed"
-    CHECK = "check"
-    OTHER = "other"
-
-
-FOLDERS = frozenset({Kind.ROOT, Kind.MODULE})
-
-
-class Uses(StrEnum):
-    """Why one node needs another."""
-
-    REFERENCE = "reference"
-    DEPENDS_ON = "depends-on"
-    PROVIDER = "provider"
-    SOURCE = "source"
-    INPUT = "input"
-    OUTPUT = "output"
-    REMOTE_STATE = "remote-state"
-
-
-@dataclass(slots=True)
-class Node:
-    """Something that is written. `id` is `FOLDER:ADDRESS`; a folder's own id is its path (`.` for the top).
-
-    `file` is relative to the repository; lines and columns count from 1, columns in characters, the end one behind the last;
-    in JSON and for folders columns are 0. `comments`: those inside it, and those that stand right above it.
-    """
-
-    id: str
-    kind: Kind
-    module: str
-    address: str
-    name: str
-    type: str = ""
-    file: str = ""
-    line: int = 0
-    end_line: int = 0
-    column: int = 0
-    end_column: int = 0
-    comments: tuple[Comment, ...] = ()
-    block: Block | None = None
-    expression: Expression | None = None
-    overridden_in: tuple[str, ...] = ()
-
-    def expressions(self) -> Iterator[tuple[str, Expression]]:
-        """Every expression as written, with its dotted name inside the block."""
-        if self.expression is not None:
-            yield "value", self.expression
-        if self.block is not None:
-            yield from _named(self.block, "")
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """`source` needs `target`, because of what is written in `attribute` at `line` of the source's file."""
-
-    source: str
-    target: str
-    uses: Uses
-    attribute: str = ""
-    line: int = 0
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What could not be read or understood, and where. `line` is 0 for a whole file or folder."""
-
-    file: str
-    line: int
-    what: str
 
 
 @dataclass
@@ -126,7 +42,11 @@ class Module:
 
 @dataclass
 class Graph:
-    """The whole of a repository. Nodes are in the order of folders, files and lines."""
+    """The whole of a repository. Nodes are in the order of folders, files and lines.
+
+    `handed`: how configured providers come to resources, from module to module; what an edge leads over may be no node, where
+    a module only passes a provider on.
+    """
 
     repository: str
     # Written out, a graph is as long as its repository: no error and no log needs that.
@@ -134,6 +54,7 @@ class Graph:
     edges: list[Edge] = field(default_factory=list, repr=False)
     modules: dict[str, Module] = field(default_factory=dict, repr=False)
     problems: list[Problem] = field(default_factory=list, repr=False)
+    handed: list[Edge] = field(default_factory=list, repr=False)
 
     @cached_property
     def uses(self) -> Mapping[str, list[Edge]]:
@@ -157,15 +78,43 @@ class Graph:
 
     def in_module(self, folder: str) -> list[Node]:
         """What is written in one folder."""
-        return [each for each in self.nodes.values() if each.module == folder and each.kind not in FOLDERS]
+        return self._written.get(folder, [])
+
+    @cached_property
+    def _written(self) -> Mapping[str, list[Node]]:
+        return _grouped((each for each in self.nodes.values() if each.kind not in FOLDERS), lambda node: node.module)
 
     def needs(self, start: str) -> set[str]:
-        """Everything that a node needs, directly or not."""
-        return _reached(start, lambda at: (edge.target for edge in self.uses.get(at, ())))
+        """Everything that a node needs, directly or not; in a module, whoever calls it. A folder needs what is in it."""
+        called = self._called.get(start)
+        inside = {all_of(called)} if called else set()
+        return self._others(start, self._reach.needs(self._starts(start), inside))
 
     def impact(self, start: str) -> set[str]:
         """Everything that needs a node, directly or not: what a change of it may reach."""
-        return _reached(start, lambda at: (edge.source for edge in self.used_by.get(at, ())))
+        called = self._called.get(start)
+        inside = {waits(called)} if called else set()
+        return self._others(start, self._reach.impact(self._starts(start), inside))
+
+    def _starts(self, start: str) -> set[str]:
+        return {start, *(each.id for each in self.in_module(start))} if start in self.modules else {start}
+
+    def _others(self, start: str, reached: set[str]) -> set[str]:
+        return {each for each in reached if each in self.nodes and each != start}
+
+    @cached_property
+    def _called(self) -> Mapping[str, str]:
+        """The folder that each call reads, where it is in this repository."""
+        calls = (
+            (each, self.modules[each.module].calls.get(each.name))
+            for each in self.nodes.values()
+            if each.kind is Kind.CALL
+        )
+        return {call.id: folder for call, folder in calls if folder in self.modules}
+
+    @cached_property
+    def _reach(self) -> Reach:
+        return reach_of(self.nodes.values(), self.edges, self.handed, self._called)
 
     def around(self, start: str, steps: int) -> dict[str, int]:
         """The nodes up to so many steps away in either direction, each with its distance."""
@@ -205,7 +154,7 @@ class Graph:
 
     def find(self, root: str, address: str) -> Node | None:
         """The node behind an address of a root's state or plan, such as `module.net["a"].aws_subnet.this[0]`."""
-        folder, rest = root, without_keys(address).split(".")
+        folder, rest = root, without_indexes(address).split(".")
         while rest[0] == "module" and len(rest) > 2:
             called = self.modules[folder].calls.get(rest[1]) if folder in self.modules else None
             if called is None:
@@ -214,43 +163,8 @@ class Graph:
         return self.nodes.get(f"{folder}:{'.'.join(rest)}")
 
 
-def without_keys(address: str) -> str:
-    """An address without the keys of `count` and `for_each`: `a.b["x.y"].c[0]` is `a.b.c`."""
-    said, quoted, depth = [], False, 0
-    before = ""
-    for letter in address:
-        if letter == '"' and before != "\\":
-            quoted = not quoted
-        depth += (letter == "[") if not quoted else 0
-        if depth == 0:
-            said.append(letter)
-        depth -= (letter == "]") if not quoted and depth else 0
-        before = "" if before == "\\" else letter
-    return "".join(said)
-
-
-def _named(block: Block, prefix: str) -> Iterator[tuple[str, Expression]]:
-    for name, expression in block.attributes.items():
-        yield prefix + name, expression
-    for inner in block.blocks:
-        # A dynamic block is named by what it makes.
-        name = inner.labels[0] if inner.type == "dynamic" and inner.labels else inner.type
-        yield from _named(inner, f"{prefix}{name}.")
-
-
-def _grouped(edges: Iterable[Edge], of: Callable[[Edge], str]) -> Mapping[str, list[Edge]]:
-    found: defaultdict[str, list[Edge]] = defaultdict(list)
-    for each in edges:
+def _grouped(each_one: Iterable[_T], of: Callable[[_T], str]) -> Mapping[str, list[_T]]:
+    found: defaultdict[str, list[_T]] = defaultdict(list)
+    for each in each_one:
         found[of(each)].append(each)
     return found
-
-
-def _reached(start: str, beside: Callable[[str], Iterable[str]]) -> set[str]:
-    seen: set[str] = set()
-    waiting = [start]
-    while waiting:
-        for each in beside(waiting.pop()):
-            if each not in seen:
-                seen.add(each)
-                waiting.append(each)
-    return seen - {start}

@@ -55,7 +55,8 @@ class Line:
 class Shown:
     """`cards`: in the order of a list. `held`: groups that were to be open and for which there was no room.
 
-    `total`: how many nodes the view is about; `distance`: from what it is focused on, where it is.
+    `total`: how many nodes the view is about; `distance`: from what it is focused on, where it is (of an impact only whether
+    something is its start).
     """
 
     cards: list[Card]
@@ -97,7 +98,10 @@ def show(graph: Graph, groups: Groups, view: View) -> Shown:
 def _reach(graph: Graph, groups: Groups, view: View) -> dict[str, int]:
     """The nodes that a view is focused on, each with its distance; empty where it is about everything."""
     if view.impact:
-        return _walk(groups.nodes_in(view.impact), lambda at: (each.source for each in graph.used_by.get(at, ())))
+        starts = dict.fromkeys(groups.nodes_in(view.impact), 0)
+        # A folder is asked as one; what is no folder, by what is in it.
+        asked = [view.impact] if view.impact in graph.modules else starts
+        return {**{each: 1 for start in asked for each in graph.impact(start)}, **starts}
     if view.focus:
         # Two steps over a provider are everything.
         left_out = {Uses.PROVIDER} if Kind.PROVIDER in view.hide else set()
@@ -110,7 +114,7 @@ def _beside(graph: Graph, at: str, left_out: Iterable[Uses]) -> Iterator[str]:
     yield from (each.source for each in graph.used_by.get(at, ()) if each.uses not in left_out)
 
 
-def _walk(starts: Iterable[str], beside: Callable[[str], Iterable[str]], steps: int | None = None) -> dict[str, int]:
+def _walk(starts: Iterable[str], beside: Callable[[str], Iterable[str]], steps: int) -> dict[str, int]:
     distance = dict.fromkeys(starts, 0)
     waiting = deque(distance)
     while waiting:

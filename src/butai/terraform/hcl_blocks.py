@@ -13,10 +13,14 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class Reference(NamedTuple):
-    """A dotted path such as `var.environment` or `aws_lb.main.arn`. Indexes are left out, and it ends at a splat."""
+    """A dotted path such as `var.environment` or `aws_lb.main.arn`. Indexes are left out, and it ends at a splat.
+
+    `fixed`: how many of its names stand before the first index that has to be evaluated; 0 where there is no such index.
+    """
 
     path: str
     line: int
+    fixed: int = 0
 
     def starts_with(self, *names: str) -> bool:
         """Whether the path begins with these names."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from butai.terraform.hcl_blocks import Block, Expression, Parsed, Reference, SyntaxProblem
-from butai.terraform.hcl_literals import UNKNOWN
+from butai.terraform.hcl_literals import UNKNOWN, normal
 from butai.terraform.hcl_syntax import parse_hcl
 from butai.text import text
 
@@ -71,7 +71,7 @@ def _beside(key: Any, value: Located) -> Located:
 
 def _paired(text: str) -> str:
     # JSON writes a character beyond the first 65,536 as two escapes, which yaml leaves as two halves.
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return normal(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def _blocks(body: dict[str, Located]) -> Iterator[Block]:
@@ -131,6 +131,6 @@ def _references(located: Located) -> Iterator[Reference]:
         # A string is a template there; a heredoc takes any text as one.
         template = parse_hcl(f"x = <<END_OF_JSON\n{value}\nEND_OF_JSON\n".encode(errors="replace"), "").body
         for expression in template.expressions():
-            yield from (Reference(each.path, line) for each in expression.references)
+            yield from (Reference(each.path, line, each.fixed) for each in expression.references)
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from _references(inner)

@@ -52,6 +52,7 @@ _KINDS: Final = {kind: rank for rank, kind in enumerate(_OUTER_FIRST)}
 _NAME = re.compile(rb"[^\s={}\"]+")
 _HEAD = re.compile(rb'([^\s"{]+)((?:[ \t]*(?:"(?:[^"\\\n$%{]|\\.)*"|[^\s"{/#]+))*)[ \t]*\{')
 _LABEL = re.compile(rb'"((?:[^"\\]|\\.)*)"|([^\s"]+)')
+_LITERAL_INDEX = re.compile(rb'\[\s*(?:"(?:[^"\\$%]|\\.)*"|\d+)\s*\]|\.\d+')
 _BOUND = re.compile(rb"(?:for)\s+([^\s,]+)\s*(?:,\s*([^\s,]+)\s*)?in\b")
 
 
@@ -94,13 +95,22 @@ class _Block:
 
 
 class _Expression:
-    """An attribute's expression whose end has not come yet; `references`: where each starts, and its names."""
+    """An attribute's expression whose end has not come yet."""
 
     __slots__ = ("end", "references", "start")
 
     def __init__(self, start: int, end: int) -> None:
         self.start, self.end = start, end
-        self.references: list[tuple[int, list[str]]] = []
+        self.references: list[_Path] = []
+
+
+class _Path:
+    """A reference that may go on: a traversal is a row of nodes that touch."""
+
+    __slots__ = ("fixed", "names", "start")
+
+    def __init__(self, start: int, name: str) -> None:
+        self.start, self.names, self.fixed = start, [name], 0
 
 
 class _Scope:
@@ -123,8 +133,8 @@ class _Sweep:
         self.expression: _Expression | None = None
         self.skipped_until = 0
         self.name = ""
-        # References that may go on, by where they end so far: a traversal is a row of nodes that touch.
-        self.paths: dict[int, list[str]] = {}
+        # By where they end so far.
+        self.paths: dict[int, _Path] = {}
 
     def over(self, root: Node) -> Block:
         does = {kind: getattr(self, f"on_{kind}") for kind in _KINDS}
@@ -173,19 +183,21 @@ class _Sweep:
         name = self.source[start:end]
         if self.expression is None or any(name in each.names and start >= each.since for each in self.scopes):
             return
-        self.paths[end] = path = [name.decode(errors="replace")]
-        self.expression.references.append((start, path))
+        self.paths[end] = path = _Path(start, name.decode(errors="replace"))
+        self.expression.references.append(path)
 
     def on_get(self, start: int, end: int) -> None:
         path = self.paths.pop(start, None)
         if path is not None:
-            path.append(self.source[start + 1 : end].decode(errors="replace").strip())
+            path.names.append(self.source[start + 1 : end].decode(errors="replace").strip())
             self.paths[end] = path
 
     def on_index(self, start: int, end: int) -> None:
         path = self.paths.pop(start, None)
         if path is not None:
             self.paths[end] = path
+            if not path.fixed and not _LITERAL_INDEX.fullmatch(self.source, start, end):
+                path.fixed = len(path.names)
 
     def on_scope(self, _start: int, end: int) -> None:
         self.scopes.append(_Scope(end))
@@ -203,7 +215,8 @@ class _Sweep:
 
     def expression_of(self, done: _Expression) -> Expression:
         line = self.lines.line
-        references = tuple([Reference(".".join(path), line(at)) for at, path in done.references if len(path) > 1])
+        found = [each for each in done.references if len(each.names) > 1]
+        references = tuple([Reference(".".join(each.names), line(each.start), each.fixed) for each in found])
         written = self.source[done.start : done.end].decode(errors="replace")
         return Expression(written, line(done.start), references, done.start, done.end)
 

@@ -14,7 +14,7 @@ from typing import Final
 from tree_sitter import Node, Parser, Range
 
 from butai.terraform.hcl_blocks import Block, Comment, Expression, Parsed, Reference, SyntaxProblem
-from butai.terraform.hcl_literals import LANGUAGE, UNKNOWN
+from butai.terraform.hcl_literals import LANGUAGE, UNKNOWN, tree
 from butai.terraform.hcl_sweep import Lines, sweep
 from butai.text import text
 
@@ -37,7 +37,7 @@ def parse_hcl(source: bytes, file: str) -> Parsed:
     if source.startswith(_MARK):
         # Blanks in its place: what comes after stays where it is.
         source = b"   " + source[len(_MARK) :]
-    root = Parser(LANGUAGE).parse(source).root_node
+    root = tree(source)
     if root.has_error:
         return _around_the_damage(source, root, file)
     return Parsed(sweep(source, root), _not_text(source, file))
@@ -80,7 +80,7 @@ def _parse_piece(source: bytes, start: int, end: int) -> Node:
     parser = Parser(LANGUAGE)
     # Places are those of the whole file then.
     parser.included_ranges = [Range(point, until, start, end)]
-    return parser.parse(source).root_node
+    return tree(source, parser)
 
 
 def _pieces(source: bytes) -> Iterator[tuple[int, int]]:

@@ -104,6 +104,10 @@ def test_values_come_back(raw: dict[str, Any]) -> None:
         assert each.references or each.value == raw[name]
 
 
+def test_texts_are_as_the_engines_hold_them() -> None:
+    assert parse_json(b'{"locals": {"a": "an\\u0303o"}}', "a.tf.json").body.blocks[0].value("a") == "a\u00f1o"
+
+
 @given(st.binary(max_size=100) | st.text(max_size=100).map(lambda text: text.encode(errors="replace")))
 def test_any_bytes_never_raise(source: bytes) -> None:
     parse_json(source, "a.tf.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 import pytest
@@ -38,7 +39,14 @@ def expression(text: str) -> Expression:
         ('{ a = 1, "b c" : null, true = "t", 4 = 5 }', {"a": 1, "b c": None, "true": "t", "4": 5}),
         ("{}", {}),
         ("<<EOT\none\n  two\nEOT", "one\n  two\n"),
-        ("<<-EOT\n    one\n      two $${x}\n\n  EOT", "  one\n    two ${x}\n\n"),
+        ("<<-EOT\n    one\n      two $${x}\n\n  EOT", "one\n  two ${x}\n\n"),
+        ("<<-EOT\n    one\n   \n  EOT", "one\n   \n"),
+        ("<<-EOT\r\n  one\r\n EOT", "one\r\n"),
+        ("1e3", 1000.0),
+        ("[1E+2, 2e-1]", [100.0, 0.2]),
+        ("1e999", UNKNOWN),
+        ('"an\u0303o"', "año"),
+        ('{ null = 1, 4.50 = 2, 1e3 = 3, (true) = 4, ("q") = 5 }', {"null": 1, "4.5": 2, "1000": 3, "true": 4, "q": 5}),
         ('"$$${var.x}"', "$${var.x}"),
     ],
 )
@@ -60,6 +68,9 @@ def test_what_is_no_literal_is_unknown(text: str) -> None:
 
 def test_a_literal_inside_of_something_computed() -> None:
     assert expression('{ source = "a/b", more = [aws.x] }').value == {"source": "a/b", "more": [UNKNOWN]}
+    # Without its keys nobody knows what is in an object.
+    assert expression('{ "x-${var.b}" = 1, c = 2 }').value is UNKNOWN
+    assert expression("{\n  a = b\n  (var.c) = 1\n}").value is UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -214,4 +225,4 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"], ex
 
 @given(WORDS)
 def test_a_string_comes_back(text: str) -> None:
-    assert expression(f'"{text}"').value == text
+    assert expression(f'"{text}"').value == unicodedata.normalize("NFC", text)
