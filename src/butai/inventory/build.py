@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from butai.inventory.declared import Declared, declarations
 from butai.inventory.links import links, missing
@@ -14,32 +15,42 @@ from butai.terraform.hcl_blocks import Block, Expression, Parsed
 from butai.terraform.hcl_literals import UNKNOWN
 from butai.text import text
 
+# A link to a link to a link.
+_MOST_LINKS: Final = 10
+NO_LINKS: Final[Mapping[str, str]] = {}
+
 
 @dataclass
 class Folder:
-    """What one folder holds. `files`: its configuration, override files last. Paths are relative to the repository."""
+    """What one folder holds, in the order of names. `files`: its configuration. Paths are relative to the repository."""
 
     files: list[tuple[str, Parsed]] = field(default_factory=list)
+    overrides: list[tuple[str, Parsed]] = field(default_factory=list)
     tfvars: list[tuple[str, Parsed]] = field(default_factory=list)
     tests: list[str] = field(default_factory=list)
 
 
-def build(repository: str, folders: Mapping[str, Folder]) -> Graph:
-    """The whole graph. What could not be read costs its own blocks only, and is said in `problems`."""
-    graph = Graph(repository)
+def build(
+    repository: str, folders: Mapping[str, Folder], linked: Mapping[str, str] = NO_LINKS, *, terragrunt: bool = False
+) -> Graph:
+    """The whole graph. What could not be read costs its own blocks only, and is said in `problems`.
+
+    `linked`: folders that are links, with the folder that each leads to. `terragrunt`: whether it runs the engine here.
+    """
+    graph = Graph(repository, terragrunt=terragrunt)
     graph.nodes[""] = Node("", Kind.REPOSITORY, "", "", repository)
     declared: dict[str, dict[str, Declared]] = {}
-    for path in sorted(each for each in folders if folders[each].files):
-        declared[path], problems = declarations(folders[path].files)
+    for path in sorted(each for each in folders if folders[each].files or folders[each].overrides):
+        declared[path], problems = declarations(folders[path].files, folders[path].overrides)
         graph.problems += [*_unread(folders[path]), *problems]
         graph.modules[path] = _module(path, folders[path], declared[path])
         _add_nodes(graph, path, declared[path])
     for path, addresses in declared.items():
-        _resolve_calls(graph, path, addresses)
+        _resolve_calls(graph, path, addresses, linked)
     _tell_roots(graph)
     for path, addresses in declared.items():
         graph.edges += links(graph, path, addresses)
-        graph.problems += missing(path, addresses)
+        graph.problems += missing(path, addresses, terragrunt=terragrunt)
     found, graph.handed = provider_edges(graph)
     graph.edges += found
     graph.edges += _remote_states(graph)
@@ -48,7 +59,7 @@ def build(repository: str, folders: Mapping[str, Folder]) -> Graph:
 
 
 def _unread(folder: Folder) -> Iterator[Problem]:
-    for _, parsed in [*folder.files, *folder.tfvars]:
+    for _, parsed in [*folder.files, *folder.overrides, *folder.tfvars]:
         if parsed.problem:
             yield Problem(parsed.problem.file, parsed.problem.line, parsed.problem.what)
 
@@ -61,7 +72,7 @@ def _module(path: str, folder: Folder, declared: Mapping[str, Declared]) -> Modu
         requirements={name: each for block in settings for name, each in _requirements(block)},
         required_version=", ".join(each for each in versions if each),
         tfvars={file: dict(parsed.body.attributes) for file, parsed in folder.tfvars},
-        files=tuple(file for file, _ in folder.files),
+        files=tuple(file for file, _ in [*folder.files, *folder.overrides]),
         tests=tuple(folder.tests),
     )
 
@@ -116,7 +127,7 @@ def _add_nodes(graph: Graph, path: str, declared: Mapping[str, Declared]) -> Non
         )
 
 
-def _resolve_calls(graph: Graph, path: str, declared: Mapping[str, Declared]) -> None:
+def _resolve_calls(graph: Graph, path: str, declared: Mapping[str, Declared], linked: Mapping[str, str]) -> None:
     module = graph.modules[path]
     for each in declared.values():
         if each.kind is not Kind.CALL:
@@ -128,19 +139,19 @@ def _resolve_calls(graph: Graph, path: str, declared: Mapping[str, Declared]) ->
             graph.problems.append(Problem(each.file, each.block.line, text("this module's source cannot be read")))
             module.calls[each.name] = None
             continue
-        module.calls[each.name] = target = _called(graph, path, source, each)
+        module.calls[each.name] = target = _called(graph, path, source, each, linked)
         graph.edges.append(Edge(call.id, target or source, Uses.SOURCE, "source", expression.line if expression else 0))
         if target is None:
             version = each.block.value("version", "")
             graph.nodes.setdefault(source, Node(source, Kind.EXTERNAL, "", source, source, type=_known(version)))
 
 
-def _called(graph: Graph, path: str, source: str, call: Declared) -> str | None:
+def _called(graph: Graph, path: str, source: str, call: Declared, linked: Mapping[str, str]) -> str | None:
     """The folder that a call reads; none where it is elsewhere. What is wrong with it is told."""
     if not source.startswith(("./", "../")):
         return None
-    folder = posixpath.normpath(posixpath.join(path, source))
-    if folder == ".." or folder.startswith("../"):
+    folder = _real(posixpath.normpath(posixpath.join(path, source)), linked)
+    if folder == ".." or folder.startswith(("../", "/")):
         words = text("the module `{source}` lies outside of this repository", source=source)
     elif folder not in graph.modules:
         words = text(
@@ -150,6 +161,18 @@ def _called(graph: Graph, path: str, source: str, call: Declared) -> str | None:
         return folder
     graph.problems.append(Problem(call.file, call.block.line, words))
     return None
+
+
+def _real(folder: str, linked: Mapping[str, str]) -> str:
+    """Where a folder is whose path may lead over links. One that never ends is nowhere."""
+    for _ in range(_MOST_LINKS):
+        parts = folder.split("/")
+        paths = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+        link = next((each for each in paths if each in linked), None)
+        if link is None:
+            break
+        folder = posixpath.normpath(linked[link] + folder[len(link) :])
+    return folder
 
 
 def _tell_roots(graph: Graph) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -39,15 +40,16 @@ class Declared:
     overridden_in: list[str] = field(default_factory=list)
 
 
-def declarations(files: Iterable[tuple[str, Parsed]]) -> tuple[dict[str, Declared], list[Problem]]:
-    """By address. `files`: those of one folder, override files last and in order, as `module_files` gives them.
+def declarations(
+    files: Iterable[tuple[str, Parsed]], overrides: Iterable[tuple[str, Parsed]] = ()
+) -> tuple[dict[str, Declared], list[Problem]]:
+    """By address. `files` and `overrides` are those of one folder, each in the order of their names.
 
     Of two with one address the first is kept; the engine refuses that.
     """
     found: dict[str, Declared] = {}
     problems: list[Problem] = []
-    for file, parsed in files:
-        over = is_override(file)
+    for over, (file, parsed) in [*((False, each) for each in files), *((True, each) for each in overrides)]:
         for each in _in_file(file, parsed.body):
             if over and each.kind is Kind.BACKEND:
                 # A backend of an override takes the place of any other.
@@ -68,7 +70,7 @@ def declarations(files: Iterable[tuple[str, Parsed]]) -> tuple[dict[str, Declare
 
 def is_override(file: str) -> bool:
     """Whether a file changes what others declare."""
-    stem = file.rpartition("/")[2].partition(".")[0]
+    stem = re.sub(r"\.(tf|tofu)(\.json)?$", "", file.rpartition("/")[2])
     return stem == "override" or stem.endswith("_override")
 
 
@@ -134,10 +136,15 @@ def _overridden(base: Declared, over: Declared) -> Declared:
 
 
 def _merged(base: Block, over: Block) -> Block:
-    theirs = {each.type for each in over.blocks}
-    kept = [each for each in base.blocks if each.type not in theirs]
+    theirs = {_made(each) for each in over.blocks}
+    kept = [each for each in base.blocks if _made(each) not in theirs]
     new = [_merged_with(base, each) if each.type in _MERGED else each for each in over.blocks]
     return replace(base, attributes={**base.attributes, **over.attributes}, blocks=(*kept, *new))
+
+
+def _made(block: Block) -> str:
+    """The type of the blocks that it is, or makes."""
+    return block.labels[0] if block.type == "dynamic" and block.labels else block.type
 
 
 def _merged_with(base: Block, over: Block) -> Block:

@@ -16,10 +16,18 @@ def document(graph: Graph) -> dict[str, Any]:
         "version": VERSION,
         "repository": graph.repository,
         "digest": graph.digest,
+        "terragrunt": graph.terragrunt,
         "modules": [_module(each) for each in graph.modules.values()],
         "nodes": [node_document(each) for each in graph.nodes.values()],
         "edges": [
-            {"from": each.source, "to": each.target, "uses": each.uses, "attribute": each.attribute, "line": each.line}
+            {
+                "from": each.source,
+                "to": each.target,
+                "uses": each.uses,
+                "attribute": each.attribute,
+                "line": each.line,
+                "call": each.call,
+            }
             for each in graph.edges
         ],
         "problems": [{"file": each.file, "line": each.line, "what": str(each.what)} for each in graph.problems],

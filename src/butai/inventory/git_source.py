@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from butai.git.repository import Repository
@@ -47,12 +47,21 @@ class GitCommit:
                     found.append(Entry(path, real.size, real.path, real.blob))
         return found, problems
 
+    def folder_links(self) -> Mapping[str, str]:
+        """Those to folders that are in this commit, and those that leave it."""
+        folders = {path[:at] for path in self._blobs for at, letter in enumerate(path) if letter == "/"}
+        leads = {path: self._leads(blob) for path, blob in self._blobs.items() if blob.mode == LINK}
+        return {path: to for path, to in leads.items() if to in folders | leads.keys() or to.startswith(("/", "../"))}
+
+    def _leads(self, link: Blob) -> str:
+        target = self._read(link).decode(errors="surrogateescape")
+        return posixpath.normpath(posixpath.join(posixpath.dirname(link.path), target))
+
     def _followed(self, blob: Blob) -> Blob | None:
         for _ in range(_MOST_LINKS):
             if blob.mode != LINK:
                 return blob
-            target = self._read(blob).decode(errors="surrogateescape")
-            path = posixpath.normpath(posixpath.join(posixpath.dirname(blob.path), target))
+            path = self._leads(blob)
             if path not in self._blobs:
                 return None
             blob = self._blobs[path]

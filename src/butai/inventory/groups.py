@@ -72,6 +72,9 @@ def groups_of(graph: Graph) -> Groups:
             found.by_id[TOP].inside.append(node.id)
         elif node.kind not in FOLDERS and node.kind is not Kind.REPOSITORY:
             _add_node(found, node)
+    order = {kind: number for number, kind in enumerate(Kind)}
+    for folder in graph.modules:
+        found.by_id[folder].inside.sort(key=lambda each: order[Kind(found.by_id[each].name)])
     return found
 
 

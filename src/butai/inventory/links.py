@@ -44,8 +44,26 @@ def target(path: str, declared: Mapping[str, Declared]) -> str | None:
     return address if address in declared else None
 
 
-def missing(folder: str, declared: Mapping[str, Declared]) -> Iterator[Problem]:
-    """Variables, local values and modules that are referred to and not declared, each once: the engine refuses them."""
+def missing(folder: str, declared: Mapping[str, Declared], *, terragrunt: bool = False) -> list[Problem]:
+    """Variables, local values and modules that are referred to and not declared, each once: the engine refuses them.
+
+    Where Terragrunt runs it they may be written then, and are only counted.
+    """
+    found = list(_missing(declared))
+    if terragrunt and found:
+        words = text(
+            "`{folder}` uses names that are declared nowhere in it ({count}): Terragrunt may write them when it runs",
+            count=len(found),
+            folder=folder,
+        )
+        return [Problem(found[0][0], found[0][1], words)]
+    return [
+        Problem(file, line, text("`{address}` is not declared in `{folder}`", address=address, folder=folder))
+        for file, line, address in found
+    ]
+
+
+def _missing(declared: Mapping[str, Declared]) -> Iterator[tuple[str, int, str]]:
     told: set[str] = set()
     for each in declared.values():
         if each.kind in {Kind.MOVED, Kind.REMOVED}:
@@ -56,8 +74,7 @@ def missing(folder: str, declared: Mapping[str, Declared]) -> Iterator[Problem]:
                 said = ".".join(reference.path.split(".")[:2])
                 if said.split(".")[0] in {"var", "local", "module"} and said not in declared and said not in told:
                     told.add(said)
-                    words = text("`{address}` is not declared in `{folder}`", address=said, folder=folder)
-                    yield Problem(each.file, reference.line, words)
+                    yield each.file, reference.line, said
 
 
 def _of(graph: Graph, folder: str, declared: Mapping[str, Declared], source: str, each: Declared) -> Iterator[Edge]:

@@ -45,15 +45,18 @@ class Graph:
     """The whole of a repository. Nodes are in the order of folders, files and lines.
 
     `handed`: how configured providers come to resources, from module to module; what an edge leads over may be no node, where
-    a module only passes a provider on.
+    a module only passes a provider on. `terragrunt`: whether Terragrunt runs the engine here; it may write variables,
+    providers and backends that stand in no file.
     """
 
     repository: str
-    nodes: dict[str, Node] = field(default_factory=dict)
-    edges: list[Edge] = field(default_factory=list)
-    modules: dict[str, Module] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    handed: list[Edge] = field(default_factory=list)
+    # Written out, a graph is as long as its repository: no error and no log needs that.
+    nodes: dict[str, Node] = field(default_factory=dict, repr=False)
+    edges: list[Edge] = field(default_factory=list, repr=False)
+    modules: dict[str, Module] = field(default_factory=dict, repr=False)
+    problems: list[Problem] = field(default_factory=list, repr=False)
+    handed: list[Edge] = field(default_factory=list, repr=False)
+    terragrunt: bool = False
 
     @cached_property
     def uses(self) -> Mapping[str, list[Edge]]:

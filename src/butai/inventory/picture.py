@@ -26,7 +26,8 @@ class Picture:
 def draw(graph: Graph, groups: Groups, view: View) -> Picture:
     """What is visible in a view, placed. It depends on nothing but the graph and `view.drawing`."""
     shown = show(graph, groups, view)
-    return Picture(shown, arrange(shown.items(), [(each.source, each.target) for each in shown.lines]))
+    lines = [(each.source, each.target) for each in shown.lines if not each.is_given]
+    return Picture(shown, arrange(shown.items(), lines))
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def document(graph: Graph, picture: Picture, rows: list[Row], view: View) -> dic
     """What a browser draws, as JSON. Places are pixels, of upper left corners; `query` is what a click asks for."""
     return {
         "nodes": [_drawn(graph, picture, each, view) for each in rows if each.card.drawn],
-        "lines": [[each.source, each.target, each.weight] for each in picture.shown.lines],
+        "lines": [[each.source, each.target, each.weight, each.is_given] for each in picture.shown.lines],
     }
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+# Between a call and what is entered by it, in the name of the place where one comes out again.
+_GATE: Final = "\0\0"
 _Ways = Mapping[str, Iterable[str]]
 
 
@@ -46,7 +48,8 @@ class Reach:
         self, starts: set[str], inside: set[str], first: tuple[_Ways, ...], second: tuple[_Ways, ...]
     ) -> set[str]:
         ends = self.ends - starts
-        return _spread(_spread(starts, first, ends) | inside, second, ends)
+        found = _spread(_spread(starts, first, ends) | inside, second, ends)
+        return {each for each in found if _GATE not in each}
 
     @cached_property
     def _forwards(self) -> tuple[_Ways, _Ways, _Ways]:
@@ -103,7 +106,7 @@ class _Through:
 
 
 def _gate(step: Step) -> str:
-    return f"{step.call}\0\0{step.to}"
+    return f"{step.call}{_GATE}{step.to}"
 
 
 def _targets(ways: Mapping[str, Iterable[Step]]) -> _Ways:

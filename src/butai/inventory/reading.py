@@ -6,8 +6,9 @@ import gc
 import hashlib
 import os
 import posixpath
+import re
 from collections import defaultdict
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ _LEFT_OUT: Final = frozenset({".git", ".terraform", ".terragrunt-cache", "node_m
 _CONFIGURATION: Final = (".tf", ".tofu", ".tf.json", ".tofu.json")
 _VARIABLES: Final = (".tfvars", ".tfvars.json")
 _TESTS: Final = (".tftest.hcl", ".tftest.json", ".tofutest.hcl", ".tofutest.json")
+_TERRAGRUNTS: Final = "terragrunt.hcl"
 _LARGE: Final = 5_000_000
 
 Cache = MutableMapping[str, Parsed]
@@ -47,11 +49,11 @@ class Entry:
 
 
 def is_terraforms(path: str) -> bool:
-    """Whether a path is one of configuration, variables or tests, and of the repository's own."""
+    """Whether a path is one of configuration, variables or tests (Terragrunt's too), and of the repository's own."""
     *folders, name = path.split("/")
     if name.startswith((".", "#")) or not _LEFT_OUT.isdisjoint(folders):
         return False
-    return name.endswith((*_CONFIGURATION, *_VARIABLES, *_TESTS))
+    return name.endswith((*_CONFIGURATION, *_VARIABLES, *_TESTS)) or name == _TERRAGRUNTS
 
 
 class Source(Protocol):
@@ -65,12 +67,16 @@ class Source(Protocol):
     def read(self, entry: Entry) -> bytes:
         """A file's content. Raises OSError."""
 
+    def folder_links(self) -> Mapping[str, str]:
+        """Folders that are links, with where each leads; outside of the repository it begins with `/` or `../`."""
+
 
 class WorkingFolder:
     """A folder as it is now. Links that leave it are not followed."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.name = path.resolve(), path.resolve().name
+        self._links: dict[str, str] = {}
         if not self.path.is_dir():
             raise NotFoundError(
                 text("`{folder}` is no folder.", folder=str(path)),
@@ -79,11 +85,13 @@ class WorkingFolder:
             )
 
     def entries(self) -> tuple[list[Entry], list[Problem]]:
-        """Folders are walked once: links to folders are not followed."""
+        """Folders are walked once: links to folders are not followed, modules are found over them all the same."""
         found: list[Entry] = []
         problems: list[Problem] = []
         for folder, folders, files in os.walk(self.path):
             folders[:] = sorted(each for each in folders if each not in _LEFT_OUT)
+            links = (Path(folder, each) for each in folders)
+            self._links |= {self._relative(each): self._relative(each.resolve()) for each in links if each.is_symlink()}
             for name in sorted(files):
                 if is_terraforms(name):
                     self._look(Path(folder, name), found, problems)
@@ -104,6 +112,13 @@ class WorkingFolder:
         """A file's content. Raises OSError."""
         return (self.path / entry.real).read_bytes()
 
+    def folder_links(self) -> Mapping[str, str]:
+        """As `entries` saw them."""
+        return self._links
+
+    def _relative(self, path: Path) -> str:
+        return Path(os.path.relpath(path, self.path)).as_posix()
+
 
 def read_graph(source: Source, cache: Cache | None = None, engine: str = "") -> Graph:
     """Read a whole repository. Of what `cache` holds nothing is parsed again; it is left with what this repository holds.
@@ -113,31 +128,41 @@ def read_graph(source: Source, cache: Cache | None = None, engine: str = "") -> 
     entries, problems = source.entries()
     cache = {} if cache is None else cache
     used: set[str] = set()
+    terragrunt = False
     folders: defaultdict[str, Folder] = defaultdict(Folder)
     with _no_collecting():
         for entry in _chosen(entries, engine):
+            if entry.path.endswith(_TERRAGRUNTS):
+                terragrunt = True
+                continue
             folder = folders[posixpath.dirname(entry.path) or "."]
             if entry.path.endswith(_TESTS):
                 folder.tests.append(entry.path)
                 continue
             parsed, key = _parsed(source, entry, cache)
             used.add(key)
-            place = folder.tfvars if entry.path.endswith(_VARIABLES) else folder.files
-            place.append((entry.real, parsed))
+            _place(folder, entry).append((entry.real, parsed))
             problems += _large(entry)
-        graph = build(source.name, folders)
+        graph = build(source.name, folders, source.folder_links(), terragrunt=terragrunt)
     for key in [each for each in cache if each not in used]:
         del cache[key]
     graph.problems = sorted({*problems, *graph.problems}, key=lambda each: (each.file, each.line, each.what))
     return graph
 
 
+def _place(folder: Folder, entry: Entry) -> list[tuple[str, Parsed]]:
+    if entry.path.endswith(_VARIABLES):
+        return folder.tfvars
+    return folder.overrides if is_override(entry.path) else folder.files
+
+
 def _chosen(entries: list[Entry], engine: str) -> Iterator[Entry]:
-    """The files that the engine would read, override files last in each folder."""
+    """The files that the engine would read, in the order of their names."""
     paths = {each.path for each in entries}
-    for each in sorted(entries, key=lambda each: (posixpath.dirname(each.path), is_override(each.path), each.path)):
+    for each in sorted(entries, key=lambda each: each.path):
         is_tofu = each.path.endswith((".tofu", ".tofu.json"))
-        twin = each.path.replace(".tf", ".tofu") if each.path.endswith((".tf", ".tf.json")) else ""
+        stem = re.match(r"(.*)\.tf(\.json)?$", each.path)
+        twin = f"{stem[1]}.tofu{stem[2] or ''}" if stem else ""
         if (is_tofu and engine == "terraform") or (twin in paths and engine != "terraform"):
             continue
         yield each

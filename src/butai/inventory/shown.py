@@ -39,18 +39,24 @@ class Card:
 
 @dataclass(frozen=True)
 class Line:
-    """`source` needs `target`, for so many reasons (`weight`)."""
+    """`source` needs `target`, for so many reasons (`weight`).
+
+    `is_given`: a module's variable and the value that a caller gives it. It leads back to who calls the module, so that
+    no picture is arranged by it, and a group that the other one calls anyway is not joined by it.
+    """
 
     source: str
     target: str
     weight: int
+    is_given: bool = False
 
 
 @dataclass(frozen=True)
 class Shown:
     """`cards`: in the order of a list. `held`: groups that were to be open and for which there was no room.
 
-    `total`: how many nodes the view is about; `distance`: from what it is focused on, where it is.
+    `total`: how many nodes the view is about; `distance`: from what it is focused on, where it is (of an impact only whether
+    something is its start).
     """
 
     cards: list[Card]
@@ -92,7 +98,10 @@ def show(graph: Graph, groups: Groups, view: View) -> Shown:
 def _reach(graph: Graph, groups: Groups, view: View) -> dict[str, int]:
     """The nodes that a view is focused on, each with its distance; empty where it is about everything."""
     if view.impact:
-        return _walk(groups.nodes_in(view.impact), lambda at: (each.source for each in graph.used_by.get(at, ())))
+        starts = dict.fromkeys(groups.nodes_in(view.impact), 0)
+        # A folder is asked as one; what is no folder, by what is in it.
+        asked = [view.impact] if view.impact in graph.modules else starts
+        return {**{each: 1 for start in asked for each in graph.impact(start)}, **starts}
     if view.focus:
         # Two steps over a provider are everything.
         left_out = {Uses.PROVIDER} if Kind.PROVIDER in view.hide else set()
@@ -105,7 +114,7 @@ def _beside(graph: Graph, at: str, left_out: Iterable[Uses]) -> Iterator[str]:
     yield from (each.source for each in graph.used_by.get(at, ()) if each.uses not in left_out)
 
 
-def _walk(starts: Iterable[str], beside: Callable[[str], Iterable[str]], steps: int | None = None) -> dict[str, int]:
+def _walk(starts: Iterable[str], beside: Callable[[str], Iterable[str]], steps: int) -> dict[str, int]:
     distance = dict.fromkeys(starts, 0)
     waiting = deque(distance)
     while waiting:
@@ -220,17 +229,22 @@ def _lines(graph: Graph, groups: Groups, opening: _Opening, scope: Iterable[str]
     """Edges between what is visible, those between the same two as one."""
     stands_for: dict[str, str | None] = {}
     weights: Counter[tuple[str, str]] = Counter()
+    given: Counter[tuple[str, str]] = Counter()
     for edge in (edge for each in scope for edge in graph.uses.get(each, ())):
-        ends = []
         for end in (edge.source, edge.target):
             if end not in stands_for:
                 stands_for[end] = _stands_for(end, groups, opening)
-            ends.append(stands_for[end])
-        source, target = ends
+        source, target = stands_for[edge.source], stands_for[edge.target]
         if source and target and source != target:
             weights[source, target] += 1
-    apart = {ends: weight for ends, weight in weights.items() if not _holds(groups, *ends)}
-    return [Line(source, target, weight) for (source, target), weight in sorted(apart.items())]
+            given[source, target] += edge.uses is Uses.INPUT
+    lines = [Line(*ends, weight, is_given=given[ends] == weight) for ends, weight in sorted(weights.items())]
+    return [
+        each
+        for each in lines
+        if not _holds(groups, each.source, each.target)
+        and not (each.is_given and {each.source, each.target} & groups.by_id.keys())
+    ]
 
 
 def _stands_for(id_: str, groups: Groups, opening: _Opening) -> str | None:

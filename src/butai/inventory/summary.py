@@ -12,7 +12,10 @@ _RUNNING = frozenset({Kind.RESOURCE, Kind.CALL, Kind.DATA})
 
 @dataclass(frozen=True)
 class RootSummary:
-    """A folder the engine is run in. `resources`: with those of the modules it calls; `backend`: where its state lies."""
+    """A folder the engine is run in. `resources`: with those of the modules it calls; `backend`: where its state lies.
+
+    Without a word about that it is `local`, or for Terragrunt to say.
+    """
 
     folder: str
     resources: int
@@ -61,8 +64,9 @@ def summarise(graph: Graph, most: int = 10) -> Summary:
 def _root(graph: Graph, folder: str, per_folder: Counter[str]) -> RootSummary:
     expanded = list(graph.expand(folder))
     backends = [each.name for each in graph.nodes.values() if each.kind is Kind.BACKEND and each.module == folder]
+    unsaid = "terragrunt" if graph.terragrunt else "local"
     resources = sum(per_folder[each] for _, each in expanded)
-    return RootSummary(folder, resources, len(expanded) - 1, backends[0] if backends else "local")
+    return RootSummary(folder, resources, len(expanded) - 1, backends[0] if backends else unsaid)
 
 
 def _providers(graph: Graph) -> dict[str, list[str]]:

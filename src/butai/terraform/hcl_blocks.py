@@ -39,7 +39,8 @@ class Comment(NamedTuple):
 class Expression:
     """The right side of an attribute: its text, what it refers to, and where it is.
 
-    `start` and `end` are places in the file's bytes; both are 0 in JSON, where only the line is known.
+    `column` is that of the attribute's name, the end is behind the expression's last character. `start` and `end` are places
+    in the file's bytes, those of the expression; both are 0 in JSON.
     """
 
     text: str
@@ -47,6 +48,9 @@ class Expression:
     references: tuple[Reference, ...] = ()
     start: int = 0
     end: int = 0
+    column: int = 0
+    end_line: int = 0
+    end_column: int = 0
     _value: Any = field(default=_UNREAD, repr=False, compare=False)
 
     @property
@@ -66,7 +70,7 @@ class Block:
     """A block: its type, labels, attributes and inner blocks. The whole file is a block with an empty type.
 
     `line` and `end_line` count from 1, `column` and `end_column` (behind the last character) in characters from 1;
-    `start` and `end` are places in the file's bytes. In JSON columns and places in bytes are not known, and are 0.
+    `start` and `end` are places in the file's bytes, and 0 in JSON.
     """
 
     type: str

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import yaml
 
-from butai.terraform.hcl_blocks import Block, Expression, Parsed, Reference, SyntaxProblem
+from butai.terraform.hcl_blocks import Block, Comment, Expression, Parsed, Reference, SyntaxProblem
 from butai.terraform.hcl_literals import UNKNOWN, normal
 from butai.terraform.hcl_syntax import parse_hcl
 from butai.text import text
 
 _LABELS = {"resource": 2, "data": 2, "ephemeral": 2, "variable": 1, "output": 1, "provider": 1, "module": 1, "check": 1}
+_NOT_YAML = re.compile(r"[^\x20-\x7e\r\n]|\r(?!\n)")
 _BARE = frozenset({"terraform", "locals", "moved", "import", "removed"})
 
 
+class Place(NamedTuple):
+    """Where something starts and ends: lines and columns from 1, the end behind the last character."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
 class Located(NamedTuple):
-    """A value with the lines it starts and ends on: a plain value, a list of these, or a dictionary of these."""
+    """A value with its place, which is from its key on: a plain value, a list of these, or a dictionary of these."""
 
     value: Any
-    line: int
-    end_line: int
+    place: Place
 
 
 class _Loader(yaml.SafeLoader):
@@ -37,12 +47,12 @@ def parse_json(source: bytes, file: str) -> Parsed:
     content = source.decode("utf-8-sig", errors="replace")
     try:
         json.loads(content)
-        # Only yaml tells lines. JSON is YAML but for tabs, which JSON has nowhere inside of a string.
-        node = yaml.compose(content.replace("\t", " "), Loader=_Loader)
-        located = _located(node)
+        # Only yaml tells places. JSON is YAML but for some characters, whose places are all that is wanted of them there.
+        located = _located(yaml.compose(_NOT_YAML.sub(" ", content), Loader=_Loader), content)
         if not isinstance(located.value, dict):
             return _broken(file, 1, 1, text("the file is no JSON object"))
-        return Parsed(Block("", (), 1, _attributes(located.value), tuple(_blocks(located.value))))
+        body = located.value
+        return Parsed(Block("", (), 1, _attributes(body), tuple(_blocks(body)), _comments(body)))
     except json.JSONDecodeError as error:
         return _broken(file, error.lineno, error.colno, error.msg)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
@@ -53,25 +63,30 @@ def _broken(file: str, line: int, column: int, what: str) -> Parsed:
     return Parsed(Block("", (), 1), SyntaxProblem(file, line, column, what))
 
 
-def _located(node: Any) -> Located:
-    line, end = node.start_mark.line + 1, node.end_mark.line + 1
+def _located(node: Any, content: str) -> Located:
+    place = _place(node, node)
     if isinstance(node, yaml.MappingNode):
-        value = {_paired(key.value): _beside(key, _located(value)) for key, value in node.value}
-        return Located(value, line, end)
+        return Located(dict(_entry(key, value, content) for key, value in node.value), place)
     if isinstance(node, yaml.SequenceNode):
-        return Located([_located(each) for each in node.value], line, end)
-    # Quoted means text; what is not quoted is a number, true, false or null.
-    return Located(_paired(node.value) if node.style else json.loads(node.value), line, end)
+        return Located([_located(each, content) for each in node.value], place)
+    return Located(_scalar(node, content), place)
 
 
-def _beside(key: Any, value: Located) -> Located:
-    # An entry of a dictionary starts with its key.
-    return value._replace(line=key.start_mark.line + 1)
+def _entry(key: Any, value: Any, content: str) -> tuple[str, Located]:
+    return str(_scalar(key, content)), Located(_located(value, content).value, _place(key, value))
 
 
-def _paired(text: str) -> str:
-    # JSON writes a character beyond the first 65,536 as two escapes, which yaml leaves as two halves.
-    return normal(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+def _place(first: Any, last: Any) -> Place:
+    start, end = first.start_mark, last.end_mark
+    return Place(start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+
+
+def _scalar(node: Any, content: str) -> Any:
+    value = json.loads(content[node.start_mark.index : node.end_mark.index])
+    if isinstance(value, str) and not value.isascii():
+        # Half of a character beyond the first 65,536 is none.
+        return normal(value.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    return value
 
 
 def _blocks(body: dict[str, Located]) -> Iterator[Block]:
@@ -99,7 +114,13 @@ def _body(kind: str, labels: tuple[str, ...], located: Located) -> Block:
     """Without the provider's schema an object may be an attribute or a block: it is given as both."""
     value = located.value
     inner = tuple(block for name, each in value.items() for block in _inner(kind, name, each))
-    return Block(kind, labels, located.line, _attributes(value), inner, end_line=located.end_line)
+    line, column, end_line, end_column = located.place
+    return Block(kind, labels, line, _attributes(value), inner, _comments(value), end_line, column, end_column)
+
+
+def _comments(value: dict[str, Located]) -> tuple[Comment, ...]:
+    said = value.get("//")
+    return (Comment(said.value, said.place.line, said.place.end_line),) if said and isinstance(said.value, str) else ()
 
 
 def _inner(outer: str, name: str, located: Located) -> Iterator[Block]:
@@ -115,7 +136,9 @@ def _expression(located: Located) -> Expression:
     value = _plain(located)
     references = tuple(_references(located))
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return Expression(text, located.line, references, _value=UNKNOWN if references else value)
+    line, column, end_line, end_column = located.place
+    known = UNKNOWN if references else value
+    return Expression(text, line, references, 0, 0, column, end_line, end_column, known)
 
 
 def _plain(located: Located) -> Any:
@@ -126,7 +149,7 @@ def _plain(located: Located) -> Any:
 
 
 def _references(located: Located) -> Iterator[Reference]:
-    value, line = located.value, located.line
+    value, line = located.value, located.place.line
     if isinstance(value, str) and ("${" in value or "%{" in value):
         # A string is a template there; a heredoc takes any text as one.
         template = parse_hcl(f"x = <<END_OF_JSON\n{value}\nEND_OF_JSON\n".encode(errors="replace"), "").body

@@ -132,7 +132,7 @@ class _Sweep:
         self.scopes: list[_Scope] = []
         self.expression: _Expression | None = None
         self.skipped_until = 0
-        self.name = ""
+        self.name, self.name_at = "", 0
         # By where they end so far.
         self.paths: dict[int, _Path] = {}
 
@@ -167,7 +167,7 @@ class _Sweep:
 
     def on_attribute(self, start: int, _end: int) -> None:
         found = _NAME.match(self.source, start)
-        self.name = found.group().decode(errors="replace") if found else ""
+        self.name, self.name_at = found.group().decode(errors="replace") if found else "", start
 
     def on_expression(self, start: int, end: int) -> None:
         self.expression = _Expression(start, end)
@@ -218,7 +218,10 @@ class _Sweep:
         found = [each for each in done.references if len(each.names) > 1]
         references = tuple([Reference(".".join(each.names), line(each.start), each.fixed) for each in found])
         written = self.source[done.start : done.end].decode(errors="replace")
-        return Expression(written, line(done.start), references, done.start, done.end)
+        column = self.lines.place(self.name_at)[1]
+        return Expression(
+            written, line(done.start), references, done.start, done.end, column, *self.lines.place(done.end)
+        )
 
     def block_of(self, done: _Block) -> Block:
         kind, labels = self.head(done)

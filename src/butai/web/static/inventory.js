@@ -44,7 +44,7 @@ class Drawing {
     this.graph.startBatch();
     this.graph.elements().remove();
     this.graph.add(nodes.map((each) => ({ group: "nodes", data: { ...each, label: label(each, measure) }, position: middle(each), classes: classes(each) })));
-    this.graph.add(lines.map(([source, target, weight]) => ({ group: "edges", data: { source, target, weight: Math.min(1 + Math.log2(weight), 5), ...bend(this.graph, source, target) } })));
+    this.graph.add(lines.map(([source, target, weight, isGiven]) => ({ group: "edges", classes: isGiven ? "given" : "", data: { source, target, weight: Math.min(1 + Math.log2(weight), 5), ...bend(this.graph, source, target) } })));
     this.graph.endBatch();
     this.paint();
     const now = this.graph.getElementById(anchor);
@@ -125,6 +125,7 @@ class Drawing {
         "arrow-scale": 0.7, "curve-style": "unbundled-bezier", "control-point-distances": (edge) => edge.data("distances"), "control-point-weights": (edge) => edge.data("weights"),
         "source-endpoint": (edge) => edge.data("from"), "target-endpoint": (edge) => edge.data("to"), "edge-distances": "endpoints", "z-index": 2, events: "no",
       } },
+      { selector: "edge.given", style: { "line-style": "dashed" } },
       { selector: "edge.near", style: { "line-color": colour("ai"), "target-arrow-color": colour("ai"), "line-opacity": 1, "z-index": 4 } },
       { selector: "edge.far", style: { "line-opacity": 0.12 } },
     ]);

@@ -1,0 +1,41 @@
+"""A repository out of a dictionary, for what needs no files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from textwrap import dedent
+
+from butai.inventory.model import Graph, Problem
+from butai.inventory.reading import Entry, is_terraforms, read_graph
+
+
+class Written:
+    """Files by path; `links` are folders that are links."""
+
+    name = "repository"
+
+    def __init__(self, files: Mapping[str, str | bytes], links: Mapping[str, str] | None = None) -> None:
+        self.files = {path: text if isinstance(text, bytes) else dedent(text).encode() for path, text in files.items()}
+        self.links = links or {}
+
+    def entries(self) -> tuple[list[Entry], list[Problem]]:
+        """All that are Terraform's."""
+        return [Entry(path, len(text), path) for path, text in self.files.items() if is_terraforms(path)], []
+
+    def read(self, entry: Entry) -> bytes:
+        """A file's content."""
+        return self.files[entry.real]
+
+    def folder_links(self) -> Mapping[str, str]:
+        """As given."""
+        return self.links
+
+
+def graph_of(files: Mapping[str, str | bytes], engine: str = "", links: Mapping[str, str] | None = None) -> Graph:
+    """The graph of these files."""
+    return read_graph(Written(files, links), engine=engine)
+
+
+def told(graph: Graph) -> list[str]:
+    """Its problems as they are shown."""
+    return [f"{each.file}:{each.line}: {each.what}" for each in graph.problems]
