@@ -115,7 +115,9 @@ def test_only_what_changed_is_parsed_again(infra: WorkingTree, butai: Butai, mon
     assert parsed == ["live/more.tf"]
 
 
-def test_one_that_cannot_be_read_says_why_and_the_others_stand(butai: Butai, infra: WorkingTree, tmp_path: Path) -> None:
+def test_one_that_cannot_be_read_says_why_and_the_others_stand(
+    butai: Butai, infra: WorkingTree, tmp_path: Path
+) -> None:
     gone = WorkingTree(tmp_path / "gone")
     gone.commit({"main.tf": ""})
     add(butai, gone)
@@ -156,7 +158,7 @@ def test_a_source_is_shown_only_of_files_that_the_map_knows(butai: Butai, infra:
 
 def test_what_a_view_is_about_has_to_be_there(butai: Butai, infra: WorkingTree) -> None:
     name = add(butai, infra)
-    with pytest.raises(NotFoundError, match="no `live:aws_sqs_queue.gone`"):
+    with pytest.raises(NotFoundError, match=r"no `live:aws_sqs_queue\.gone`"):
         butai.inventory.map(name, View(focus="live:aws_sqs_queue.gone"))
     with pytest.raises(NotFoundError) as raised:
         butai.inventory.map(name, View(node="old:aws_sqs_queue.calls"))
