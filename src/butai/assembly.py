@@ -35,6 +35,8 @@ from butai.environments.rollouts import Rollouts
 from butai.environments.service import Environments
 from butai.environments.state import EnvironmentStates
 from butai.environments.state_job import StateJob
+from butai.inventory.past import Past
+from butai.inventory.past_service import Pasts
 from butai.inventory.service import Inventory
 from butai.runs.carry import Carrier
 from butai.runs.job import Job
@@ -67,11 +69,17 @@ class Butai:
     environments: Environments
     board: Board
     inventory: Inventory
+    past: Past
 
     @property
     def environment_states(self) -> EnvironmentStates:
         """What can be done with an environment's state."""
         return EnvironmentStates(self.environments, self.runs, self.states)
+
+    @property
+    def pasts(self) -> Pasts:
+        """What git tells of the inventory's repositories."""
+        return Pasts(self.inventory, self.past)
 
     @property
     def holding(self) -> Holding:
@@ -164,5 +172,6 @@ def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Bu
     runs = Runs(database, now)
     environments = Environments(database, data, blueprints, engines, runs, states, now)
     board = Board(database, runs, environments, now)
-    inventory = Inventory(database, blueprints, data, now)
-    return Butai(settings, data, database, blueprints, engines, runs, states, environments, board, inventory)
+    past = Past(data.history, now)
+    inventory = Inventory(database, blueprints, data, now, history=past.changes)
+    return Butai(settings, data, database, blueprints, engines, runs, states, environments, board, inventory, past)

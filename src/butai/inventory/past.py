@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from butai.errors import ButaiError
 from butai.git.repository import Repository
 from butai.history.blocks import BlockSpan
 from butai.history.figures import Figures
-from butai.history.model import History
+from butai.history.model import History, age, churn
 from butai.history.read import read_history
 from butai.inventory.measures import Changes
 from butai.inventory.model import FOLDERS, Graph
@@ -40,12 +40,13 @@ def spans(graph: Graph) -> dict[str, list[BlockSpan]]:
 
 def changes(figures: Figures) -> dict[str, Changes]:
     """By node; what has no known change is not in it."""
-    found = {}
-    for id_ in figures.history.blocks:
-        figure = figures.block(id_)
-        if figure.age is not None:
-            counts = [figure.churn.within[days].changes for days in (30, 90, 365)]
-            found[id_] = Changes(_moment(figure.age.first), _moment(figure.age.last), *counts)
+    history, found = figures.history, {}
+    for id_, story in history.blocks.items():
+        known = age(history, story)
+        if known is not None:
+            within = churn(history, story, figures.now).within
+            counts = [within[days].changes for days in (30, 90, 365)]
+            found[id_] = Changes(_moment(known.first), _moment(known.last), *counts)
     return found
 
 
@@ -63,6 +64,8 @@ class Past:
         self._folder, self._now = folder, now
         self._lock = threading.Lock()
         self._reading: dict[tuple[str, str], Future[History | None]] = {}
+        # What is counted in days changes once a day.
+        self._changes: dict[tuple[str, str, date], dict[str, Changes]] = {}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="history")
 
     def figures(self, repository: Repository, commit: str, graph: Graph, *, wait: bool = False) -> Figures | None:
@@ -73,10 +76,25 @@ class Past:
         history = future.result()
         return Figures(history, int(self._now().timestamp())) if history else None
 
+    def is_over(self, repository: Repository, commit: str) -> bool:
+        """Whether the reading that `figures` began has ended, well or not."""
+        with self._lock:
+            future = self._reading.get((repository.location, commit))
+        return future is not None and future.done()
+
     def changes(self, repository: Repository, commit: str, graph: Graph) -> dict[str, Changes] | None:
         """Of every node, as far as it is known by now."""
         figures = self.figures(repository, commit, graph)
-        return None if figures is None else changes(figures)
+        if figures is None:
+            return None
+        key = repository.location, commit, self._now().date()
+        with self._lock:
+            known = self._changes.get(key)
+        if known is None:
+            known = changes(figures)
+            with self._lock:
+                self._changes = {each: self._changes[each] for each in self._changes if each[0] != key[0]} | {key: known}
+        return known
 
     def _future(self, repository: Repository, commit: str, graph: Graph) -> Future[History | None]:
         key = repository.location, commit

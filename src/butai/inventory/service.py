@@ -124,7 +124,8 @@ class Inventory:
         for known in self._known():
             self._mirrors.fetch([known.repository], max_age_s=max_age_s)
             try:
-                self._newest(known)
+                read = self._newest(known)
+                self._history(known.repository, read.commit, read.graph)
             except ButaiError as error:
                 log.warning("not read", repository=known.name, why=error.what)
 
@@ -139,6 +140,10 @@ class Inventory:
             raise WrongUseError(text("`{commit}` is no commit.", commit=plain(commit)), code="bad-commit")
         full = commit if is_commit(commit) and known.repository.has(commit) else known.repository.resolve(commit)
         return self._graphs.other(known.repository, known.ref, full)
+
+    def mirror(self, name: str) -> Repository:
+        """The mirror of a repository."""
+        return self._named(name).repository
 
     def first_page(self, name: str) -> FirstPage:
         """A repository for somebody who has never seen it."""
