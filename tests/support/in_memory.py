@@ -24,6 +24,10 @@ class Files:
         """One of them."""
         return self.files[entry.path]
 
+    def folder_links(self) -> Mapping[str, str]:
+        """There are none."""
+        return {}
+
 
 def graph_of(files: Mapping[str, str]) -> Graph:
     """The graph of some files."""

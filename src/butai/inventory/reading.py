@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from butai.errors import NotFoundError
-from butai.inventory.build import Folder, build
+from butai.inventory.build import build
 from butai.inventory.declared import is_override
+from butai.inventory.memory import Folder, Memory
 from butai.inventory.model import Graph, Problem
 from butai.terraform.hcl_blocks import Block, Parsed, SyntaxProblem
 from butai.terraform.hcl_json import parse_json
@@ -120,9 +121,10 @@ class WorkingFolder:
         return Path(os.path.relpath(path, self.path)).as_posix()
 
 
-def read_graph(source: Source, cache: Cache | None = None, engine: str = "") -> Graph:
+def read_graph(source: Source, cache: Cache | None = None, engine: str = "", memory: Memory | None = None) -> Graph:
     """Read a whole repository. Of what `cache` holds nothing is parsed again; it is left with what this repository holds.
 
+    `memory`: of the same repository's graph before; a folder in which nothing changed is not worked out again.
     `engine`: `terraform` leaves `.tofu` files out; otherwise a `.tofu` file replaces the `.tf` file of the same name.
     """
     entries, problems = source.entries()
@@ -143,7 +145,7 @@ def read_graph(source: Source, cache: Cache | None = None, engine: str = "") -> 
             used.add(key)
             _place(folder, entry).append((entry.real, parsed))
             problems += _large(entry)
-        graph = build(source.name, folders, source.folder_links(), terragrunt=terragrunt)
+        graph = build(source.name, folders, source.folder_links(), terragrunt=terragrunt, memory=memory)
     for key in [each for each in cache if each not in used]:
         del cache[key]
     graph.problems = sorted({*problems, *graph.problems}, key=lambda each: (each.file, each.line, each.what))

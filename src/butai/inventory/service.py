@@ -22,6 +22,7 @@ from butai.inventory.about import About, about, about_group, check_is_there
 from butai.inventory.graphs import Graphs, Read
 from butai.inventory.measures import Changes, Figures, History, age_and_churn
 from butai.inventory.model import Graph, Kind
+from butai.inventory.naming import checked_name, free_name, taken
 from butai.inventory.newcomer import first_look
 from butai.inventory.picture import rows, search
 from butai.inventory.summary import summarise
@@ -37,8 +38,6 @@ HistoryOf = Callable[[Repository, str, Graph], History | None]
 FiguresOf = Callable[[Repository, str, Graph], Figures]
 """A figure for the nodes of a commit's graph."""
 
-_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_LONGEST = 63
 _AROUND = 3
 _MOST_LINES = 60
 
@@ -90,7 +89,7 @@ class Inventory:
         repository.fetch()
         ref = request.ref or repository.default_branch()
         repository.resolve(ref)
-        name = _checked_name(request.name or repository_name(location))
+        name = checked_name(request.name or repository_name(location))
         known = self._known()
         self._refuse_known(known, repository, ref, name)
         try:
@@ -98,7 +97,7 @@ class Inventory:
                 row = store.InventoryRepository(name=name, location=location, ref=ref, added_at=self._now())
                 session.add(row)
         except IntegrityError as error:
-            raise _taken(name) from error
+            raise taken(name) from error
         return self.get(name)
 
     def remove(self, name: str) -> None:
@@ -257,7 +256,7 @@ class Inventory:
             blueprints = theirs.used_by if theirs else ()
             found.append(_Known(row.name, self._repositories.at(row.location), row.ref, blueprints, added=True))
         for _, each in sorted(used.items()):
-            name = _free_name(repository_name(each.repository.location), {known.name for known in found})
+            name = free_name(repository_name(each.repository.location), {known.name for known in found})
             found.append(_Known(name, each.repository, each.ref, each.used_by, added=False))
         return sorted(found, key=lambda each: each.name)
 
@@ -280,7 +279,7 @@ class Inventory:
                     code="name-taken",
                 )
             if each.name == name:
-                raise _taken(name)
+                raise taken(name)
 
 
 def _counts(graph: Graph) -> Counts:
@@ -291,35 +290,4 @@ def _counts(graph: Graph) -> Counts:
         resources=kinds.count(Kind.RESOURCE),
         files=sum(len(each.files) for each in graph.modules.values()),
         problems=len(graph.problems),
-    )
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    name = name or "repository"
-    numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
-    return name if name not in taken else next(each for each in numbered if each not in taken)
-
-
-def _checked_name(name: str) -> str:
-    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
-        raise WrongUseError(
-            text(
-                "`{name}` has something else than lower-case letters, digits and single hyphens inside, or more than "
-                "{longest} characters.",
-                name=plain(name),
-                longest=_LONGEST,
-            ),
-            next=text("Give it another name."),
-            where="name",
-            code="bad-name",
-        )
-    return name
-
-
-def _taken(name: str) -> RefusedError:
-    return RefusedError(
-        text("There is a repository `{name}` already.", name=name),
-        next=text("Give it another name."),
-        where="name",
-        code="name-taken",
     )
