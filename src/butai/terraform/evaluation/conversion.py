@@ -10,6 +10,7 @@ from butai.terraform.evaluation.types import (
     ANY,
     BOOL,
     NUMBER,
+    OPEN,
     STRING,
     Kind,
     Type,
@@ -18,6 +19,7 @@ from butai.terraform.evaluation.types import (
 )
 from butai.terraform.evaluation.unification import can_convert, unify
 from butai.terraform.evaluation.values import (
+    NOT_KNOWN,
     NULL,
     Refused,
     Value,
@@ -43,6 +45,8 @@ def convert(value: Value, wanted: Type) -> Value:
     """
     if wanted.kind is Kind.ANY or value.type == wanted:
         return value
+    if wanted.kind is Kind.OPEN:
+        return null(OPEN) if value.is_null else NOT_KNOWN
     if value.is_null or value.is_unknown:
         return _without_content(value, wanted)
     if value.type == wanted.of_values():
@@ -72,7 +76,7 @@ def with_defaults(value: Value, declared: Type) -> Value:
 
 
 def _without_content(value: Value, wanted: Type) -> Value:
-    if value.type.kind is not Kind.ANY and not can_convert(value.type, wanted):
+    if not can_convert(value.type, wanted):
         raise Refused
     kind = _filled(value.type, wanted.of_values())
     return null(kind) if value.is_null else unknown(kind)
@@ -82,6 +86,8 @@ def _filled(given: Type, wanted: Type) -> Type:
     """The wanted type, with the given one in place of each `any` in it."""
     if given.kind is Kind.ANY or wanted.is_primitive:
         return wanted
+    if given.kind is Kind.OPEN:
+        return wanted.opened()
     if wanted.kind is Kind.ANY:
         return given
     if wanted.kind is Kind.OBJECT:
@@ -126,7 +132,7 @@ def _to_set(value: Value, wanted: Type) -> Value:
 def _to_map(value: Value, wanted: Type) -> Value:
     element = _element_type(value, wanted)
     converted = {name: convert(each, element) for name, each in value.raw.items()}
-    if converted and not element.is_primitive and element.kind is not Kind.TUPLE and element.kind is not Kind.ANY:
+    if converted and not element.is_primitive and not element.is_loose and element.kind is not Kind.TUPLE:
         converted = dict(zip(converted, _unified(list(converted.values())), strict=True))
     return map_of(converted, element.of_values())
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,14 +31,16 @@ from butai.terraform.evaluation.syntax import (
     Unary,
     Wrong,
 )
-from butai.terraform.evaluation.types import ANY, BOOL, STRING, Kind, Type
+from butai.terraform.evaluation.types import ANY, BOOL, STRING, Type
 from butai.terraform.evaluation.unification import unify
 from butai.terraform.evaluation.values import (
     FALSE,
     NOT_KNOWN,
+    REFUSED,
     TRUE,
     Refused,
     Value,
+    has_open_type,
     null,
     object_of,
     string,
@@ -93,7 +94,7 @@ class Evaluator:
             found: Value = _EVALUATE[type(node)](self, node)
         except Refused:
             self.refusals += 1
-            found = NOT_KNOWN
+            found = REFUSED
         self.depth -= 1
         self.budget.spend(found.size if type(node) in _MAKERS else 1)
         self.gaps += found.is_unknown and self.refusals == refusals
@@ -106,16 +107,6 @@ class Evaluator:
         is_refused, missed = self.refusals > refusals, self.gaps - gaps
         self.refusals, self.gaps = refusals, gaps
         return found, is_refused, missed
-
-    @contextmanager
-    def binding(self, names: Mapping[str, Value]) -> Iterator[None]:
-        """With more names, which hide others."""
-        outer = self.names
-        self.names = {**outer, **names}
-        try:
-            yield
-        finally:
-            self.names = outer
 
     def rendered(self, template: Node, names: Mapping[str, Value]) -> Value:
         """A template's result, with these names and no others. Raises Refused and BeyondLimits."""
@@ -205,22 +196,15 @@ class Evaluator:
         common = _common_type(when_true, when_false)
         if common is None:
             raise Refused
-        condition = self.value(node.condition)
-        if condition.is_null:
-            raise Refused
-        condition = convert(condition, BOOL)
+        condition = self.operation(_CONDITION, [self.value(node.condition)])
         if condition.is_unknown:
             return null(common) if when_true.is_null and when_false.is_null else unknown(common)
         chosen, is_refused, missed = branches[condition.raw]
-        other, other_refused, _ = branches[not condition.raw]
         self.refusals += is_refused
-        self.gaps += missed
-        if other.is_unknown and other.type == ANY and not other_refused:
-            # Its type decides what becomes of this one: a text stays one, a number may become one.
-            self.gaps += 1
-            if not _is_of_texts(chosen):
-                return NOT_KNOWN
-        return convert(chosen, common)
+        # Where the other one's type is not known, it is not known either whether they go together.
+        other, other_refused, _ = branches[not condition.raw]
+        self.gaps += missed + (has_open_type(other) and not other_refused)
+        return self.operation(Operation(ANY, common, lambda value: convert(value, common)), [chosen])
 
     def unary(self, node: Unary) -> Value:
         return self.operation(UNARY[node.operator], [self.value(node.operand)])
@@ -253,7 +237,7 @@ class Evaluator:
         refusals = self.refusals
         arguments = [self.value(each) for each in node.arguments]
         if self.refusals > refusals:
-            return NOT_KNOWN
+            return REFUSED
         if node.is_expanded:
             last = arguments.pop()
             if last.is_unknown:
@@ -286,14 +270,13 @@ def _common_type(when_true: Value, when_false: Value) -> Type | None:
     return unify([when_true.type, when_false.type])
 
 
-def _is_of_texts(value: Value) -> bool:
-    """Whether no conversion to another type that it may share changes how it reads."""
-    if isinstance(value.raw, tuple | dict):
-        parts = value.raw.values() if isinstance(value.raw, dict) else value.raw
-        return value.type.kind is not Kind.SET and all(_is_of_texts(each) for each in parts)
-    return value.is_null or value.type == STRING or value.is_unknown
+def _checked(condition: Value) -> Value:
+    if condition.is_null:
+        raise Refused
+    return condition
 
 
+_CONDITION = Operation(BOOL, BOOL, _checked)
 _EVALUATE: dict[type, Callable[[Evaluator, Any], Value]] = {
     Literal: Evaluator.literal,
     Wrong: Evaluator.wrong,

@@ -18,7 +18,6 @@ from butai.terraform.evaluation import (
 )
 from butai.terraform.evaluation.conversion import convert
 from butai.terraform.evaluation.signatures import Function, Parameter
-from butai.terraform.evaluation.types import Kind
 from butai.terraform.evaluation.values import NOT_KNOWN, Refused, Value, unknown
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def call(name: str, given: Sequence[Value], evaluator: Evaluator) -> Value:
     pairs = list(zip(arguments, parameters, strict=True))
     if any(value.is_null and not parameter.null for value, parameter in pairs):
         raise Refused
-    if any(value.type.kind is Kind.ANY and not parameter.anything for value, parameter in pairs):
+    if any(value.type.is_loose and not parameter.anything for value, parameter in pairs):
         return NOT_KNOWN
     if any(value.is_unknown and not parameter.unknown for value, parameter in pairs):
         return unknown(function.result)

@@ -152,7 +152,7 @@ def _flatten(values: Value) -> Value:
             if each.is_unknown:
                 return NOT_KNOWN
             waiting += reversed(each.raw)
-        elif each.is_unknown and each.type == ANY:
+        elif each.is_unknown and each.type.is_loose:
             return NOT_KNOWN
         else:
             found.append(each)
@@ -282,6 +282,9 @@ def _set_operation(work: Callable[[dict[object, Value], dict[object, Value]], Se
         converted = [convert(each, set_type(element)) for each in values]
         if not all(each.is_known for each in converted):
             return unknown(set_type(element))
+        if any(each.type != converted[0].type for each in converted):
+            # Sets of nothing but null beside others, on which the engine fails.
+            raise BeyondLimits
         found = converted[0]
         for each in converted[1:]:
             found = set_of(work(_by_identity(found), _by_identity(each)), element)

@@ -58,7 +58,7 @@ def _lookup(value: Value, key: Value, *default: Value) -> Value:
 
 
 def _merge(*values: Value) -> Value:
-    if any(each.is_unknown and each.type == ANY for each in values):
+    if any(each.is_unknown and each.type.is_loose for each in values):
         return NOT_KNOWN
     if any(not each.type.is_mapping for each in values if each.type != ANY):
         raise Refused
@@ -66,9 +66,12 @@ def _merge(*values: Value) -> Value:
         return NOT_KNOWN
     found = {name: each for value in values if not value.is_null for name, each in value.raw.items()}
     kinds = [each.type for each in values]
-    if kinds and kinds[0].kind is Kind.MAP and all(each == kinds[0] for each in kinds):
+    if not kinds or any(each.kind is not Kind.MAP for each in kinds):
+        return object_of(found)
+    if all(each == kinds[0] for each in kinds):
         return map_of(found, kinds[0].inner)
-    return object_of(found)
+    # Maps of one type make a map, others an object.
+    return object_of(found) if all(each.is_known for each in values) else NOT_KNOWN
 
 
 def _transpose(value: Value) -> Value:

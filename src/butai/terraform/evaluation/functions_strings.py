@@ -10,7 +10,7 @@ from butai.terraform.evaluation.graphemes import clusters
 from butai.terraform.evaluation.limits import LARGEST_VALUE, BeyondLimits
 from butai.terraform.evaluation.signatures import Function, Parameter, whole
 from butai.terraform.evaluation.template_parsing import SPACES
-from butai.terraform.evaluation.types import ANY, BOOL, NUMBER, STRING, Type, list_type
+from butai.terraform.evaluation.types import ANY, BOOL, NUMBER, OPEN, STRING, Type, list_type
 from butai.terraform.evaluation.values import (
     Refused,
     Value,
@@ -199,8 +199,8 @@ FUNCTIONS = {
     "indent": Function(_indent, (_NUMBER, _TEXT), result=STRING),
     "join": Function(_join, (_TEXT,), Parameter(list_type(STRING)), STRING),
     "lower": _of_texts(_lower, 1),
-    "regex": _of_texts(_regex, 2, ANY),
-    "regexall": _of_texts(_regexall, 2, ANY),
+    "regex": _of_texts(_regex, 2, OPEN),
+    "regexall": _of_texts(_regexall, 2, OPEN),
     "replace": _of_texts(_replace, 3),
     "split": _of_texts(_split, 2, list_type(STRING)),
     "startswith": Function(_startswith, (Parameter(STRING, unknown=True), _TEXT), result=BOOL),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from butai.terraform.evaluation.conversion import convert
@@ -10,6 +10,7 @@ from butai.terraform.evaluation.syntax import For, Step
 from butai.terraform.evaluation.types import BOOL, Kind, list_type, tuple_type
 from butai.terraform.evaluation.values import (
     NOT_KNOWN,
+    REFUSED,
     Refused,
     Value,
     list_of,
@@ -28,8 +29,8 @@ Made = tuple[str, Value]
 def loop(evaluator: Evaluator, node: For) -> Value:
     """A tuple or an object; unknown where it is not known which elements it has. Raises Refused."""
     source = evaluator.value(node.collection)
-    if source.is_unknown and source.type.kind is Kind.ANY:
-        return NOT_KNOWN
+    if source.is_unknown and source.type.is_loose:
+        return source
     if source.is_null or not (source.type.is_sequence or source.type.is_mapping):
         raise Refused
     _check_condition(evaluator, node)
@@ -37,11 +38,15 @@ def loop(evaluator: Evaluator, node: For) -> Value:
         return NOT_KNOWN
     found: list[Made] = []
     is_known = True
-    for key, value in source.items():
-        with evaluator.binding(_bound(node, key, value)):
+    outer = evaluator.names
+    try:
+        for key, value in source.items():
+            evaluator.names = _bound(node, key, value, outer)
             made = _iteration(evaluator, node)
-        is_known &= made is not None
-        found += made or ()
+            is_known &= made is not None
+            found += made or ()
+    finally:
+        evaluator.names = outer
     if not is_known:
         return NOT_KNOWN
     return tuple_of([value for _, value in found]) if node.key is None else _object(evaluator, node, found)
@@ -65,21 +70,21 @@ def _splat_of_unknown(evaluator: Evaluator, source: Value, steps: Sequence[Step]
         return unknown(tuple_type(evaluator.stepped(unknown(each), steps).type for each in source.type.elements))
     if source.type.is_sequence:
         return unknown(list_type(evaluator.stepped(unknown(source.type.inner), steps).type))
-    return NOT_KNOWN
+    return source if source.type.is_loose else NOT_KNOWN
 
 
-def _bound(node: For, key: Value, value: Value) -> dict[str, Value]:
-    return {node.key_name: key, node.value_name: value} if node.key_name else {node.value_name: value}
+def _bound(node: For, key: Value, value: Value, outer: Mapping[str, Value]) -> Mapping[str, Value]:
+    return {**outer, node.key_name: key, node.value_name: value} if node.key_name else {**outer, node.value_name: value}
 
 
 def _check_condition(evaluator: Evaluator, node: For) -> None:
     """What is wrong with a condition whatever the elements are, is refused even if there are none."""
     if node.condition is None:
         return
-    gaps, refusals = evaluator.gaps, evaluator.refusals
-    with evaluator.binding(_bound(node, NOT_KNOWN, NOT_KNOWN)):
-        found = evaluator.value(node.condition)
-    evaluator.gaps = gaps
+    outer, gaps, refusals = evaluator.names, evaluator.gaps, evaluator.refusals
+    evaluator.names = _bound(node, REFUSED, REFUSED, outer)
+    found = evaluator.value(node.condition)
+    evaluator.names, evaluator.gaps = outer, gaps
     if found.is_null or evaluator.refusals > refusals:
         raise Refused
     convert(found, BOOL)

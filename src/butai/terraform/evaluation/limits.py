@@ -7,7 +7,7 @@ DEEPEST = 60
 # Of one value: its parts, and sixteen characters of text count as one.
 LARGEST_VALUE = 500_000
 # Of one evaluation: nodes that are evaluated, and the sizes of what they make.
-MOST_STEPS = 2_000_000
+MOST_STEPS = 300_000
 # Of one expression's or template's source.
 LONGEST_SOURCE = 1_000_000
 

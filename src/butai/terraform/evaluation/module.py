@@ -122,7 +122,7 @@ class ModuleScope:
             return NOT_KNOWN
         texts = [each for each in (self._given.get(name), declared.default) if each is not None]
         if not texts:
-            return unknown(kind.of_values())
+            return unknown(kind.opened())
         found = _constant(texts[0], kind)
         if found.is_null and not declared.nullable:
             # Null stands for the default then.

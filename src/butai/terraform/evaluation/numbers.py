@@ -76,6 +76,8 @@ def from_float(value: float) -> Number:
 
 def parse(text: str) -> Number | None:
     """A decimal number; none for any other text. Raises BeyondLimits for one that is too large or is -0."""
+    if text.lstrip("+-").lower() == "inf":
+        raise BeyondLimits
     match = _DECIMAL.fullmatch(text)
     if not match or not (match[2] or match[3]):
         return None

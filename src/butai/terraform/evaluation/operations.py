@@ -13,6 +13,7 @@ from butai.terraform.evaluation.types import ANY, BOOL, NUMBER, Kind, Type
 from butai.terraform.evaluation.values import (
     FALSE,
     NOT_KNOWN,
+    REFUSED,
     TRUE,
     Refused,
     Value,
@@ -35,8 +36,8 @@ class Operation:
 def attribute(value: Value, name: str) -> Value:
     """`value.name`. Raises Refused."""
     kind = value.type
-    if kind.kind is Kind.ANY and value.is_unknown:
-        return NOT_KNOWN
+    if kind.is_loose and value.is_unknown:
+        return value
     if value.is_null or not kind.is_mapping:
         raise Refused
     if value.is_unknown:
@@ -53,8 +54,8 @@ def element(value: Value, key: Value) -> Value:
     """`value[key]`. Raises Refused."""
     if value.is_null or key.is_null:
         raise Refused
-    if ANY in (value.type, key.type):
-        return NOT_KNOWN
+    if value.type.is_loose or key.type.is_loose:
+        return REFUSED if ANY in (value.type, key.type) else NOT_KNOWN
     if value.type.kind is Kind.OBJECT:
         return _attribute_by_key(value, key)
     if value.type.kind is Kind.MAP:

@@ -324,20 +324,16 @@ class _Builder:
 
 
 def _flat(part: Part) -> Iterator[Part]:
-    waiting = [part]
+    """Operators, operands and steps in their order; what is in parentheses stays in one piece."""
+    waiting = [(part, True)]
     while waiting:
-        each = waiting.pop()
-        if each.type == "comment":
-            continue
-        if each.type in _INLINE and not (each is not part and _is_parenthesised(each)):
-            waiting += reversed(each.children)
-        else:
+        each, is_open = waiting.pop()
+        if each.type not in _INLINE or not is_open:
             yield each
-
-
-def _is_parenthesised(part: Part) -> bool:
-    before = part.prev_sibling
-    return before is not None and before.type == "("
+            continue
+        children = [child for child in each.children if child.type != "comment"]
+        enclosed = [before.type == "(" for before, _ in itertools.pairwise(children)]
+        waiting += reversed([(child, not inside) for child, inside in zip(children, [False, *enclosed], strict=True)])
 
 
 def _is_broken(before: Part, after: Part) -> bool:

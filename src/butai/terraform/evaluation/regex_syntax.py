@@ -242,8 +242,10 @@ class _Parser:
             raise BeyondLimits
         number = 0
         if found := self.match(_GROUP):
-            if not re.fullmatch(r"[A-Za-z0-9_]+", found[1]) or found[1] in self.names:
+            if not re.fullmatch(r"[A-Za-z0-9_]+", found[1]):
                 raise Refused
+            if found[1] in self.names:
+                raise BeyondLimits
             self.names.append(found[1])
             number = len(self.names)
         elif found := self.match(_FLAG_GROUP):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from butai.terraform.evaluation import numbers
-from butai.terraform.evaluation.types import ANY, Type
+from butai.terraform.evaluation.types import ANY, OPEN, Type
 from butai.terraform.evaluation.values import Refused, Value
 
 
@@ -33,7 +33,7 @@ class Function:
     body: Callable[..., Value]
     parameters: tuple[Parameter, ...] = ()
     rest: Parameter | None = None
-    result: Type = ANY
+    result: Type = OPEN
     looks: bool = False
 
 

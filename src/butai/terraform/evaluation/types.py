@@ -12,12 +12,17 @@ if TYPE_CHECKING:
 
 
 class Kind(Enum):
-    """What a type is made of. `ANY` is the type of a plain `null`, and of what is unknown altogether."""
+    """What a type is made of.
+
+    `ANY` is the type of a plain `null`, which takes any other, and of what was refused. `OPEN` is the type of what is
+    unknown here down to its type, though it has one in the world: what is brought to one type with it is not known.
+    """
 
     STRING = "string"
     NUMBER = "number"
     BOOL = "bool"
     ANY = "any"
+    OPEN = "open"
     LIST = "list"
     SET = "set"
     MAP = "map"
@@ -60,6 +65,22 @@ class Type:
         """The type of a collection's elements."""
         return self.element or ANY
 
+    @property
+    def is_loose(self) -> bool:
+        """No type that a value can be told by."""
+        return self.kind is Kind.ANY or self.kind is Kind.OPEN
+
+    def opened(self) -> Type:
+        """The type of an unknown value of a declared type: `any` in it stands for a type that is not known."""
+        if self.kind is Kind.ANY:
+            return OPEN
+        return Type(
+            self.kind,
+            self.element and self.element.opened(),
+            tuple(each.opened() for each in self.elements),
+            {name: each.opened() for name, each in self.attributes.items()},
+        )
+
     def of_values(self) -> Type:
         """The type that values of a declared type have: nothing is optional in it."""
         if self.element:
@@ -79,6 +100,7 @@ STRING: Final = Type(Kind.STRING)
 NUMBER: Final = Type(Kind.NUMBER)
 BOOL: Final = Type(Kind.BOOL)
 ANY: Final = Type(Kind.ANY)
+OPEN: Final = Type(Kind.OPEN)
 
 
 def list_type(element: Type) -> Type:

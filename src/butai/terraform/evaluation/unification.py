@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from butai.terraform.evaluation.types import (
     ANY,
+    OPEN,
     STRING,
     Kind,
     Type,
@@ -19,7 +20,7 @@ from butai.terraform.evaluation.types import (
 
 def can_convert(given: Type, wanted: Type) -> bool:
     """Whether a value of one type may be converted to another; a particular value may still be refused."""
-    if wanted.kind is Kind.ANY or given.kind is Kind.ANY:
+    if wanted.is_loose or given.is_loose:
         return True
     if given.is_primitive or wanted.is_primitive:
         both = given.is_primitive and wanted.is_primitive
@@ -41,6 +42,9 @@ def unify(types: Sequence[Type]) -> Type | None:
     if len(types) < 2:
         return types[0] if types else None
     kinds = {each.kind for each in types}
+    if Kind.OPEN in kinds:
+        # A text stays a text whatever it meets, or is refused.
+        return STRING if kinds == {Kind.OPEN, Kind.STRING} else OPEN
     others = kinds - {Kind.ANY}
     if len(others) == 1 and not next(each for each in types if each.kind in others).is_primitive:
         return ANY if Kind.ANY in kinds else _UNIFIED[others.pop()](types)

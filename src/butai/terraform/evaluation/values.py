@@ -21,6 +21,7 @@ from butai.terraform.evaluation.types import (
     ANY,
     BOOL,
     NUMBER,
+    OPEN,
     STRING,
     Kind,
     Type,
@@ -88,7 +89,9 @@ class Value:
 TRUE: Final = Value(BOOL, True)
 FALSE: Final = Value(BOOL, False)
 NULL: Final = Value(ANY, None)
-NOT_KNOWN: Final = Value(ANY, UNKNOWN, is_known=False)
+NOT_KNOWN: Final = Value(OPEN, UNKNOWN, is_known=False)
+# What takes the place of what is refused.
+REFUSED: Final = Value(ANY, UNKNOWN, is_known=False)
 
 
 def boolean(value: bool) -> Value:
@@ -166,11 +169,11 @@ def equals(left: Value, right: Value) -> bool | None:
         return _equals_unknown(left, right)
     if left.is_null or right.is_null:
         return left.is_null and right.is_null
-    if _has_open_type(left) or _has_open_type(right):
+    if has_open_type(left) or has_open_type(right):
         return None if _may_conform(left.type, right.type) or _may_conform(right.type, left.type) else False
     if left.type != right.type:
         return False
-    if left.type.is_primitive or left.type.kind is Kind.ANY:
+    if left.type.is_primitive:
         return bool(left.raw == right.raw)
     if len(left.raw) != len(right.raw) or (left.type.is_mapping and left.raw.keys() != right.raw.keys()):
         return False
@@ -239,17 +242,15 @@ def _made(kind: Type, raw: Any, parts: Iterable[Value]) -> Value:
 
 def _common(values: Iterable[Value], element: Type) -> Type:
     """The one type that elements have; a plain null or an unknown value among them takes it."""
-    found = ANY
-    for each in values:
-        if found.kind is Kind.ANY:
-            found = each.type
-        elif each.type.kind is not Kind.ANY and each.type != found:
-            raise Refused
-    return element if found.kind is Kind.ANY else found
+    kinds = [each.type for each in values]
+    closed = [each for each in kinds if not each.is_loose]
+    if any(each != closed[0] for each in closed):
+        raise Refused
+    return closed[0] if closed else OPEN if OPEN in kinds else element
 
 
 def _typed(value: Value, element: Type) -> Value:
-    return Value(element, value.raw, value.size, value.is_known) if value.type.kind is Kind.ANY else value
+    return Value(element, value.raw, value.size, value.is_known) if value.type.is_loose else value
 
 
 def _equals_unknown(left: Value, right: Value) -> bool | None:
@@ -267,23 +268,23 @@ def _all_equal(pairs: Iterable[tuple[Value, Value]]) -> bool | None:
     return True
 
 
-def _has_open_type(value: Value) -> bool:
+def has_open_type(value: Value) -> bool:
     """Whether a part is unknown down to its type."""
     if value.is_known or value.is_null:
         return False
     if value.is_unknown:
         return _has_any(value.type)
     parts = value.raw.values() if isinstance(value.raw, dict) else value.raw
-    return any(_has_open_type(each) for each in parts)
+    return any(has_open_type(each) for each in parts)
 
 
 def _has_any(kind: Type) -> bool:
     parts = (*kind.elements, *kind.attributes.values(), *((kind.element,) if kind.element else ()))
-    return kind.kind is Kind.ANY or any(_has_any(each) for each in parts)
+    return kind.is_loose or any(_has_any(each) for each in parts)
 
 
 def _may_conform(given: Type, wanted: Type) -> bool:
-    if wanted.kind is Kind.ANY or given == wanted:
+    if wanted.is_loose or given == wanted:
         return True
     if given.kind is not wanted.kind or given.is_primitive:
         return False

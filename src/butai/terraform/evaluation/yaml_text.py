@@ -39,10 +39,11 @@ _OTHER_BASE = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
 _DATE_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[Tt ].*")
+_WIDEST = 75
 _STRING_TAG = "tag:yaml.org,2002:str"
 # Written as they are between quotation marks, whatever version of the library writes them.
 _SAFE = re.compile(
-    r"[\n -~\u00a1-\u00ac\u00ae-\u024f\u0370-\u0373\u0391-\u03c9\u0410-\u044f\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fa5]*"
+    r"[\t\n -~\u00a1-\u00ac\u00ae-\u024f\u0370-\u0373\u0391-\u03c9\u0410-\u044f\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fa5]*"
 )
 
 
@@ -151,7 +152,13 @@ def encoded(value: Value) -> str:
     events = [yaml.StreamStartEvent(), yaml.DocumentStartEvent(explicit=False), *_events(value)]
     events += [yaml.DocumentEndEvent(explicit=False), yaml.StreamEndEvent()]
     written: str = yaml.emit(events, allow_unicode=True)
-    return written.removesuffix("...\n")
+    if any(len(line) > _WIDEST and '"' in line and " " in line.strip() for line in written.split("\n")):
+        # Long texts go on in the next line, which the libraries mark differently.
+        raise BeyondLimits
+    # An end mark is for a number alone, which might go on; the library sets it after a text's empty lines too.
+    return (
+        written if isinstance(value.raw, bool | Number | None) else written.removesuffix("...\n").removeprefix("--- ")
+    )
 
 
 def _events(value: Value | str) -> Iterator[yaml.Event]:
