@@ -41,10 +41,6 @@ class Console:
         half = len(expressions) // 2
         return [*self.answers(expressions[:half]), *self.answers(expressions[half:])]
 
-    def type(self, expression: str) -> str:
-        """The type of an expression's value, as the engine writes it."""
-        return self._said(f"type({expression})") or ""
-
     def _said(self, line: str) -> str | None:
         # A line of its input has at most 64 KiB.
         done = subprocess.run(
@@ -58,4 +54,5 @@ class Console:
             check=False,
         )
         is_value = done.returncode == 0 and "(known after apply)" not in done.stdout
-        return done.stdout.strip() if is_value else None
+        # Warnings come first.
+        return done.stdout.strip().splitlines()[-1] if is_value else None

@@ -86,6 +86,11 @@ def _dirname(path: Value) -> Value:
     return string("/" + found.lstrip("/") if found.startswith("/") else found)
 
 
+def _pathexpand(path: Value) -> Value:
+    # Whose home is meant is not known here.
+    return unknown(STRING) if path.raw.startswith("~") else path
+
+
 _TEXT = Parameter(STRING)
 
 FUNCTIONS = {
@@ -100,5 +105,6 @@ FUNCTIONS = {
     "filesha1": _of_content(hexadecimal("sha1")),
     "filesha256": _of_content(hexadecimal("sha256")),
     "filesha512": _of_content(hexadecimal("sha512")),
+    "pathexpand": Function(_pathexpand, (_TEXT,), result=STRING),
     "templatefile": Function(_templatefile, (Parameter(STRING, unknown=True), Parameter(unknown=True)), looks=True),
 }

@@ -137,7 +137,8 @@ class _Nesting:
 
     def _choice(self, condition: Node) -> Node:
         when_true = self.until(("template_else_intro", "template_if_end"))
-        marker, when_false = self.tokens[self.place], ()
+        marker = self.tokens[self.place]
+        when_false: tuple[Node, ...] = ()
         self.place += 1
         if isinstance(marker, Marker) and marker.kind == "template_else_intro":
             when_false = self.until(("template_if_end",))
