@@ -124,6 +124,7 @@ def test_what_needs_the_world_or_is_wrong_is_unknown(text: str) -> None:
         ("try(var.x, 1)", UNKNOWN),
         ("try(var.x.y, 1)", UNKNOWN),
         ("try(length([var.x.y]), 0)", UNKNOWN),
+        ("try(length([{ a = var.x }][*].a.b), 0)", UNKNOWN),
         ('try(length(var.x), tonumber("a"), 0)', UNKNOWN),
         ("can(var.x.y)", UNKNOWN),
         ("try({ a = 1 }.b, 2)", 2),

@@ -60,6 +60,7 @@ def splat(evaluator: Evaluator, source: Value, steps: Sequence[Step]) -> Value:
         return tuple_of([] if source.is_null else [evaluator.stepped(source, steps)])
     found = [evaluator.stepped(each, steps) for _, each in source.items()]
     evaluator.budget.spend(len(found))
+    evaluator.gaps += sum(each.is_unknown for each in found)
     if source.type.kind is Kind.TUPLE:
         return tuple_of(found)
     return list_of(found, evaluator.stepped(unknown(source.type.inner), steps).type if not found else source.type.inner)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from butai.terraform.evaluation.limits import LARGEST_VALUE, BeyondLimits
 from butai.terraform.evaluation.regex_machine import Program, compiled
 from butai.terraform.evaluation.regex_syntax import parse
+from butai.terraform.evaluation.values import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def _program(pattern: str, text: str) -> tuple[Program, tuple[str, ...]]:
     tree = parse(pattern)
     _check_folding(tree.folds, pattern, text)
     if "" in tree.names and any(tree.names):
-        raise tree.wrong()
+        raise Refused
     return compiled(tree), tree.names
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from butai.terraform.evaluation.limits import BeyondLimits
-from butai.terraform.evaluation.regex_syntax import (
+from butai.terraform.evaluation.regex_tree import (
     Characters,
     Choice,
     Edge,

@@ -5,76 +5,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TypeAlias
 
 from butai.terraform.evaluation.limits import BeyondLimits
+from butai.terraform.evaluation.regex_tree import (
+    LAST,
+    Characters,
+    Choice,
+    Edge,
+    Group,
+    Pattern,
+    Range,
+    Repeat,
+    Sequence,
+    Tree,
+    negated,
+)
 from butai.terraform.evaluation.values import Refused
-
-# First and last code point.
-Range: TypeAlias = tuple[int, int]
-_LAST = 0x10FFFF
-
-
-@dataclass(frozen=True, slots=True)
-class Characters:
-    """One character out of ranges."""
-
-    ranges: tuple[Range, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """A place between characters: `text_start`, `text_end`, `line_start`, `line_end`, `word` or `no_word`."""
-
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sequence:
-    """One after the other."""
-
-    parts: tuple[Tree, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The first that leads to a match."""
-
-    options: tuple[Tree, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A group whose text is kept, by its number from 1."""
-
-    number: int
-    inner: Tree
-
-
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """`inner` at least and at most so many times (none: any number), as often as possible if `greedy`."""
-
-    inner: Tree
-    least: int
-    most: int | None
-    greedy: bool
-
-
-Tree: TypeAlias = Characters | Edge | Sequence | Choice | Group | Repeat
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A parsed pattern; `names` of its groups in order, empty for those without. `folds`: letters' case counts not."""
-
-    tree: Tree
-    names: tuple[str, ...]
-    folds: bool
-
-    def wrong(self) -> Refused:
-        """That it is no pattern which Terraform takes."""
-        return Refused()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +71,6 @@ def parse(pattern: str) -> Pattern:
     if parser.place < len(pattern):
         raise Refused
     return Pattern(tree, tuple(parser.names), parser.folds)
-
-
-def negated(ranges: tuple[Range, ...]) -> tuple[Range, ...]:
-    """All characters but those."""
-    found: list[Range] = []
-    following = 0
-    for first, last in sorted(ranges):
-        if first > following:
-            found.append((following, first - 1))
-        following = max(following, last + 1)
-    return (*found, (following, _LAST)) if following <= _LAST else tuple(found)
 
 
 @dataclass
@@ -230,7 +165,7 @@ class _Parser:
             return self.escaped(flags)
         character = self.take()
         if character == ".":
-            return [Characters(((0, _LAST),) if flags.s else negated(((10, 10),)))]
+            return [Characters(((0, LAST),) if flags.s else negated(((10, 10),)))]
         if character in "^$":
             where = "start" if character == "^" else "end"
             return [Edge(f"{'line' if flags.m else 'text'}_{where}")]
@@ -292,8 +227,8 @@ class _Parser:
             return _CONTROL[character]
         if character == "x":
             found = self.match(re.compile(r"\{([0-9A-Fa-f]+)\}|([0-9A-Fa-f]{2})"))
-            code = int((found[1] or found[2])[:9], 16) if found else _LAST + 1
-            if code > _LAST:
+            code = int((found[1] or found[2])[:9], 16) if found else LAST + 1
+            if code > LAST:
                 raise Refused
             return code
         if character in "01234567":

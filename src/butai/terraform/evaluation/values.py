@@ -244,8 +244,10 @@ def _common(values: Iterable[Value], element: Type) -> Type:
     """The one type that elements have; a plain null or an unknown value among them takes it."""
     kinds = [each.type for each in values]
     closed = [each for each in kinds if not each.is_loose]
-    if any(each != closed[0] for each in closed):
-        raise Refused
+    other = next((each for each in closed if each != closed[0]), None)
+    if other is not None:
+        # Where they differ in what is not known of them, the engine may find a type that suits all.
+        raise BeyondLimits if _may_conform(other, closed[0]) or _may_conform(closed[0], other) else Refused
     return closed[0] if closed else OPEN if OPEN in kinds else element
 
 
