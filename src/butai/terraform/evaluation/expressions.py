@@ -170,14 +170,16 @@ class Evaluator:
 
     def object(self, node: ObjectOf) -> Value:
         found: dict[str, Value] = {}
-        is_known = True
+        is_known, refusals = True, self.refusals
         for key, value in node.items:
             name, content = self.key(key), self.value(value)
             if name is None:
                 is_known = False
             else:
                 found[name] = content
-        return object_of(found) if is_known else NOT_KNOWN
+        if not is_known:
+            return REFUSED if self.refusals > refusals else NOT_KNOWN
+        return object_of(found)
 
     def key(self, node: Node) -> str | None:
         """An object's key; none where it is unknown or refused."""

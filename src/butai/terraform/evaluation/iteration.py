@@ -37,7 +37,7 @@ def loop(evaluator: Evaluator, node: For) -> Value:
     if source.is_unknown:
         return NOT_KNOWN
     found: list[Made] = []
-    is_known = True
+    is_known, refusals = True, evaluator.refusals
     outer = evaluator.names
     try:
         for key, value in source.items():
@@ -48,7 +48,7 @@ def loop(evaluator: Evaluator, node: For) -> Value:
     finally:
         evaluator.names = outer
     if not is_known:
-        return NOT_KNOWN
+        return REFUSED if evaluator.refusals > refusals else NOT_KNOWN
     return tuple_of([value for _, value in found]) if node.key is None else _object(evaluator, node, found)
 
 
