@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from butai.terraform.evaluation.module import Declaration, ModuleScope, evaluate, evaluate_module
-from butai.terraform.evaluation.scope import Scope, each_of
+from butai.terraform.evaluation.scope import Scope
 from butai.terraform.evaluation.values import SetValue
 from butai.terraform.hcl_literals import UNKNOWN
 
@@ -151,7 +151,9 @@ def test_what_is_unknown_spreads_no_further_than_it_must(text: str, value: Any) 
 
 
 def test_an_instance_of_a_block_has_its_own_names() -> None:
-    scope = Scope(each=each_of("web", {"port": 80}), count_index=2, itself={"id": "i-1"}, workspace="qa", module="./m")
+    scope = Scope(
+        each={"key": "web", "value": {"port": 80}}, count_index=2, itself={"id": "i-1"}, workspace="qa", module="./m"
+    )
     text = '"${each.key}:${each.value.port}:${count.index}:${self.id}:${terraform.workspace}:${path.module}"'
     assert evaluate(text, scope) == "web:80:2:i-1:qa:./m"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from butai.terraform.evaluation.values import NOT_KNOWN, Value, count, from_plain, object_of, string
+from butai.terraform.evaluation.values import NOT_KNOWN, Value, count, from_plain, string
 
 # The content of a file by its path from the repository's top; none where there is no such file.
 ReadFile = Callable[[str], bytes | None]
@@ -17,7 +17,8 @@ ReadFile = Callable[[str], bytes | None]
 class Scope:
     """Names and their values, plain or as `Value`. What is not given is unknown.
 
-    `each`, `count_index` and `itself`: what `each`, `count` and `self` are in the block that the expression is from.
+    `each` (with `key` and `value`), `count_index` and `itself`: what `each`, `count` and `self` are in the block that the
+    expression is from.
     `module`: `path.module`, from the root module's folder; `root`: that folder, from the repository's top.
     `is_closed`: all variables and locals are here, so that a reference to another one is Terraform's error.
     """
@@ -65,13 +66,3 @@ class Scope:
 def as_value(given: Any) -> Value:
     """A given value, plain or not, as a `Value`. Raises BeyondLimits and Refused."""
     return given if isinstance(given, Value) else from_plain(given)
-
-
-def each_of(key: str, value: Any) -> Mapping[str, Any]:
-    """What `each` is for one instance of a `for_each`."""
-    return {"key": string(key), "value": as_value(value)}
-
-
-def mapping_value(given: Mapping[str, Any]) -> Value:
-    """All of it as one object, for a reference without an attribute such as `var`."""
-    return object_of({name: as_value(value) for name, value in given.items()})
