@@ -44,6 +44,7 @@ LONGEST_FIRST = (
     "test_watching",
     "test_localcloud_kill",
     "test_acceleration_faults",
+    "test_acceleration_keys",
     "test_acceleration_many",
     "test_s3_state",
     "test_rollout_deaths",
