@@ -119,6 +119,7 @@ def both(tmp_path: Path, host: Host) -> Iterator[Both]:
     assert not host.client.crashed_lately()
 
 
+@again
 def test_a_root_with_much_of_what_there_is(both: Both) -> None:
     """Data sources, modules for each, aliases, import, moved, lifecycle, functions, ephemeral and write-only values, files."""
     empty = both.contents()
