@@ -40,6 +40,7 @@ LONGEST_FIRST = (
     "test_matrix",
     "test_ways",
     "test_import_blocks",
+    "test_inventory_against_terraform",
     "test_drift",
     "test_watching",
     "test_localcloud_kill",

@@ -103,19 +103,32 @@ class WorkingFolder:
 
     def _look(self, file: Path, found: list[Entry], problems: list[Problem]) -> None:
         path = file.relative_to(self.path).as_posix()
-        inside = self._relative(file) if file.is_symlink() else path
+        is_link = file.is_symlink()
+        inside = self._relative(file) if is_link else path
+        if inside.startswith("../"):
+            problems.append(Problem(path, 0, text("this link leaves the repository and was not followed")))
+            return
         try:
             known = (self.path / inside).stat()
         except OSError as error:
-            problems.append(Problem(path, 0, text("the file cannot be read ({problem})", problem=str(error.strerror))))
+            why = text("the file cannot be read ({problem})", problem=str(error.strerror))
+            lost = text("this link leads nowhere in the repository")
+            problems.append(Problem(path, 0, lost if is_link else why))
             return
-        if inside.startswith("../"):
-            problems.append(Problem(path, 0, text("this link leaves the repository and was not followed")))
-        elif not stat.S_ISREG(known.st_mode):
+        if stat.S_ISREG(known.st_mode):
+            found.append(Entry(path, known.st_size, inside))
+        else:
             # A pipe would be waited for.
             problems.append(Problem(path, 0, text("this is no file that could be read")))
-        else:
-            found.append(Entry(path, known.st_size, inside))
+
+    def content(self, path: str) -> bytes | None:
+        """Any file's content, for what expressions read; none where it is not there, lies outside or is very large."""
+        real = (self.path / path).resolve()
+        try:
+            fits = real.is_relative_to(self.path) and real.is_file() and real.stat().st_size <= _LARGE
+            return real.read_bytes() if fits else None
+        except (OSError, ValueError):
+            return None
 
     def read(self, entry: Entry) -> bytes:
         """A file's content. Raises OSError."""

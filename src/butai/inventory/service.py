@@ -26,6 +26,7 @@ from butai.inventory.naming import checked_name, free_name, taken
 from butai.inventory.newcomer import first_look
 from butai.inventory.picture import rows, search
 from butai.inventory.summary import summarise
+from butai.inventory.values import Values
 from butai.inventory.view import Colour, View
 from butai.inventory.views import AddRequest, Counts, Excerpt, FirstPage, MapView, RepositoryView
 from butai.terraform.text import plain
@@ -159,7 +160,7 @@ class Inventory:
         picture = self._graphs.picture(read, view)
         figures = self._figures_of(known, read, view.colour)
         is_group = view.node in read.groups.by_id and bool(view.node)
-        node = about(read.graph, view.node) if view.node and not is_group else None
+        node = about(read.graph, view.node, self._values(known, read)) if view.node and not is_group else None
         return MapView(
             repository=self._view(known),
             read=read,
@@ -179,7 +180,7 @@ class Inventory:
         check_is_there(read.graph, read.groups, id_)
         if id_ not in read.graph.nodes:
             raise NotFoundError(text("`{name}` is a group, no node.", name=id_), code="no-such-node")
-        return read, about(read.graph, id_)
+        return read, about(read.graph, id_, self._values(self._named(name), read))
 
     def source(self, name: str, file: str, commit: str = "") -> Excerpt:
         """A whole file of Terraform's, as a commit holds it. Raises NotFoundError for any other file."""
@@ -196,6 +197,15 @@ class Inventory:
         lines = self._lines(self._named(name), read, file)
         nodes = {each.line: each.id for each in read.graph.nodes.values() if each.file == file and each.line}
         return Excerpt(file, read.commit, 1, lines, nodes)
+
+    def _values(self, known: _Known, read: Read) -> Values:
+        def content(path: str) -> bytes | None:
+            try:
+                return known.repository.read(read.commit, path)
+            except ButaiError:
+                return None
+
+        return Values(read.graph, content)
 
     # --- within -----------------------------------------------------------------------------------------------------
 

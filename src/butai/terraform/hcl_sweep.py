@@ -68,18 +68,22 @@ class Lines:
         """The line of a byte, from 1."""
         return bisect.bisect_left(self.ends, at) + 1
 
-    def start(self, at: int) -> int:
-        """Where the line of a byte begins."""
-        line = self.line(at)
-        return self.ends[line - 2] + 1 if line > 1 else 0
+    def before(self, at: int) -> tuple[int, bytes]:
+        """The line of a byte, and what stands before it there."""
+        line = bisect.bisect_left(self.ends, at)
+        return line + 1, self.source[self.ends[line - 1] + 1 if line else 0 : at]
 
     def place(self, at: int) -> tuple[int, int]:
-        """Line and column of a byte, both from 1; columns in characters, as Go counts: a combining mark belongs to its letter."""
-        line = self.line(at)
-        before = self.source[self.start(at) : at]
-        if before.isascii():
-            return line, 1 + len(before)
-        return line, 1 + sum(not unicodedata.combining(each) for each in before.decode(errors="replace"))
+        """Line and column of a byte, both from 1."""
+        line, before = self.before(at)
+        return line, 1 + _width(before)
+
+
+def _width(some: bytes) -> int:
+    """In characters, as Go counts: a combining mark belongs to its letter."""
+    if some.isascii():
+        return len(some)
+    return sum(not unicodedata.combining(each) for each in some.decode(errors="replace"))
 
 
 def sweep(source: bytes, root: Node, lines: Lines | None = None) -> tuple[Block, list[tuple[int, str]]]:
@@ -162,7 +166,7 @@ class _Sweep:
         if isinstance(done, _Expression):
             self.expression = None
             if self.name in self.blocks[-1].attributes:
-                self.refused.append((self.name_at, text("`{name}` is set twice in this block", name=self.name)))
+                self.refused.append((self.name_at, text("`{name}` is set twice here", name=self.name)))
             self.blocks[-1].attributes.setdefault(self.name, self.expression_of(done))
         elif isinstance(done, _Block):
             self.blocks.pop()
@@ -189,7 +193,7 @@ class _Sweep:
     def on_comment(self, start: int, end: int) -> None:
         said = self.source[start:end].decode(errors="replace").rstrip("\r\n")
         line = self.lines.line(start)
-        behind = bool(self.source[self.lines.start(start) : start].strip())
+        behind = bool(self.lines.before(start)[1].strip())
         self.blocks[-1].comments.append(Comment(said, line, line + said.count("\n"), behind))
 
     def on_variable(self, start: int, end: int) -> None:
@@ -226,22 +230,24 @@ class _Sweep:
         if is_escaped(self.source, start):
             self.skipped_until = end
 
-    def check_beginning(self, at: int) -> None:
-        """Attributes and blocks begin on a line of their own, or right behind the brace of a block on one line."""
-        before = self.source[self.lines.start(at) : at].rstrip()
-        if before and not before.endswith((b"{", b"*/")):
+    def beginning(self, at: int) -> tuple[int, int]:
+        """Its place. Attributes and blocks begin a line, or stand right behind the brace of a block on one line."""
+        line, before = self.lines.before(at)
+        if before and not before.isspace() and not before.rstrip().endswith((b"{", b"*/")):
             self.refused.append((at, text("this must begin on a line of its own")))
+        return line, 1 + _width(before)
 
     def expression_of(self, done: _Expression) -> Expression:
-        line = self.lines.line
         found = [each for each in done.references if len(each.names) > 1]
-        references = tuple([Reference(".".join(each.names), line(each.start), each.fixed) for each in found])
+        references = tuple([Reference(".".join(each.names), self.lines.line(each.start), each.fixed) for each in found])
         written = self.source[done.start : done.end].decode(errors="replace")
-        self.check_beginning(self.name_at)
-        column = self.lines.place(self.name_at)[1]
-        return Expression(
-            written, line(done.start), references, done.start, done.end, column, *self.lines.place(done.end)
-        )
+        line, column = self.beginning(self.name_at)
+        whole = self.source[self.name_at : done.end]
+        if b"\n" in whole:
+            ends, line = self.lines.place(done.end), self.lines.line(done.start)
+        else:
+            ends = line, column + _width(whole)
+        return Expression(written, line, references, done.start, done.end, column, *ends)
 
     def block_of(self, done: _Block) -> Block:
         kind, labels = self.head(done)
@@ -249,8 +255,7 @@ class _Sweep:
         if kind == "dynamic" and labels:
             bound = done.attributes["iterator"].text if "iterator" in done.attributes else labels[0]
             blocks = tuple(_without(each, bound) for each in blocks)
-        self.check_beginning(done.start)
-        line, column = self.lines.place(done.start)
+        line, column = self.beginning(done.start)
         end_line, end_column = self.lines.place(done.end)
         places = (tuple(done.comments), end_line, column, end_column, done.start, done.end)
         return Block(kind, labels, line, done.attributes, blocks, *places)

@@ -168,6 +168,8 @@ def check_links(graph: Graph) -> None:
     assert {each.folder for each in graph.modules.values()} == {"shared", "live", "modules/real"}
     assert graph.nodes["live:var.a"].file == graph.nodes["shared:var.a"].file == "shared/variables.tf"
     assert {each.file for each in graph.problems} == {"live/hosts.tf", "live/gone.tf", "live/circle.tf", "live/main.tf"}
+    assert "live/hosts.tf:0: this link lea" in " ".join(told(graph))
+    assert "live/gone.tf:0: this link leads nowhere in the repository" in told(graph)
     assert "live/main.tf:4: the module `./away` lies outside of this repository" in told(graph)
 
 
