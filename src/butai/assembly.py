@@ -38,6 +38,7 @@ from butai.environments.state_job import StateJob
 from butai.inventory.past import Past
 from butai.inventory.past_service import Pasts
 from butai.inventory.service import Inventory
+from butai.inventory.standing import Standings
 from butai.runs.carry import Carrier
 from butai.runs.job import Job
 from butai.runs.model import MAIN, RunKind
@@ -69,7 +70,7 @@ class Butai:
     environments: Environments
     board: Board
     inventory: Inventory
-    past: Past
+    pasts: Pasts
 
     @property
     def environment_states(self) -> EnvironmentStates:
@@ -77,9 +78,9 @@ class Butai:
         return EnvironmentStates(self.environments, self.runs, self.states)
 
     @property
-    def pasts(self) -> Pasts:
-        """What git tells of the inventory's repositories."""
-        return Pasts(self.inventory, self.past)
+    def standings(self) -> Standings:
+        """How the inventory's repositories stand in environments."""
+        return Standings(self.inventory, self.environments, self.blueprints, self.states)
 
     @property
     def holding(self) -> Holding:
@@ -174,4 +175,16 @@ def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Bu
     board = Board(database, runs, environments, now)
     past = Past(data.history, now)
     inventory = Inventory(database, blueprints, data, now, history=past.changes)
-    return Butai(settings, data, database, blueprints, engines, runs, states, environments, board, inventory, past)
+    return Butai(
+        settings,
+        data,
+        database,
+        blueprints,
+        engines,
+        runs,
+        states,
+        environments,
+        board,
+        inventory,
+        Pasts(inventory, past),
+    )

@@ -156,7 +156,7 @@ def _nodes(path: str, declared: Mapping[str, Declared]) -> Iterator[Node]:
             end_line=block.end_line,
             column=block.column,
             end_column=block.end_column,
-            comments=each.above + block.comments,
+            comments=tuple(sorted({*each.around, *block.comments}, key=lambda note: note.line)),
             block=block,
             expression=each.expression,
             overridden_in=tuple(each.overridden_in),

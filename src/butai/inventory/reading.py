@@ -7,6 +7,7 @@ import hashlib
 import os
 import posixpath
 import re
+import stat
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
@@ -92,7 +93,9 @@ class WorkingFolder:
         for folder, folders, files in os.walk(self.path):
             folders[:] = sorted(each for each in folders if each not in _LEFT_OUT)
             links = (Path(folder, each) for each in folders)
-            self._links |= {self._relative(each): self._relative(each.resolve()) for each in links if each.is_symlink()}
+            self._links |= {
+                each.relative_to(self.path).as_posix(): self._relative(each) for each in links if each.is_symlink()
+            }
             for name in sorted(files):
                 if is_terraforms(name):
                     self._look(Path(folder, name), found, problems)
@@ -100,14 +103,19 @@ class WorkingFolder:
 
     def _look(self, file: Path, found: list[Entry], problems: list[Problem]) -> None:
         path = file.relative_to(self.path).as_posix()
-        real = file.resolve() if file.is_symlink() else file
+        inside = self._relative(file) if file.is_symlink() else path
         try:
-            inside = real.relative_to(self.path).as_posix()
-            found.append(Entry(path, real.stat().st_size, inside))
-        except ValueError:
-            problems.append(Problem(path, 0, text("this link leaves the repository and was not followed")))
+            known = (self.path / inside).stat()
         except OSError as error:
             problems.append(Problem(path, 0, text("the file cannot be read ({problem})", problem=str(error.strerror))))
+            return
+        if inside.startswith("../"):
+            problems.append(Problem(path, 0, text("this link leaves the repository and was not followed")))
+        elif not stat.S_ISREG(known.st_mode):
+            # A pipe would be waited for.
+            problems.append(Problem(path, 0, text("this is no file that could be read")))
+        else:
+            found.append(Entry(path, known.st_size, inside))
 
     def read(self, entry: Entry) -> bytes:
         """A file's content. Raises OSError."""
@@ -118,7 +126,8 @@ class WorkingFolder:
         return self._links
 
     def _relative(self, path: Path) -> str:
-        return Path(os.path.relpath(path, self.path)).as_posix()
+        """Where it really is. A link in a circle is where it is."""
+        return Path(os.path.relpath(os.path.realpath(path), self.path)).as_posix()
 
 
 def read_graph(source: Source, cache: Cache | None = None, engine: str = "", memory: Memory | None = None) -> Graph:

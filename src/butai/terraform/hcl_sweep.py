@@ -15,6 +15,7 @@ from tree_sitter import Node, Query, QueryCursor
 
 from butai.terraform.hcl_blocks import Block, Comment, Expression, Reference
 from butai.terraform.hcl_literals import DEEPEST, LANGUAGE, is_escaped, unescape
+from butai.text import text
 
 _QUERY: Final = Query(
     LANGUAGE,
@@ -67,19 +68,27 @@ class Lines:
         """The line of a byte, from 1."""
         return bisect.bisect_left(self.ends, at) + 1
 
+    def start(self, at: int) -> int:
+        """Where the line of a byte begins."""
+        line = self.line(at)
+        return self.ends[line - 2] + 1 if line > 1 else 0
+
     def place(self, at: int) -> tuple[int, int]:
         """Line and column of a byte, both from 1; columns in characters, as Go counts: a combining mark belongs to its letter."""
         line = self.line(at)
-        start = self.ends[line - 2] + 1 if line > 1 else 0
-        before = self.source[start:at]
+        before = self.source[self.start(at) : at]
         if before.isascii():
             return line, 1 + len(before)
         return line, 1 + sum(not unicodedata.combining(each) for each in before.decode(errors="replace"))
 
 
-def sweep(source: bytes, root: Node, lines: Lines | None = None) -> Block:
-    """The whole file as a block. Of an attribute that is written twice the first is kept: refusing it is the engine's to do."""
-    return _Sweep(source, lines or Lines(source)).over(root)
+def sweep(source: bytes, root: Node, lines: Lines | None = None) -> tuple[Block, list[tuple[int, str]]]:
+    """The whole file as a block, and what the engines refuse though tree-sitter takes it, by the place in the file's bytes.
+
+    Of an attribute that is written twice the first is kept.
+    """
+    found = _Sweep(source, lines or Lines(source))
+    return found.over(root), sorted(found.refused)
 
 
 class _Block:
@@ -133,6 +142,7 @@ class _Sweep:
         self.expression: _Expression | None = None
         self.skipped_until = 0
         self.name, self.name_at = "", 0
+        self.refused: list[tuple[int, str]] = []
         # By where they end so far.
         self.paths: dict[int, _Path] = {}
 
@@ -151,6 +161,8 @@ class _Sweep:
         done = self.open.pop()
         if isinstance(done, _Expression):
             self.expression = None
+            if self.name in self.blocks[-1].attributes:
+                self.refused.append((self.name_at, text("`{name}` is set twice in this block", name=self.name)))
             self.blocks[-1].attributes.setdefault(self.name, self.expression_of(done))
         elif isinstance(done, _Block):
             self.blocks.pop()
@@ -177,7 +189,8 @@ class _Sweep:
     def on_comment(self, start: int, end: int) -> None:
         said = self.source[start:end].decode(errors="replace").rstrip("\r\n")
         line = self.lines.line(start)
-        self.blocks[-1].comments.append(Comment(said, line, line + said.count("\n")))
+        behind = bool(self.source[self.lines.start(start) : start].strip())
+        self.blocks[-1].comments.append(Comment(said, line, line + said.count("\n"), behind))
 
     def on_variable(self, start: int, end: int) -> None:
         name = self.source[start:end]
@@ -213,11 +226,18 @@ class _Sweep:
         if is_escaped(self.source, start):
             self.skipped_until = end
 
+    def check_beginning(self, at: int) -> None:
+        """Attributes and blocks begin on a line of their own, or right behind the brace of a block on one line."""
+        before = self.source[self.lines.start(at) : at].rstrip()
+        if before and not before.endswith((b"{", b"*/")):
+            self.refused.append((at, text("this must begin on a line of its own")))
+
     def expression_of(self, done: _Expression) -> Expression:
         line = self.lines.line
         found = [each for each in done.references if len(each.names) > 1]
         references = tuple([Reference(".".join(each.names), line(each.start), each.fixed) for each in found])
         written = self.source[done.start : done.end].decode(errors="replace")
+        self.check_beginning(self.name_at)
         column = self.lines.place(self.name_at)[1]
         return Expression(
             written, line(done.start), references, done.start, done.end, column, *self.lines.place(done.end)
@@ -229,6 +249,7 @@ class _Sweep:
         if kind == "dynamic" and labels:
             bound = done.attributes["iterator"].text if "iterator" in done.attributes else labels[0]
             blocks = tuple(_without(each, bound) for each in blocks)
+        self.check_beginning(done.start)
         line, column = self.lines.place(done.start)
         end_line, end_column = self.lines.place(done.end)
         places = (tuple(done.comments), end_line, column, end_column, done.start, done.end)
@@ -237,12 +258,14 @@ class _Sweep:
     def head(self, done: _Block) -> tuple[str, tuple[str, ...]]:
         found = _HEAD.match(self.source, done.start)
         if found is None:
-            # Comments or templates between the labels.
+            # Comments or templates between the labels, or a line too many.
             plain = re.sub(rb"/\*.*?\*/", b" ", self.source[done.start : done.end], flags=re.DOTALL)
             found = re.match(rb'([^\s"{]+)((?:\s*(?:"(?:[^"\\]|\\.)*"|[^\s"{]+))*)\s*\{', plain)
         if found is None:
             return "", ()
         kind, labels = found.groups()
+        if b"\n" in found.group():
+            self.refused.append((done.start, text("the head of a block must stand on one line")))
         return kind.decode(errors="replace"), tuple(_label(each) for each in _LABEL.finditer(labels))
 
 
