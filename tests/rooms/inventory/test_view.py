@@ -175,6 +175,13 @@ def test_twenty_thousand_nodes_are_collapsed(large: Graph) -> None:
     assert found.total > 20_000 and not found.held
 
 
+def test_opening_one_group_closes_no_other(large: Graph) -> None:
+    before = shown(large, View())
+    opened = shown(large, View(open=("modules/",)))
+    assert {each.id for each in before.cards if each.is_open} == {"envs/"}
+    assert {each.id for each in opened.cards if each.is_open} == {"envs/", "modules/"}
+
+
 def test_never_more_than_can_be_seen_and_the_page_is_told(large: Graph) -> None:
     modules = tuple(each for each in large.modules if each.startswith("modules/"))
     picture = draw(large, groups_of(large), View(open=modules))
