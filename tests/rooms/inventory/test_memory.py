@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from butai.inventory.memory import Memory
 from butai.inventory.model import Graph
 from butai.inventory.reading import Cache, read_graph
-from support.in_memory import Files
+from support.written import Written
 
 pytestmark = pytest.mark.model
 
@@ -52,19 +52,19 @@ def test_whatever_came_before(history: list[dict[str, str]]) -> None:
     cache: Cache = {}
     memory = Memory()
     for files in history:
-        assert whole(read_graph(Files(files), cache, memory=memory)) == whole(read_graph(Files(files)))
+        assert whole(read_graph(Written(files), cache, memory=memory)) == whole(read_graph(Written(files)))
 
 
 def test_what_did_not_change_is_not_worked_out_again() -> None:
     files = {path: versions[0] for path, versions in VERSIONS.items()}
     cache: Cache = {}
     memory = Memory()
-    before = read_graph(Files(files), cache, memory=memory)
+    before = read_graph(Written(files), cache, memory=memory)
     beside = memory.copy()
     changed = {**files, "modules/other/main.tf": 'output "ids" { value = 2 }'}
-    after = read_graph(Files(changed), cache, memory=memory)
+    after = read_graph(Written(changed), cache, memory=memory)
     kept, new = "live:aws_lb.x", "modules/other:output.ids"
     assert after.nodes[kept] is before.nodes[kept] and after.nodes[new] is not before.nodes[new]
     # The copy still stands where it was taken.
-    again = read_graph(Files(files), cache, memory=beside)
+    again = read_graph(Written(files), cache, memory=beside)
     assert again.nodes[new] is before.nodes[new]

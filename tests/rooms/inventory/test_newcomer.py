@@ -10,7 +10,7 @@ from butai.inventory.measures import Changes, age_and_churn, of_group, step
 from butai.inventory.model import Graph
 from butai.inventory.newcomer import Way, first_look, ways
 from butai.inventory.view import Colour
-from support.in_memory import graph_of
+from support.written import graph_of
 
 pytestmark = pytest.mark.model
 

@@ -13,7 +13,7 @@ from butai.inventory.model import Graph
 from butai.inventory.picture import draw, rows, search
 from butai.inventory.shown import MOST, Shown, show
 from butai.inventory.view import HIDDEN, KINDS, MOST_STEPS, Colour, View, read_view
-from support.in_memory import graph_of, many
+from support.written import graph_of, many
 
 pytestmark = pytest.mark.model
 
