@@ -32,6 +32,7 @@ TERMINAL = frozenset(
     | {
         "following.py",
         "adopt_commands.py",
+        "coverage_commands.py",
         "state_commands.py",
         "drift_commands.py",
         "engine_commands.py",
