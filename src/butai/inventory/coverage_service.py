@@ -103,6 +103,8 @@ class Coverages:
                 )
         known = {each.arn: each for each in self.get(name).unmanaged}
         chosen = list(dict.fromkeys(arns))
+        if not chosen:
+            raise WrongUseError(text("Nothing is chosen."), next=text("Choose what to import."), where="arns")
         for arn in chosen:
             if arn not in known:
                 raise NotFoundError(

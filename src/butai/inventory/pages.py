@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from butai.errors import ButaiError
-from butai.inventory import api, coverage_api, past_api, past_pages
+from butai.inventory import api, coverage_api, coverage_pages, past_api, past_pages
 from butai.inventory.alone import as_script
 from butai.inventory.measures import STEPS
 from butai.inventory.picture import document
@@ -25,7 +25,7 @@ ROOM = Room(
     title="Inventory",
     group="Know",
     path="/inventory",
-    routers=(api.router, past_api.router, coverage_api.router, router, past_pages.router),
+    routers=(api.router, past_api.router, coverage_api.router, router, past_pages.router, coverage_pages.router),
     templates=Path(__file__).parent / "templates",
 )
 
