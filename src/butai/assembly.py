@@ -35,9 +35,11 @@ from butai.environments.rollouts import Rollouts
 from butai.environments.service import Environments
 from butai.environments.state import EnvironmentStates
 from butai.environments.state_job import StateJob
+from butai.inventory.coverage_service import Coverages
+from butai.inventory.known_states import KnownStates
 from butai.inventory.past import Past
 from butai.inventory.past_service import Pasts
-from butai.inventory.service import Inventory
+from butai.inventory.service import Colour, Inventory
 from butai.inventory.standing import Standings
 from butai.runs.carry import Carrier
 from butai.runs.job import Job
@@ -71,6 +73,7 @@ class Butai:
     board: Board
     inventory: Inventory
     pasts: Pasts
+    coverages: Coverages
 
     @property
     def environment_states(self) -> EnvironmentStates:
@@ -174,17 +177,11 @@ def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Bu
     environments = Environments(database, data, blueprints, engines, runs, states, now)
     board = Board(database, runs, environments, now)
     past = Past(data.history, now)
-    inventory = Inventory(database, blueprints, data, now, history=past.changes)
+    known = KnownStates(database, blueprints, environments, states, environ)
+    figures = {Colour.COVERAGE: known.figures}
+    inventory = Inventory(database, blueprints, data, now, history=past.changes, figures=figures)
+    pasts = Pasts(inventory, past)
+    coverages = Coverages(database, inventory, blueprints, known, environ, now)
     return Butai(
-        settings,
-        data,
-        database,
-        blueprints,
-        engines,
-        runs,
-        states,
-        environments,
-        board,
-        inventory,
-        Pasts(inventory, past),
+        settings, data, database, blueprints, engines, runs, states, environments, board, inventory, pasts, coverages
     )

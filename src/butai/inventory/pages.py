@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from butai.errors import ButaiError
-from butai.inventory import api, past_api, past_pages, standing_api, standing_pages
+from butai.inventory import api, coverage_api, coverage_pages, past_api, past_pages, standing_api, standing_pages
 from butai.inventory.alone import as_script
 from butai.inventory.measures import STEPS
 from butai.inventory.picture import document
@@ -29,9 +29,11 @@ ROOM = Room(
         api.router,
         past_api.router,
         standing_api.router,
+        coverage_api.router,
         router,
         past_pages.router,
         standing_pages.router,
+        coverage_pages.router,
     ),
     templates=Path(__file__).parent / "templates",
 )

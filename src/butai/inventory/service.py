@@ -17,7 +17,7 @@ from butai.errors import ButaiError, NotFoundError, RefusedError, WrongUseError,
 from butai.git.locations import is_commit, redact, repository_name
 from butai.git.mirrors import Mirrors
 from butai.git.repository import Repositories, Repository, located
-from butai.inventory import store
+from butai.inventory import coverage_store, store
 from butai.inventory.about import About, about, about_group, check_is_there
 from butai.inventory.graphs import Graphs, Read
 from butai.inventory.measures import Changes, Figures, History, age_and_churn
@@ -118,6 +118,7 @@ class Inventory:
             row = store.named(session, name)
             if row is not None:
                 session.delete(row)
+                coverage_store.forget(session, name)
 
     def fetch_all(self, max_age_s: float) -> None:
         """Bring all mirrors up to date that are older than that, and read what is new: nobody waits for it later."""

@@ -34,6 +34,7 @@ TERMINAL = frozenset(
         "beside.py",
         "look_commands.py",
         "adopt_commands.py",
+        "coverage_commands.py",
         "state_commands.py",
         "drift_commands.py",
         "engine_commands.py",

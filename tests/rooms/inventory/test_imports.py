@@ -79,7 +79,7 @@ def test_a_region_may_have_a_provider_of_its_own() -> None:
 
 
 # The engine reads every text in its composed form.
-WORDS = (st.text() | st.text(st.sampled_from('$%{}"\\\n~#'), max_size=12)).map(lambda words: unicodedata.normalize("NFC", words))
+WORDS = (st.text() | st.text(st.sampled_from('$%{}"\\\n~#'), max_size=12)).map(
     lambda words: unicodedata.normalize("NFC", words)
 )
 
