@@ -12,6 +12,7 @@ from butai.errors import NotFoundError, WrongUseError, did_you_mean
 from butai.inventory.alone import page
 from butai.inventory.beside import show_most_changed, show_state
 from butai.inventory.document import document, node_document
+from butai.inventory.kept import kept
 from butai.inventory.model import Graph, Kind, Node
 from butai.inventory.reading import WorkingFolder, read_graph
 from butai.inventory.summary import Summary, summarise
@@ -105,13 +106,14 @@ def show_map(
         Path | None, typer.Option(metavar="FILE", help="A root's state, to compare with its code.")
     ] = None,
     root: Annotated[str, typer.Option(metavar="FOLDER", help="The root that --state is of.")] = "",
+    cache: Annotated[bool, typer.Option(help="Keep what is read: unchanged files are not parsed again.")] = True,
     history: Annotated[bool, typer.Option(help="Ask git what changes most.")] = True,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page that needs nothing else.")] = None,
     json: JsonFlag = False,
 ) -> None:
     """What is written in a repository, and what hangs on what. Nothing in it is run, and nothing is asked of anybody."""
     source = WorkingFolder(path)
-    graph = read_graph(source, engine=engine)
+    graph = _read(source, engine, cache=cache)
     if html is not None:
         _write(html, page(graph))
     elif impact or needs:
@@ -136,6 +138,13 @@ def _write(file: Path, content: str) -> None:
             code="not-written",
         ) from error
     say(f"{file} is written: open it in a browser.")
+
+
+def _read(source: WorkingFolder, engine: str, *, cache: bool) -> Graph:
+    if not cache:
+        return read_graph(source, engine=engine)
+    with kept(Settings().cache / "parsed", source.path) as files:
+        return read_graph(source, files, engine)
 
 
 def _show_reached(graph: Graph, name: str, *, backwards: bool, as_json: bool) -> None:

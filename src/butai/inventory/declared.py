@@ -70,6 +70,8 @@ def declarations(
 
 def is_override(file: str) -> bool:
     """Whether a file changes what others declare."""
+    if "override" not in file:
+        return False
     stem = re.sub(r"\.(tf|tofu)(\.json)?$", "", file.rpartition("/")[2])
     return stem == "override" or stem.endswith("_override")
 

@@ -49,8 +49,10 @@ class GitCommit:
 
     def folder_links(self) -> Mapping[str, str]:
         """Those to folders that are in this commit, and those that leave it."""
-        folders = {path[:at] for path in self._blobs for at, letter in enumerate(path) if letter == "/"}
         leads = {path: self._leads(blob) for path, blob in self._blobs.items() if blob.mode == LINK}
+        if not leads:
+            return {}
+        folders = {path[:at] for path in self._blobs for at, letter in enumerate(path) if letter == "/"}
         return {path: to for path, to in leads.items() if to in folders | leads.keys() or to.startswith(("/", "../"))}
 
     def _leads(self, link: Blob) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from butai.errors import NotFoundError
 from butai.inventory.build import build
@@ -37,8 +37,7 @@ Cache = MutableMapping[str, Parsed]
 """What was read before, by the hash of the file's content and whether it is JSON."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A file of a repository. `real`: the path of what is read, another than `path` for a link.
 
     `digest`: of its content, where it is known without reading it.
@@ -149,29 +148,43 @@ def read_graph(source: Source, cache: Cache | None = None, engine: str = "", mem
     `memory`: of the same repository's graph before; a folder in which nothing changed is not worked out again.
     `engine`: `terraform` leaves `.tofu` files out; otherwise a `.tofu` file replaces the `.tf` file of the same name.
     """
+    with no_collecting():
+        read = read_files(source, {} if cache is None else cache, engine)
+        graph = build(source.name, read.folders, source.folder_links(), terragrunt=read.terragrunt, memory=memory)
+    graph.problems = sorted({*read.problems, *graph.problems}, key=lambda each: (each.file, each.line, each.what))
+    return graph
+
+
+@dataclass(frozen=True)
+class Files:
+    """A repository's files, parsed, by their folders. `terragrunt`: whether it runs the engine here."""
+
+    folders: Mapping[str, Folder]
+    problems: list[Problem]
+    terragrunt: bool
+
+
+def read_files(source: Source, cache: Cache, engine: str = "") -> Files:
+    """Everything but the graph, which is made of it. For `cache` and `engine` see `read_graph`."""
     entries, problems = source.entries()
-    cache = {} if cache is None else cache
     used: set[str] = set()
     terragrunt = False
     folders: defaultdict[str, Folder] = defaultdict(Folder)
-    with _no_collecting():
-        for entry in _chosen(entries, engine):
-            if entry.path.endswith(_TERRAGRUNTS):
-                terragrunt = True
-                continue
-            folder = folders[posixpath.dirname(entry.path) or "."]
-            if entry.path.endswith(_TESTS):
-                folder.tests.append(entry.path)
-                continue
-            parsed, key = _parsed(source, entry, cache)
-            used.add(key)
-            _place(folder, entry).append((entry.real, parsed))
-            problems += _large(entry)
-        graph = build(source.name, folders, source.folder_links(), terragrunt=terragrunt, memory=memory)
+    for entry in _chosen(entries, engine):
+        if entry.path.endswith(_TERRAGRUNTS):
+            terragrunt = True
+            continue
+        folder = folders[posixpath.dirname(entry.path) or "."]
+        if entry.path.endswith(_TESTS):
+            folder.tests.append(entry.path)
+            continue
+        parsed, key = _parsed(source, entry, cache)
+        used.add(key)
+        _place(folder, entry).append((entry.real, parsed))
+        problems += _large(entry)
     for key in [each for each in cache if each not in used]:
         del cache[key]
-    graph.problems = sorted({*problems, *graph.problems}, key=lambda each: (each.file, each.line, each.what))
-    return graph
+    return Files(folders, problems, terragrunt)
 
 
 def _place(folder: Folder, entry: Entry) -> list[tuple[str, Parsed]]:
@@ -222,7 +235,7 @@ def _large(entry: Entry) -> list[Problem]:
 
 
 @contextmanager
-def _no_collecting() -> Iterator[None]:
+def no_collecting() -> Iterator[None]:
     """Half a million new objects make the collector look at all of them again and again, and none of it is garbage."""
     was_on = gc.isenabled()
     gc.disable()

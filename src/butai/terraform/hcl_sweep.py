@@ -6,10 +6,12 @@ A walk over all nodes would take longer than the parsing itself: there are twent
 from __future__ import annotations
 
 import bisect
+import itertools
 import re
+import sys
 import unicodedata
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
 
 from tree_sitter import Node, Query, QueryCursor
 
@@ -21,37 +23,25 @@ _QUERY: Final = Query(
     LANGUAGE,
     """
     (block) @block
-    (attribute) @attribute
-    (attribute (expression) @expression)
+    (attribute (identifier) @name (expression) @expression)
     (comment) @comment
     (variable_expr) @variable
     (get_attr) @get
     (index) @index
-    (for_tuple_expr) @scope
-    (for_object_expr) @scope
-    (template_for) @scope
-    (for_intro) @names
-    (template_for_start) @names
+    (for_tuple_expr (for_intro) @bound) @scope
+    (for_object_expr (for_intro) @bound) @scope
+    (template_for (template_for_start) @bound) @scope
     (template_interpolation) @template
     (template_directive) @template
     """,
 )
-# Of two that begin and end alike the outer one comes first.
-_OUTER_FIRST: Final = (
-    "block",
-    "attribute",
-    "expression",
-    "template",
-    "scope",
-    "names",
-    "variable",
-    "get",
-    "index",
-    "comment",
-)
-_KINDS: Final = {kind: rank for rank, kind in enumerate(_OUTER_FIRST)}
-_NAME = re.compile(rb"[^\s={}\"]+")
+Place = tuple[int, int]
+# What stands in the place of an attribute's name.
+_BLOCK: Final[Place] = (-1, -1)
+_COMMENT: Final[Place] = (-2, -2)
 _HEAD = re.compile(rb'([^\s"{]+)((?:[ \t]*(?:"(?:[^"\\\n$%{]|\\.)*"|[^\s"{/#]+))*)[ \t]*\{')
+# A file of one long line would be looked through again and again.
+_LOOKED_BACK: Final = 1000
 _LABEL = re.compile(rb'"((?:[^"\\]|\\.)*)"|([^\s"]+)')
 _LITERAL_INDEX = re.compile(rb'\[\s*(?:"(?:[^"\\$%]|\\.)*"|\d+)\s*\]|\.\d+')
 _BOUND = re.compile(rb"(?:for)\s+([^\s,]+)\s*(?:,\s*([^\s,]+)\s*)?in\b")
@@ -62,28 +52,29 @@ class Lines:
 
     def __init__(self, source: bytes) -> None:
         self.source = source
-        self.ends = [match.start() for match in re.finditer(rb"\n", source)]
+        self.is_ascii = source.isascii()
+        lengths = itertools.accumulate(map(len, source.split(b"\n")))
+        self.ends = [length + number for number, length in enumerate(lengths)]
 
     def line(self, at: int) -> int:
         """The line of a byte, from 1."""
         return bisect.bisect_left(self.ends, at) + 1
 
-    def before(self, at: int) -> tuple[int, bytes]:
-        """The line of a byte, and what stands before it there."""
-        line = bisect.bisect_left(self.ends, at)
-        return line + 1, self.source[self.ends[line - 1] + 1 if line else 0 : at]
+    def begins(self, at: int) -> tuple[int, int]:
+        """The line of a byte, from 1, and where that begins."""
+        before = bisect.bisect_left(self.ends, at)
+        return before + 1, self.ends[before - 1] + 1 if before else 0
 
     def place(self, at: int) -> tuple[int, int]:
         """Line and column of a byte, both from 1."""
-        line, before = self.before(at)
-        return line, 1 + _width(before)
+        line, start = self.begins(at)
+        return line, 1 + self.width(start, at)
 
-
-def _width(some: bytes) -> int:
-    """In characters, as Go counts: a combining mark belongs to its letter."""
-    if some.isascii():
-        return len(some)
-    return sum(not unicodedata.combining(each) for each in some.decode(errors="replace"))
+    def width(self, start: int, end: int) -> int:
+        """In characters, as Go counts: a combining mark belongs to its letter."""
+        if self.is_ascii:
+            return end - start
+        return sum(not unicodedata.combining(each) for each in self.source[start:end].decode(errors="replace"))
 
 
 def sweep(source: bytes, root: Node, lines: Lines | None = None) -> tuple[Block, list[tuple[int, str]]]:
@@ -91,8 +82,8 @@ def sweep(source: bytes, root: Node, lines: Lines | None = None) -> tuple[Block,
 
     Of an attribute that is written twice the first is kept.
     """
-    found = _Sweep(source, lines or Lines(source))
-    return found.over(root), sorted(found.refused)
+    found = _Sweep(source, lines or Lines(source), QueryCursor(_QUERY).captures(root))
+    return found.over(), sorted(found.refused)
 
 
 class _Block:
@@ -107,147 +98,79 @@ class _Block:
         self.comments: list[Comment] = []
 
 
-class _Expression:
-    """An attribute's expression whose end has not come yet."""
-
-    __slots__ = ("end", "references", "start")
-
-    def __init__(self, start: int, end: int) -> None:
-        self.start, self.end = start, end
-        self.references: list[_Path] = []
-
-
-class _Path:
-    """A reference that may go on: a traversal is a row of nodes that touch."""
-
-    __slots__ = ("fixed", "names", "start")
-
-    def __init__(self, start: int, name: str) -> None:
-        self.start, self.names, self.fixed = start, [name], 0
-
-
-class _Scope:
-    """What binds `names`, from `since` on."""
-
-    __slots__ = ("end", "names", "since")
-
-    def __init__(self, end: int) -> None:
-        self.end = self.since = end
-        self.names: tuple[bytes, ...] = ()
-
-
 class _Sweep:
-    def __init__(self, source: bytes, lines: Lines) -> None:
+    def __init__(self, source: bytes, lines: Lines, captured: Mapping[str, list[Node]]) -> None:
         self.source, self.lines = source, lines
+        self.found = _Found(source, captured)
+        self.references = _References(source, lines, self.found)
         self.file = _Block(0, len(source) + 1)
-        self.open: list[_Block | _Expression | _Scope] = [self.file]
-        self.blocks = [self.file]
-        self.scopes: list[_Scope] = []
-        self.expression: _Expression | None = None
-        self.skipped_until = 0
-        self.name, self.name_at = "", 0
+        self.open = [self.file]
         self.refused: list[tuple[int, str]] = []
-        # By where they end so far.
-        self.paths: dict[int, _Path] = {}
 
-    def over(self, root: Node) -> Block:
-        does = {kind: getattr(self, f"on_{kind}") for kind in _KINDS}
-        for start, end, kind in _in_order(root):
+    def over(self) -> Block:
+        skipped_until = 0
+        for start, end, name in self.in_order():
             while self.open[-1].end <= start:
                 self.close()
-            if start >= self.skipped_until:
-                does[kind](start, end)
+            if start < skipped_until:
+                continue
+            if name is _BLOCK and len(self.open) > DEEPEST:
+                skipped_until = end
+            elif name is _BLOCK:
+                self.open.append(_Block(start, end))
+            elif name is _COMMENT:
+                self.open[-1].comments.append(self.comment_of(start, end))
+            else:
+                self.add_attribute(name, start, end)
         while len(self.open) > 1:
             self.close()
         return Block("", (), 1, self.file.attributes, tuple(self.file.blocks), tuple(self.file.comments))
 
+    def in_order(self) -> list[tuple[int, int, Place]]:
+        """Blocks, comments, and expressions with the places of their names."""
+        found: list[tuple[int, int, Place]] = [(start, end, _BLOCK) for start, end in self.found["block"]]
+        found += [(start, end, _COMMENT) for start, end in self.found["comment"]]
+        # In a tree without errors every attribute has one of both.
+        names, expressions = self.found["name"], self.found["expression"]
+        found += [(start, end, name) for name, (start, end) in zip(names, expressions, strict=True)]
+        found.sort()
+        return found
+
     def close(self) -> None:
         done = self.open.pop()
-        if isinstance(done, _Expression):
-            self.expression = None
-            if self.name in self.blocks[-1].attributes:
-                self.refused.append((self.name_at, text("`{name}` is set twice here", name=self.name)))
-            self.blocks[-1].attributes.setdefault(self.name, self.expression_of(done))
-        elif isinstance(done, _Block):
-            self.blocks.pop()
-            self.blocks[-1].blocks.append(self.block_of(done))
-        else:
-            self.scopes.pop()
+        self.open[-1].blocks.append(self.block_of(done))
 
-    def on_block(self, start: int, end: int) -> None:
-        if len(self.blocks) > DEEPEST:
-            self.skipped_until = end
-            return
-        self.blocks.append(_Block(start, end))
-        self.open.append(self.blocks[-1])
-
-    def on_attribute(self, start: int, _end: int) -> None:
-        found = _NAME.match(self.source, start)
-        self.name, self.name_at = found.group().decode(errors="replace") if found else "", start
-
-    def on_expression(self, start: int, end: int) -> None:
-        self.expression = _Expression(start, end)
-        self.open.append(self.expression)
-        self.paths.clear()
-
-    def on_comment(self, start: int, end: int) -> None:
+    def comment_of(self, start: int, end: int) -> Comment:
         said = self.source[start:end].decode(errors="replace").rstrip("\r\n")
-        line = self.lines.line(start)
-        behind = bool(self.lines.before(start)[1].strip())
-        self.blocks[-1].comments.append(Comment(said, line, line + said.count("\n"), behind))
+        line, begins = self.lines.begins(start)
+        return Comment(said, line, line + said.count("\n"), bool(self.before(begins, start).strip()))
 
-    def on_variable(self, start: int, end: int) -> None:
-        name = self.source[start:end]
-        if self.expression is None or any(name in each.names and start >= each.since for each in self.scopes):
-            return
-        self.paths[end] = path = _Path(start, name.decode(errors="replace"))
-        self.expression.references.append(path)
+    def add_attribute(self, name: Place, start: int, end: int) -> None:
+        called = self.source[name[0] : name[1]].decode(errors="replace")
+        expression = self.expression_of(name[0], start, end)
+        if self.open[-1].attributes.setdefault(called, expression) is not expression:
+            self.refused.append((name[0], text("`{name}` is set twice here", name=called)))
 
-    def on_get(self, start: int, end: int) -> None:
-        path = self.paths.pop(start, None)
-        if path is not None:
-            path.names.append(self.source[start + 1 : end].decode(errors="replace").strip())
-            self.paths[end] = path
-
-    def on_index(self, start: int, end: int) -> None:
-        path = self.paths.pop(start, None)
-        if path is not None:
-            self.paths[end] = path
-            if not path.fixed and not _LITERAL_INDEX.fullmatch(self.source, start, end):
-                path.fixed = len(path.names)
-
-    def on_scope(self, _start: int, end: int) -> None:
-        self.scopes.append(_Scope(end))
-        self.open.append(self.scopes[-1])
-
-    def on_names(self, start: int, end: int) -> None:
-        found = _BOUND.search(self.source, start, end)
-        if found and self.scopes:
-            self.scopes[-1].names = tuple(each for each in found.groups() if each)
-            self.scopes[-1].since = end
-
-    def on_template(self, start: int, end: int) -> None:
-        if is_escaped(self.source, start):
-            self.skipped_until = end
+    def expression_of(self, name_at: int, start: int, end: int) -> Expression:
+        written = self.source[start:end].decode(errors="replace")
+        line, column = self.beginning(name_at)
+        if b"\n" in self.source[name_at:end]:
+            line, ends = self.lines.line(start), self.lines.place(end)
+        else:
+            ends = line, column + self.lines.width(name_at, end)
+        return Expression(written, line, self.references.between(start, end), start, end, column, *ends)
 
     def beginning(self, at: int) -> tuple[int, int]:
         """Its place. Attributes and blocks begin a line, or stand right behind the brace of a block on one line."""
-        line, before = self.lines.before(at)
+        line, begins = self.lines.begins(at)
+        before = self.before(begins, at)
         if before and not before.isspace() and not before.rstrip().endswith((b"{", b"*/")):
             self.refused.append((at, text("this must begin on a line of its own")))
-        return line, 1 + _width(before)
+        return line, 1 + self.lines.width(begins, at)
 
-    def expression_of(self, done: _Expression) -> Expression:
-        found = [each for each in done.references if len(each.names) > 1]
-        references = tuple([Reference(".".join(each.names), self.lines.line(each.start), each.fixed) for each in found])
-        written = self.source[done.start : done.end].decode(errors="replace")
-        line, column = self.beginning(self.name_at)
-        whole = self.source[self.name_at : done.end]
-        if b"\n" in whole:
-            ends, line = self.lines.place(done.end), self.lines.line(done.start)
-        else:
-            ends = line, column + _width(whole)
-        return Expression(written, line, references, done.start, done.end, column, *ends)
+    def before(self, begins: int, at: int) -> bytes:
+        """What stands before a byte on its line."""
+        return self.source[max(begins, at - _LOOKED_BACK) : at]
 
     def block_of(self, done: _Block) -> Block:
         kind, labels = self.head(done)
@@ -274,14 +197,90 @@ class _Sweep:
         return kind.decode(errors="replace"), tuple(_label(each) for each in _LABEL.finditer(labels))
 
 
-def _in_order(root: Node) -> Iterator[tuple[int, int, str]]:
-    """Every node that counts, outer ones before inner ones."""
-    found: list[tuple[int, int, int, str]] = []
-    for kind, nodes in QueryCursor(_QUERY).captures(root).items():
-        rank = _KINDS[kind]
-        found += [(node.start_byte, -node.end_byte, rank, kind) for node in nodes]
-    found.sort()
-    return ((start, -end, kind) for start, end, _, kind in found)
+class _Found:
+    """Where the nodes of each kind are, in the order of the file, outer ones first; without those in what is text."""
+
+    def __init__(self, source: bytes, captured: Mapping[str, list[Node]]) -> None:
+        self.all = {kind: _places(nodes) for kind, nodes in captured.items()}
+        # Templates that the engines take for text. None lies in another.
+        self.escaped: list[Place] = []
+        for start, end in self.all.get("template", ()):
+            if is_escaped(source, start) and (not self.escaped or self.escaped[-1][1] <= start):
+                self.escaped.append((start, end))
+
+    def __getitem__(self, kind: str) -> list[Place]:
+        places = self.all.get(kind, [])
+        return [each for each in places if not self.is_text(each[0])] if self.escaped else places
+
+    def is_text(self, at: int) -> bool:
+        place = bisect.bisect_right(self.escaped, (at, sys.maxsize)) - 1
+        return place >= 0 and at < self.escaped[place][1]
+
+
+class _Scope(NamedTuple):
+    """A `for`, which binds names behind `since`."""
+
+    start: int
+    end: int
+    since: int
+    names: tuple[bytes, ...]
+
+
+class _References:
+    """What expressions refer to, one expression after the other."""
+
+    def __init__(self, source: bytes, lines: Lines, found: _Found) -> None:
+        self.source, self.lines = source, lines
+        # A traversal is a row of nodes that touch: where each part ends, by where it begins.
+        self.parts, self.indexes = dict(found["get"]), dict(found["index"])
+        # The next one is the last one.
+        self.variables = found["variable"][::-1]
+        scopes = zip(found["scope"], found["bound"], strict=True)
+        self.scopes = [_Scope(*scope, names[1], self.bound(names)) for scope, names in scopes][::-1]
+
+    def bound(self, place: Place) -> tuple[bytes, ...]:
+        found = _BOUND.search(self.source, *place)
+        return tuple(each for each in found.groups() if each) if found else ()
+
+    def between(self, start: int, end: int) -> tuple[Reference, ...]:
+        """Those of one expression. Bare words are none."""
+        found: list[Reference] = []
+        open_: list[_Scope] = []
+        while self.variables and self.variables[-1][0] < end:
+            at, until = self.variables.pop()
+            while self.scopes and self.scopes[-1].start < at:
+                open_.append(self.scopes.pop())
+            is_one = at >= start and (until in self.parts or until in self.indexes)
+            if is_one and not (open_ and self.is_bound(at, until, open_)):
+                found += self.reference(at, until)
+        return tuple(found)
+
+    def is_bound(self, at: int, until: int, open_: list[_Scope]) -> bool:
+        while open_ and open_[-1].end <= at:
+            open_.pop()
+        name = self.source[at:until]
+        return any(name in each.names for each in open_ if each.since <= at < each.end)
+
+    def reference(self, at: int, until: int) -> Iterator[Reference]:
+        """The one that begins with a variable, if there is any name behind that."""
+        names, fixed = [self.source[at:until]], 0
+        line = self.lines.line(at)
+        while True:
+            if until in self.parts:
+                at, until = until + 1, self.parts[until]
+                names.append(self.source[at:until].strip())
+            elif until in self.indexes:
+                at, until = until, self.indexes[until]
+                if not fixed and not _LITERAL_INDEX.fullmatch(self.source, at, until):
+                    fixed = len(names)
+            else:
+                break
+        if len(names) > 1:
+            yield Reference(b".".join(names).decode(errors="replace"), line, fixed)
+
+
+def _places(nodes: list[Node]) -> list[Place]:
+    return sorted([(node.start_byte, node.end_byte) for node in nodes])
 
 
 def _label(found: re.Match[bytes]) -> str:
