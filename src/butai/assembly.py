@@ -40,6 +40,7 @@ from butai.inventory.known_states import KnownStates
 from butai.inventory.past import Past
 from butai.inventory.past_service import Pasts
 from butai.inventory.service import Colour, Inventory
+from butai.inventory.standing import Standings
 from butai.runs.carry import Carrier
 from butai.runs.job import Job
 from butai.runs.model import MAIN, RunKind
@@ -71,7 +72,7 @@ class Butai:
     environments: Environments
     board: Board
     inventory: Inventory
-    past: Past
+    pasts: Pasts
     coverages: Coverages
 
     @property
@@ -80,9 +81,9 @@ class Butai:
         return EnvironmentStates(self.environments, self.runs, self.states)
 
     @property
-    def pasts(self) -> Pasts:
-        """What git tells of the inventory's repositories."""
-        return Pasts(self.inventory, self.past)
+    def standings(self) -> Standings:
+        """How the inventory's repositories stand in environments."""
+        return Standings(self.inventory, self.environments, self.blueprints, self.states)
 
     @property
     def holding(self) -> Holding:
@@ -179,7 +180,8 @@ def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Bu
     known = KnownStates(database, blueprints, environments, states, environ)
     figures = {Colour.COVERAGE: known.figures}
     inventory = Inventory(database, blueprints, data, now, history=past.changes, figures=figures)
+    pasts = Pasts(inventory, past)
     coverages = Coverages(database, inventory, blueprints, known, environ, now)
     return Butai(
-        settings, data, database, blueprints, engines, runs, states, environments, board, inventory, past, coverages
+        settings, data, database, blueprints, engines, runs, states, environments, board, inventory, pasts, coverages
     )

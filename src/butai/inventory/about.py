@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from butai.errors import NotFoundError, did_you_mean
 from butai.inventory.groups import Group, Groups
 from butai.inventory.model import FOLDERS, Edge, Graph, Kind, Module, Node, Uses
+from butai.inventory.values import Values
+from butai.terraform.hcl_literals import UNKNOWN
 from butai.text import text
 
 MOST_LINKS = 200
+MOST_VALUES, LONGEST_VALUE = 8, 160
 
 
 @dataclass(frozen=True)
@@ -25,13 +30,31 @@ class Link:
 
 @dataclass(frozen=True)
 class About:
-    """A node with its neighbours; `impact`: how many nodes need it, directly or not. At most MOST_LINKS links each way."""
+    """A node with its neighbours; `impact`: how many nodes need it, directly or not. At most MOST_LINKS links each way.
+
+    `values`: what expressions come to by themselves; UNKNOWN where only the world can tell.
+    """
 
     node: Node
     needs: list[Link]
     needed_by: list[Link]
     impact: int
     expressions: dict[str, str]
+    values: dict[str, Any]
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What is not plain to see: the values of expressions that are no literals, as JSON, shortened. The first few."""
+        known = {
+            name: json.dumps(each, ensure_ascii=False) for name, each in self.values.items() if each is not UNKNOWN
+        }
+        plain = {name: " ".join(each.split()) for name, each in self.expressions.items()}
+        found = {name: each for name, each in known.items() if each not in {plain.get(name), '""', "null"}}
+        return {name: _short(each) for name, each in list(found.items())[:MOST_VALUES]}
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= LONGEST_VALUE else f"{value[: LONGEST_VALUE - 1]}…"
 
 
 @dataclass(frozen=True)
@@ -45,7 +68,7 @@ class AboutGroup:
     called_by: list[Node]
 
 
-def about(graph: Graph, id_: str) -> About:
+def about(graph: Graph, id_: str, values: Values) -> About:
     """A node by its id."""
     node = graph.nodes[id_]
     return About(
@@ -54,6 +77,7 @@ def about(graph: Graph, id_: str) -> About:
         needed_by=_links(graph, ((edge, edge.source) for edge in graph.used_by.get(id_, ()))),
         impact=len(graph.impact(id_)),
         expressions={name: each.text for name, each in node.expressions()},
+        values=values.of(node),
     )
 
 

@@ -12,6 +12,7 @@ from butai.inventory.picture import document as picture_document
 from butai.inventory.service import Inventory, RepositoryView
 from butai.inventory.view import View, read_view
 from butai.inventory.views import AddRequest
+from butai.terraform.hcl_literals import UNKNOWN
 
 router = APIRouter(prefix="/api/v1/inventory", tags=["inventory"])
 Commit = Annotated[str, Query(description="A commit; the newest known one if empty.")]
@@ -97,6 +98,8 @@ def show_node(service: Service, name: str, id: str, commit: Commit = "") -> dict
     return {
         "commit": read.commit,
         **node_document(found.node),
+        "values": {name: each for name, each in found.values.items() if each is not UNKNOWN},
+        "unknown": [name for name, each in found.values.items() if each is UNKNOWN],
         "needs": [_link(each) for each in found.needs],
         "needed_by": [_link(each) for each in found.needed_by],
         "impact": sorted(read.graph.impact(id)),

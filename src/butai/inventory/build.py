@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
-from butai.inventory.declared import Declared, declarations
-from butai.inventory.links import links, missing
-from butai.inventory.model import Edge, Graph, Kind, Module, Node, Problem, Uses
+from butai.inventory.declared import Declared
+from butai.inventory.links import missing
+from butai.inventory.memory import Folder, Memory, Piece
+from butai.inventory.model import Edge, Graph, Kind, Node, Problem, Uses
 from butai.inventory.providers import provider_edges
-from butai.terraform.hcl_blocks import Block, Expression, Parsed
+from butai.terraform.hcl_blocks import Block
 from butai.terraform.hcl_literals import UNKNOWN
 from butai.text import text
 
@@ -20,118 +21,46 @@ _MOST_LINKS: Final = 10
 NO_LINKS: Final[Mapping[str, str]] = {}
 
 
-@dataclass
-class Folder:
-    """What one folder holds, in the order of names. `files`: its configuration. Paths are relative to the repository."""
-
-    files: list[tuple[str, Parsed]] = field(default_factory=list)
-    overrides: list[tuple[str, Parsed]] = field(default_factory=list)
-    tfvars: list[tuple[str, Parsed]] = field(default_factory=list)
-    tests: list[str] = field(default_factory=list)
-
-
 def build(
-    repository: str, folders: Mapping[str, Folder], linked: Mapping[str, str] = NO_LINKS, *, terragrunt: bool = False
+    repository: str,
+    folders: Mapping[str, Folder],
+    linked: Mapping[str, str] = NO_LINKS,
+    *,
+    terragrunt: bool = False,
+    memory: Memory | None = None,
 ) -> Graph:
     """The whole graph. What could not be read costs its own blocks only, and is said in `problems`.
 
     `linked`: folders that are links, with the folder that each leads to. `terragrunt`: whether it runs the engine here.
+    `memory`: of the graph before it.
     """
     graph = Graph(repository, terragrunt=terragrunt)
     graph.nodes[""] = Node("", Kind.REPOSITORY, "", "", repository)
-    declared: dict[str, dict[str, Declared]] = {}
+    memory = Memory() if memory is None else memory
+    pieces: dict[str, Piece] = {}
     for path in sorted(each for each in folders if folders[each].files or folders[each].overrides):
-        declared[path], problems = declarations(folders[path].files, folders[path].overrides)
-        graph.problems += [*_unread(folders[path]), *problems]
-        graph.modules[path] = _module(path, folders[path], declared[path])
-        _add_nodes(graph, path, declared[path])
-    for path, addresses in declared.items():
-        _resolve_calls(graph, path, addresses, linked)
+        pieces[path] = piece = memory.piece(path, folders[path])
+        graph.problems += piece.problems
+        graph.modules[path] = replace(piece.module, calls={})
+        graph.nodes[path] = Node(path, Kind.MODULE, path, path, path.rpartition("/")[2] if path != "." else repository)
+        graph.nodes.update(piece.nodes)
+    for path, piece in pieces.items():
+        _resolve_calls(graph, path, piece.calls, linked)
     _tell_roots(graph)
-    for path, addresses in declared.items():
-        graph.edges += links(graph, path, addresses)
-        graph.problems += missing(path, addresses, terragrunt=terragrunt)
-    found, graph.handed = provider_edges(graph)
+    for path, piece in pieces.items():
+        graph.edges += memory.links(graph, path, pieces)
+        graph.problems += missing(path, piece.missing, terragrunt=terragrunt)
+    found, graph.handed = provider_edges(graph, {path: piece.providers for path, piece in pieces.items()})
     graph.edges += found
     graph.edges += _remote_states(graph)
     graph.problems += _circles(graph)
+    memory.forget_others(pieces)
     return graph
 
 
-def _unread(folder: Folder) -> Iterator[Problem]:
-    for _, parsed in [*folder.files, *folder.overrides, *folder.tfvars]:
-        if parsed.problem:
-            yield Problem(parsed.problem.file, parsed.problem.line, parsed.problem.what)
-
-
-def _module(path: str, folder: Folder, declared: Mapping[str, Declared]) -> Module:
-    settings = [each.block for each in declared.values() if each.kind is Kind.SETTINGS]
-    versions = [each.value("required_version") or each.text("required_version") for each in settings]
-    return Module(
-        path,
-        requirements={name: each for block in settings for name, each in _requirements(block)},
-        required_version=", ".join(each for each in versions if each),
-        tfvars={file: dict(parsed.body.attributes) for file, parsed in folder.tfvars},
-        files=tuple(file for file, _ in [*folder.files, *folder.overrides]),
-        tests=tuple(folder.tests),
-    )
-
-
-def _requirements(settings: Block) -> Iterator[tuple[str, tuple[str, str]]]:
-    for block in settings.of_type("required_providers"):
-        for name, expression in block.attributes.items():
-            wanted = expression.value
-            if isinstance(wanted, dict):
-                yield name, (_known(wanted.get("source")) or f"hashicorp/{name}", _known(wanted.get("version")))
-            else:
-                # Before Terraform 0.13 it was the version alone; with `configuration_aliases` it is no literal.
-                yield name, _written(name, expression)
-
-
-def _known(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _written(name: str, expression: Expression) -> tuple[str, str]:
-    if isinstance(expression.value, str):
-        return f"hashicorp/{name}", expression.value
-    found = {"source": f"hashicorp/{name}", "version": ""}
-    for line in expression.text.splitlines():
-        key, _, value = line.partition("=")
-        if key.strip() in found and value.strip().startswith('"'):
-            found[key.strip()] = value.strip().split('"')[1]
-    return found["source"], found["version"]
-
-
-def _add_nodes(graph: Graph, path: str, declared: Mapping[str, Declared]) -> None:
-    name = path.rpartition("/")[2] if path != "." else graph.repository
-    graph.nodes[path] = Node(path, Kind.MODULE, path, path, name)
-    for address, each in declared.items():
-        block = each.block
-        graph.nodes[f"{path}:{address}"] = Node(
-            id=f"{path}:{address}",
-            kind=each.kind,
-            module=path,
-            address=address,
-            name=each.name,
-            type=each.type,
-            file=each.file,
-            line=block.line,
-            end_line=block.end_line,
-            column=block.column,
-            end_column=block.end_column,
-            comments=each.above + block.comments,
-            block=block,
-            expression=each.expression,
-            overridden_in=tuple(each.overridden_in),
-        )
-
-
-def _resolve_calls(graph: Graph, path: str, declared: Mapping[str, Declared], linked: Mapping[str, str]) -> None:
+def _resolve_calls(graph: Graph, path: str, calls: Iterable[Declared], linked: Mapping[str, str]) -> None:
     module = graph.modules[path]
-    for each in declared.values():
-        if each.kind is not Kind.CALL:
-            continue
+    for each in calls:
         expression = each.block.attributes.get("source")
         source = expression.value if expression else UNKNOWN
         call = graph.nodes[f"{path}:{each.address}"]
@@ -143,7 +72,8 @@ def _resolve_calls(graph: Graph, path: str, declared: Mapping[str, Declared], li
         graph.edges.append(Edge(call.id, target or source, Uses.SOURCE, "source", expression.line if expression else 0))
         if target is None:
             version = each.block.value("version", "")
-            graph.nodes.setdefault(source, Node(source, Kind.EXTERNAL, "", source, source, type=_known(version)))
+            known = version if isinstance(version, str) else ""
+            graph.nodes.setdefault(source, Node(source, Kind.EXTERNAL, "", source, source, type=known))
 
 
 def _called(graph: Graph, path: str, source: str, call: Declared, linked: Mapping[str, str]) -> str | None:

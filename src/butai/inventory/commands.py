@@ -10,10 +10,12 @@ import typer
 from butai.client import Api, connect
 from butai.errors import NotFoundError, WrongUseError, did_you_mean
 from butai.inventory.alone import page
+from butai.inventory.beside import show_most_changed, show_state
 from butai.inventory.document import document, node_document
 from butai.inventory.model import Graph, Kind, Node
 from butai.inventory.reading import WorkingFolder, read_graph
 from butai.inventory.summary import Summary, summarise
+from butai.inventory.values import Values
 from butai.settings import Settings
 from butai.terminal import JsonFlag, print_json, say, table
 from butai.text import text
@@ -98,19 +100,30 @@ def show_map(
     impact: Annotated[str, typer.Option(metavar="NODE", help="What a change of this node may reach.")] = "",
     needs: Annotated[str, typer.Option(metavar="NODE", help="Everything that this node needs.")] = "",
     engine: Annotated[str, typer.Option(help="Read as `terraform` or as `tofu` would, where files differ.")] = "",
+    workspace: Annotated[str, typer.Option(help="What `terraform.workspace` is, for --json's values.")] = "",
+    state: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A root's state, to compare with its code.")
+    ] = None,
+    root: Annotated[str, typer.Option(metavar="FOLDER", help="The root that --state is of.")] = "",
+    history: Annotated[bool, typer.Option(help="Ask git what changes most.")] = True,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page that needs nothing else.")] = None,
     json: JsonFlag = False,
 ) -> None:
     """What is written in a repository, and what hangs on what. Nothing in it is run, and nothing is asked of anybody."""
-    graph = read_graph(WorkingFolder(path), engine=engine)
+    source = WorkingFolder(path)
+    graph = read_graph(source, engine=engine)
     if html is not None:
         _write(html, page(graph))
     elif impact or needs:
         _show_reached(graph, impact or needs, backwards=bool(impact), as_json=json)
+    elif state is not None:
+        show_state(graph, state, root, as_json=json)
     elif json:
-        print_json(document(graph))
+        print_json(document(graph, Values(graph, source.content, workspace or None)))
     else:
         _show(graph, summarise(graph))
+        if history:
+            show_most_changed(source.path)
 
 
 def _write(file: Path, content: str) -> None:

@@ -27,7 +27,7 @@ _POINTING: Final = {"moved": (Kind.MOVED, "from"), "import": (Kind.IMPORT, "to")
 
 @dataclass
 class Declared:
-    """One declaration. `expression` is a local value's; `above`: the comments right above it."""
+    """One declaration. `expression` is a local value's; `around`: the comments right above it and behind its end."""
 
     kind: Kind
     address: str
@@ -36,7 +36,7 @@ class Declared:
     file: str
     block: Block
     expression: Expression | None = None
-    above: tuple[Comment, ...] = ()
+    around: tuple[Comment, ...] = ()
     overridden_in: list[str] = field(default_factory=list)
 
 
@@ -75,17 +75,17 @@ def is_override(file: str) -> bool:
 
 
 def _in_file(file: str, body: Block) -> Iterator[Declared]:
-    above = _comments_above(body.comments)
+    around = _comments_around(body.comments)
     for block in body.blocks:
-        yield from _of_block(file, block, above(block.line))
+        yield from _of_block(file, block, around(block.line, block.end_line))
 
 
-def _of_block(file: str, block: Block, above: tuple[Comment, ...]) -> Iterator[Declared]:
+def _of_block(file: str, block: Block, around: tuple[Comment, ...]) -> Iterator[Declared]:
     kind, labels, prefix = _LABELLED.get(block.type, (Kind.OTHER, -1, ""))
     if len(block.labels) == labels:
         address = prefix + ".".join(block.labels)
         named = block.labels[0] if labels == 2 else ""
-        yield Declared(kind, address, block.labels[-1], named, file, block, above=above)
+        yield Declared(kind, address, block.labels[-1], named, file, block, around=around)
         if kind is Kind.CHECK:
             for inner in block.of_type("data"):
                 yield from _of_block(file, inner, ())
@@ -93,29 +93,30 @@ def _of_block(file: str, block: Block, above: tuple[Comment, ...]) -> Iterator[D
         yield from _locals(file, block)
     elif block.type == "provider" and len(block.labels) == 1:
         name = ".".join(filter(None, (block.labels[0], block.value("alias", ""))))
-        yield Declared(Kind.PROVIDER, f"provider.{name}", name, block.labels[0], file, block, above=above)
+        yield Declared(Kind.PROVIDER, f"provider.{name}", name, block.labels[0], file, block, around=around)
     elif block.type == "terraform":
-        yield Declared(Kind.SETTINGS, "terraform", "terraform", "", file, block, above=above)
+        yield Declared(Kind.SETTINGS, "terraform", "terraform", "", file, block, around=around)
         yield from _backends(file, block)
     elif block.type in _POINTING:
         kind, attribute = _POINTING[block.type]
         target = block.text(attribute).strip('"')
-        yield Declared(kind, f"{block.type}.{target}", target, "", file, block, above=above)
+        yield Declared(kind, f"{block.type}.{target}", target, "", file, block, around=around)
     else:
         address = ".".join((block.type, *block.labels))
-        yield Declared(Kind.OTHER, address, address, block.type, file, block, above=above)
+        yield Declared(Kind.OTHER, address, address, block.type, file, block, around=around)
 
 
 def _locals(file: str, block: Block) -> Iterator[Declared]:
-    above = _comments_above(block.comments)
+    around = _comments_around(block.comments)
     for name, each in block.attributes.items():
-        place = replace(block, line=each.line, end_line=each.line + each.text.count("\n"), column=0, end_column=0)
+        place = replace(block, line=each.line, column=each.column, end_line=each.end_line, end_column=each.end_column)
         place.attributes, place.blocks, place.comments = {}, (), _inside(block.comments, place)
-        yield Declared(Kind.LOCAL, f"local.{name}", name, "", file, place, each, above(each.line))
+        yield Declared(Kind.LOCAL, f"local.{name}", name, "", file, place, each, around(each.line, each.end_line))
 
 
 def _inside(comments: tuple[Comment, ...], place: Block) -> tuple[Comment, ...]:
-    return tuple(each for each in comments if place.line <= each.line <= place.end_line)
+    """Those above its last line: on that one a comment may stand behind it."""
+    return tuple(each for each in comments if place.line <= each.line < place.end_line)
 
 
 def _backends(file: str, settings: Block) -> Iterator[Declared]:
@@ -152,17 +153,18 @@ def _merged_with(base: Block, over: Block) -> Block:
     return _merged(same[0], over) if same else over
 
 
-def _comments_above(comments: tuple[Comment, ...]) -> Callable[[int], tuple[Comment, ...]]:
-    ending = {each.end_line: each for each in comments}
+def _comments_around(comments: tuple[Comment, ...]) -> Callable[[int, int], tuple[Comment, ...]]:
+    ending = {each.end_line: each for each in comments if not each.behind}
+    behind = {each.line: each for each in comments if each.behind}
 
-    def above(line: int) -> tuple[Comment, ...]:
-        found: list[Comment] = []
+    def around(line: int, end_line: int) -> tuple[Comment, ...]:
+        found = [behind[end_line]] if end_line in behind else []
         while (each := ending.get(line - 1)) is not None:
             found.insert(0, each)
             line = each.line
         return tuple(found)
 
-    return above
+    return around
 
 
 def _another(address: str, found: dict[str, Declared]) -> str:

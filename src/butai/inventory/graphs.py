@@ -6,12 +6,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Generic, TypeVar
 
 from butai.git.locations import repository_name
 from butai.git.repository import Repository
 from butai.inventory.git_source import git_commit
 from butai.inventory.groups import Groups, groups_of
+from butai.inventory.memory import Memory
 from butai.inventory.model import Graph
 from butai.inventory.picture import Picture, draw
 from butai.inventory.reading import Cache, read_graph
@@ -29,7 +31,11 @@ class Read:
 
     commit: str
     graph: Graph
-    groups: Groups
+
+    @cached_property
+    def groups(self) -> Groups:
+        """What can be opened and closed on its map."""
+        return groups_of(self.graph)
 
 
 class _Few(Generic[Found]):
@@ -57,10 +63,11 @@ class _Few(Generic[Found]):
 
 @dataclass
 class _OneRepository:
-    """Its newest commit, and its files as they were parsed. `lock`: of who reads it, one at a time."""
+    """Its newest commit, and what was read and worked out for it. `lock`: of who reads it, one at a time."""
 
     lock: threading.Lock
     files: Cache
+    memory: Memory
     newest: Read | None = None
 
 
@@ -78,7 +85,7 @@ class Graphs:
         one = self._one(repository, ref)
         with one.lock:
             if one.newest is None or one.newest.commit != commit:
-                one.newest = _read(repository, commit, one.files)
+                one.newest = _read(repository, commit, one.files, one.memory)
             return one.newest
 
     def other(self, repository: Repository, ref: str, commit: str) -> Read:
@@ -89,7 +96,7 @@ class Graphs:
         key = (repository.location, commit)
         found = self._others.get(key)
         # The files of the newest commit stay known: reading is given a copy, which it may cut down.
-        return found or self._others.keep(key, _read(repository, commit, dict(one.files)))
+        return found or self._others.keep(key, _read(repository, commit, dict(one.files), one.memory.copy()))
 
     def known(self, repository: Repository, ref: str) -> Read | None:
         """The newest commit, if it was read: nothing is read for it."""
@@ -102,10 +109,12 @@ class Graphs:
 
     def _one(self, repository: Repository, ref: str) -> _OneRepository:
         with self._lock:
-            return self._repositories.setdefault((repository.location, ref), _OneRepository(threading.Lock(), {}))
+            return self._repositories.setdefault(
+                (repository.location, ref), _OneRepository(threading.Lock(), {}, Memory())
+            )
 
 
-def _read(repository: Repository, commit: str, files: Cache) -> Read:
+def _read(repository: Repository, commit: str, files: Cache, memory: Memory) -> Read:
     with git_commit(repository, commit, repository_name(repository.location)) as source:
-        graph = read_graph(source, files)
-    return Read(commit, graph, groups_of(graph))
+        graph = read_graph(source, files, memory=memory)
+    return Read(commit, graph)

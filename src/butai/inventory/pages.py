@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from butai.errors import ButaiError
-from butai.inventory import api, coverage_api, coverage_pages, past_api, past_pages
+from butai.inventory import api, coverage_api, coverage_pages, past_api, past_pages, standing_api, standing_pages
 from butai.inventory.alone import as_script
 from butai.inventory.measures import STEPS
 from butai.inventory.picture import document
@@ -25,7 +25,16 @@ ROOM = Room(
     title="Inventory",
     group="Know",
     path="/inventory",
-    routers=(api.router, past_api.router, coverage_api.router, router, past_pages.router, coverage_pages.router),
+    routers=(
+        api.router,
+        past_api.router,
+        standing_api.router,
+        coverage_api.router,
+        router,
+        past_pages.router,
+        standing_pages.router,
+        coverage_pages.router,
+    ),
     templates=Path(__file__).parent / "templates",
 )
 
@@ -88,6 +97,7 @@ def show_map(request: Request, name: str, view: api.AskedView) -> Response:
         steps=STEPS,
         most_steps=MOST_STEPS,
         past=past_api.pasts(request).of_node(name, view.node, found.read.commit) if found.node else None,
+        standing=standing_api.standings(request).of_node(name, view.node) if found.node else [],
     )
 
 

@@ -93,7 +93,9 @@ class Past:
         if known is None:
             known = changes(figures)
             with self._lock:
-                self._changes = {each: self._changes[each] for each in self._changes if each[0] != key[0]} | {key: known}
+                self._changes = {each: self._changes[each] for each in self._changes if each[0] != key[0]} | {
+                    key: known
+                }
         return known
 
     def _future(self, repository: Repository, commit: str, graph: Graph) -> Future[History | None]:

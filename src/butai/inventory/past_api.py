@@ -35,5 +35,7 @@ def show_node_past(service: Service, name: str, id: str) -> ThingPast:
     """How one node came about and who knows it."""
     found = service.of_node(name, id)
     if found is None:
-        raise NotFoundError(text("Git's history of `{name}` is not known, or not yet.", name=plain(id)), code="no-history")
+        raise NotFoundError(
+            text("Git's history of `{name}` is not known, or not yet.", name=plain(id)), code="no-history"
+        )
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from butai.history.model import DAY_S
 from butai.inventory.past import Past
 from butai.inventory.past_views import RepositoryPast, ThingPast, repository_past, thing_past
 from butai.inventory.service import Inventory
@@ -12,6 +13,8 @@ class Pasts:
 
     def __init__(self, inventory: Inventory, past: Past) -> None:
         self._inventory, self._past = inventory, past
+        # What was counted last for each repository, with the day: figures are counted in days.
+        self._told: dict[str, tuple[int, RepositoryPast]] = {}
 
     def of(self, name: str, *, wait: bool = False) -> RepositoryPast:
         """A repository's; said to be read while it is. `wait`: until it is read. Raises NotFoundError."""
@@ -20,7 +23,11 @@ class Pasts:
         if figures is None:
             reading = not self._past.is_over(repository, read.commit)
             return RepositoryPast(repository=name, commit=read.commit, reading=reading)
-        return repository_past(name, read.commit, read.graph, figures)
+        day, told = self._told.get(name, (0, None))
+        if told is None or told.commit != read.commit or day != figures.now // DAY_S:
+            told = repository_past(name, read.commit, read.graph, figures)
+            self._told[name] = figures.now // DAY_S, told
+        return told
 
     def of_node(self, name: str, id_: str, commit: str = "") -> ThingPast | None:
         """A node's at the newest commit; none where it is not known, or not yet."""

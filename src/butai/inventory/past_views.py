@@ -89,7 +89,7 @@ def repository_past(name: str, commit: str, graph: Graph, figures: Figures) -> R
         whole=thing_past(name, figures.repository()),
         weeks=[_week(each) for each in figures.activity()[-WEEKS_SHOWN:]],
         folders=_folders(graph, figures),
-        most_changed=_most_changed(graph, figures),
+        most_changed=most_changed(graph, figures),
         pairs=_pairs(graph, figures),
     )
 
@@ -119,7 +119,8 @@ def _folders(graph: Graph, figures: Figures) -> list[ThingPast]:
     return sorted(found, key=lambda each: (-each.changes_in_365_days, each.id))
 
 
-def _most_changed(graph: Graph, figures: Figures) -> list[ThingPast]:
+def most_changed(graph: Graph, figures: Figures) -> list[ThingPast]:
+    """Resources, data sources and calls with the most changes in a year; those with none left out."""
     kinds = {Kind.RESOURCE, Kind.DATA, Kind.CALL}
     counted = [
         (figures.block(id_).churn.within[365].changes, id_)

@@ -7,6 +7,7 @@ import hashlib
 import os
 import posixpath
 import re
+import stat
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
@@ -15,8 +16,9 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from butai.errors import NotFoundError
-from butai.inventory.build import Folder, build
+from butai.inventory.build import build
 from butai.inventory.declared import is_override
+from butai.inventory.memory import Folder, Memory
 from butai.inventory.model import Graph, Problem
 from butai.terraform.hcl_blocks import Block, Parsed, SyntaxProblem
 from butai.terraform.hcl_json import parse_json
@@ -91,7 +93,9 @@ class WorkingFolder:
         for folder, folders, files in os.walk(self.path):
             folders[:] = sorted(each for each in folders if each not in _LEFT_OUT)
             links = (Path(folder, each) for each in folders)
-            self._links |= {self._relative(each): self._relative(each.resolve()) for each in links if each.is_symlink()}
+            self._links |= {
+                each.relative_to(self.path).as_posix(): self._relative(each) for each in links if each.is_symlink()
+            }
             for name in sorted(files):
                 if is_terraforms(name):
                     self._look(Path(folder, name), found, problems)
@@ -99,14 +103,32 @@ class WorkingFolder:
 
     def _look(self, file: Path, found: list[Entry], problems: list[Problem]) -> None:
         path = file.relative_to(self.path).as_posix()
-        real = file.resolve() if file.is_symlink() else file
-        try:
-            inside = real.relative_to(self.path).as_posix()
-            found.append(Entry(path, real.stat().st_size, inside))
-        except ValueError:
+        is_link = file.is_symlink()
+        inside = self._relative(file) if is_link else path
+        if inside.startswith("../"):
             problems.append(Problem(path, 0, text("this link leaves the repository and was not followed")))
+            return
+        try:
+            known = (self.path / inside).stat()
         except OSError as error:
-            problems.append(Problem(path, 0, text("the file cannot be read ({problem})", problem=str(error.strerror))))
+            why = text("the file cannot be read ({problem})", problem=str(error.strerror))
+            lost = text("this link leads nowhere in the repository")
+            problems.append(Problem(path, 0, lost if is_link else why))
+            return
+        if stat.S_ISREG(known.st_mode):
+            found.append(Entry(path, known.st_size, inside))
+        else:
+            # A pipe would be waited for.
+            problems.append(Problem(path, 0, text("this is no file that could be read")))
+
+    def content(self, path: str) -> bytes | None:
+        """Any file's content, for what expressions read; none where it is not there, lies outside or is very large."""
+        real = (self.path / path).resolve()
+        try:
+            fits = real.is_relative_to(self.path) and real.is_file() and real.stat().st_size <= _LARGE
+            return real.read_bytes() if fits else None
+        except (OSError, ValueError):
+            return None
 
     def read(self, entry: Entry) -> bytes:
         """A file's content. Raises OSError."""
@@ -117,12 +139,14 @@ class WorkingFolder:
         return self._links
 
     def _relative(self, path: Path) -> str:
-        return Path(os.path.relpath(path, self.path)).as_posix()
+        """Where it really is. A link in a circle is where it is."""
+        return Path(os.path.relpath(os.path.realpath(path), self.path)).as_posix()
 
 
-def read_graph(source: Source, cache: Cache | None = None, engine: str = "") -> Graph:
+def read_graph(source: Source, cache: Cache | None = None, engine: str = "", memory: Memory | None = None) -> Graph:
     """Read a whole repository. Of what `cache` holds nothing is parsed again; it is left with what this repository holds.
 
+    `memory`: of the same repository's graph before; a folder in which nothing changed is not worked out again.
     `engine`: `terraform` leaves `.tofu` files out; otherwise a `.tofu` file replaces the `.tf` file of the same name.
     """
     entries, problems = source.entries()
@@ -143,7 +167,7 @@ def read_graph(source: Source, cache: Cache | None = None, engine: str = "") -> 
             used.add(key)
             _place(folder, entry).append((entry.real, parsed))
             problems += _large(entry)
-        graph = build(source.name, folders, source.folder_links(), terragrunt=terragrunt)
+        graph = build(source.name, folders, source.folder_links(), terragrunt=terragrunt, memory=memory)
     for key in [each for each in cache if each not in used]:
         del cache[key]
     graph.problems = sorted({*problems, *graph.problems}, key=lambda each: (each.file, each.line, each.what))

@@ -22,9 +22,11 @@ from butai.inventory.about import About, about, about_group, check_is_there
 from butai.inventory.graphs import Graphs, Read
 from butai.inventory.measures import Changes, Figures, History, age_and_churn
 from butai.inventory.model import Graph, Kind
+from butai.inventory.naming import checked_name, free_name, taken
 from butai.inventory.newcomer import first_look
 from butai.inventory.picture import rows, search
 from butai.inventory.summary import summarise
+from butai.inventory.values import Values
 from butai.inventory.view import Colour, View
 from butai.inventory.views import AddRequest, Counts, Excerpt, FirstPage, MapView, RepositoryView
 from butai.terraform.text import plain
@@ -37,8 +39,6 @@ HistoryOf = Callable[[Repository, str, Graph], History | None]
 FiguresOf = Callable[[Repository, str, Graph], Figures]
 """A figure for the nodes of a commit's graph."""
 
-_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_LONGEST = 63
 _AROUND = 3
 _MOST_LINES = 60
 
@@ -90,7 +90,7 @@ class Inventory:
         repository.fetch()
         ref = request.ref or repository.default_branch()
         repository.resolve(ref)
-        name = _checked_name(request.name or repository_name(location))
+        name = checked_name(request.name or repository_name(location))
         known = self._known()
         self._refuse_known(known, repository, ref, name)
         try:
@@ -98,7 +98,7 @@ class Inventory:
                 row = store.InventoryRepository(name=name, location=location, ref=ref, added_at=self._now())
                 session.add(row)
         except IntegrityError as error:
-            raise _taken(name) from error
+            raise taken(name) from error
         return self.get(name)
 
     def remove(self, name: str) -> None:
@@ -161,7 +161,7 @@ class Inventory:
         picture = self._graphs.picture(read, view)
         figures = self._figures_of(known, read, view.colour)
         is_group = view.node in read.groups.by_id and bool(view.node)
-        node = about(read.graph, view.node) if view.node and not is_group else None
+        node = about(read.graph, view.node, self._values(known, read)) if view.node and not is_group else None
         return MapView(
             repository=self._view(known),
             read=read,
@@ -181,7 +181,7 @@ class Inventory:
         check_is_there(read.graph, read.groups, id_)
         if id_ not in read.graph.nodes:
             raise NotFoundError(text("`{name}` is a group, no node.", name=id_), code="no-such-node")
-        return read, about(read.graph, id_)
+        return read, about(read.graph, id_, self._values(self._named(name), read))
 
     def source(self, name: str, file: str, commit: str = "") -> Excerpt:
         """A whole file of Terraform's, as a commit holds it. Raises NotFoundError for any other file."""
@@ -198,6 +198,15 @@ class Inventory:
         lines = self._lines(self._named(name), read, file)
         nodes = {each.line: each.id for each in read.graph.nodes.values() if each.file == file and each.line}
         return Excerpt(file, read.commit, 1, lines, nodes)
+
+    def _values(self, known: _Known, read: Read) -> Values:
+        def content(path: str) -> bytes | None:
+            try:
+                return known.repository.read(read.commit, path)
+            except ButaiError:
+                return None
+
+        return Values(read.graph, content)
 
     # --- within -----------------------------------------------------------------------------------------------------
 
@@ -258,7 +267,7 @@ class Inventory:
             blueprints = theirs.used_by if theirs else ()
             found.append(_Known(row.name, self._repositories.at(row.location), row.ref, blueprints, added=True))
         for _, each in sorted(used.items()):
-            name = _free_name(repository_name(each.repository.location), {known.name for known in found})
+            name = free_name(repository_name(each.repository.location), {known.name for known in found})
             found.append(_Known(name, each.repository, each.ref, each.used_by, added=False))
         return sorted(found, key=lambda each: each.name)
 
@@ -281,7 +290,7 @@ class Inventory:
                     code="name-taken",
                 )
             if each.name == name:
-                raise _taken(name)
+                raise taken(name)
 
 
 def _counts(graph: Graph) -> Counts:
@@ -292,35 +301,4 @@ def _counts(graph: Graph) -> Counts:
         resources=kinds.count(Kind.RESOURCE),
         files=sum(len(each.files) for each in graph.modules.values()),
         problems=len(graph.problems),
-    )
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    name = name or "repository"
-    numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
-    return name if name not in taken else next(each for each in numbered if each not in taken)
-
-
-def _checked_name(name: str) -> str:
-    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
-        raise WrongUseError(
-            text(
-                "`{name}` has something else than lower-case letters, digits and single hyphens inside, or more than "
-                "{longest} characters.",
-                name=plain(name),
-                longest=_LONGEST,
-            ),
-            next=text("Give it another name."),
-            where="name",
-            code="bad-name",
-        )
-    return name
-
-
-def _taken(name: str) -> RefusedError:
-    return RefusedError(
-        text("There is a repository `{name}` already.", name=name),
-        next=text("Give it another name."),
-        where="name",
-        code="name-taken",
     )

@@ -166,24 +166,39 @@ class _Opening:
                     break
 
     def open_what_is_open_at_first(self) -> None:
-        """From the top down: folders of folders as long as there is room, roots and modules if all fit."""
-        fits = self._focused or self._all() <= FIRST
+        """From the top down, as far as there is room beside what was asked for."""
+        at_first = self._folders_at_first()
         waiting = deque(self.inside(self._groups.by_id[TOP]))
         while waiting:
             group = self._groups.by_id.get(waiting.popleft())
             if group is None:
                 continue
-            if group.id not in self.open and self._opens(group, fits=fits):
-                room = MOST if self._focused or group.kind is GroupKind.KIND else FIRST
-                if not self._try(group.id, room) and group.kind is GroupKind.KIND:
-                    self._hold(group.id)
+            wanted = group.id in at_first or (group.kind is GroupKind.KIND and self._says_much(group))
+            if wanted and not self._try(group.id, MOST):
+                self._hold(group.id)
             if group.id in self.open:
                 waiting += self.inside(group)
 
-    def _opens(self, group: Group, *, fits: bool) -> bool:
-        if group.kind is GroupKind.KIND:
-            return self._focused or group.name not in _CALM or self.count[group.id] == 1
-        return group.kind is GroupKind.AREA or fits
+    def _folders_at_first(self) -> set[str]:
+        """Folders of folders as long as there is room, roots and modules if all fit. It is the same whatever else is open."""
+        room = MOST if self._focused else FIRST
+        fits = self._focused or self._all() <= FIRST
+        found: set[str] = set()
+        top = self.inside(self._groups.by_id[TOP])
+        visible, waiting = len(top), deque(top)
+        while waiting:
+            group = self._groups.by_id.get(waiting.popleft())
+            if group is None or group.kind is GroupKind.KIND or not (fits or group.kind is GroupKind.AREA):
+                continue
+            inside = self.inside(group)
+            if visible + len(inside) <= room:
+                found.add(group.id)
+                visible += len(inside)
+                waiting += inside
+        return found
+
+    def _says_much(self, group: Group) -> bool:
+        return self._focused or group.name not in _CALM or self.count[group.id] == 1
 
     def _all(self) -> int:
         """How much would be visible if everything opened that opens at first."""

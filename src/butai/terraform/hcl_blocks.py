@@ -28,11 +28,12 @@ class Reference(NamedTuple):
 
 
 class Comment(NamedTuple):
-    """A comment as it is written, with its marks; lines count from 1."""
+    """A comment as it is written, with its marks; lines count from 1. `behind`: whether something stands before it."""
 
     text: str
     line: int
     end_line: int
+    behind: bool = False
 
 
 @dataclass(slots=True, unsafe_hash=True)

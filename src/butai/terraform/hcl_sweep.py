@@ -15,6 +15,7 @@ from tree_sitter import Node, Query, QueryCursor
 
 from butai.terraform.hcl_blocks import Block, Comment, Expression, Reference
 from butai.terraform.hcl_literals import DEEPEST, LANGUAGE, is_escaped, unescape
+from butai.text import text
 
 _QUERY: Final = Query(
     LANGUAGE,
@@ -67,19 +68,31 @@ class Lines:
         """The line of a byte, from 1."""
         return bisect.bisect_left(self.ends, at) + 1
 
+    def before(self, at: int) -> tuple[int, bytes]:
+        """The line of a byte, and what stands before it there."""
+        line = bisect.bisect_left(self.ends, at)
+        return line + 1, self.source[self.ends[line - 1] + 1 if line else 0 : at]
+
     def place(self, at: int) -> tuple[int, int]:
-        """Line and column of a byte, both from 1; columns in characters, as Go counts: a combining mark belongs to its letter."""
-        line = self.line(at)
-        start = self.ends[line - 2] + 1 if line > 1 else 0
-        before = self.source[start:at]
-        if before.isascii():
-            return line, 1 + len(before)
-        return line, 1 + sum(not unicodedata.combining(each) for each in before.decode(errors="replace"))
+        """Line and column of a byte, both from 1."""
+        line, before = self.before(at)
+        return line, 1 + _width(before)
 
 
-def sweep(source: bytes, root: Node, lines: Lines | None = None) -> Block:
-    """The whole file as a block. Of an attribute that is written twice the first is kept: refusing it is the engine's to do."""
-    return _Sweep(source, lines or Lines(source)).over(root)
+def _width(some: bytes) -> int:
+    """In characters, as Go counts: a combining mark belongs to its letter."""
+    if some.isascii():
+        return len(some)
+    return sum(not unicodedata.combining(each) for each in some.decode(errors="replace"))
+
+
+def sweep(source: bytes, root: Node, lines: Lines | None = None) -> tuple[Block, list[tuple[int, str]]]:
+    """The whole file as a block, and what the engines refuse though tree-sitter takes it, by the place in the file's bytes.
+
+    Of an attribute that is written twice the first is kept.
+    """
+    found = _Sweep(source, lines or Lines(source))
+    return found.over(root), sorted(found.refused)
 
 
 class _Block:
@@ -133,6 +146,7 @@ class _Sweep:
         self.expression: _Expression | None = None
         self.skipped_until = 0
         self.name, self.name_at = "", 0
+        self.refused: list[tuple[int, str]] = []
         # By where they end so far.
         self.paths: dict[int, _Path] = {}
 
@@ -151,6 +165,8 @@ class _Sweep:
         done = self.open.pop()
         if isinstance(done, _Expression):
             self.expression = None
+            if self.name in self.blocks[-1].attributes:
+                self.refused.append((self.name_at, text("`{name}` is set twice here", name=self.name)))
             self.blocks[-1].attributes.setdefault(self.name, self.expression_of(done))
         elif isinstance(done, _Block):
             self.blocks.pop()
@@ -177,7 +193,8 @@ class _Sweep:
     def on_comment(self, start: int, end: int) -> None:
         said = self.source[start:end].decode(errors="replace").rstrip("\r\n")
         line = self.lines.line(start)
-        self.blocks[-1].comments.append(Comment(said, line, line + said.count("\n")))
+        behind = bool(self.lines.before(start)[1].strip())
+        self.blocks[-1].comments.append(Comment(said, line, line + said.count("\n"), behind))
 
     def on_variable(self, start: int, end: int) -> None:
         name = self.source[start:end]
@@ -213,15 +230,24 @@ class _Sweep:
         if is_escaped(self.source, start):
             self.skipped_until = end
 
+    def beginning(self, at: int) -> tuple[int, int]:
+        """Its place. Attributes and blocks begin a line, or stand right behind the brace of a block on one line."""
+        line, before = self.lines.before(at)
+        if before and not before.isspace() and not before.rstrip().endswith((b"{", b"*/")):
+            self.refused.append((at, text("this must begin on a line of its own")))
+        return line, 1 + _width(before)
+
     def expression_of(self, done: _Expression) -> Expression:
-        line = self.lines.line
         found = [each for each in done.references if len(each.names) > 1]
-        references = tuple([Reference(".".join(each.names), line(each.start), each.fixed) for each in found])
+        references = tuple([Reference(".".join(each.names), self.lines.line(each.start), each.fixed) for each in found])
         written = self.source[done.start : done.end].decode(errors="replace")
-        column = self.lines.place(self.name_at)[1]
-        return Expression(
-            written, line(done.start), references, done.start, done.end, column, *self.lines.place(done.end)
-        )
+        line, column = self.beginning(self.name_at)
+        whole = self.source[self.name_at : done.end]
+        if b"\n" in whole:
+            ends, line = self.lines.place(done.end), self.lines.line(done.start)
+        else:
+            ends = line, column + _width(whole)
+        return Expression(written, line, references, done.start, done.end, column, *ends)
 
     def block_of(self, done: _Block) -> Block:
         kind, labels = self.head(done)
@@ -229,7 +255,7 @@ class _Sweep:
         if kind == "dynamic" and labels:
             bound = done.attributes["iterator"].text if "iterator" in done.attributes else labels[0]
             blocks = tuple(_without(each, bound) for each in blocks)
-        line, column = self.lines.place(done.start)
+        line, column = self.beginning(done.start)
         end_line, end_column = self.lines.place(done.end)
         places = (tuple(done.comments), end_line, column, end_column, done.start, done.end)
         return Block(kind, labels, line, done.attributes, blocks, *places)
@@ -237,12 +263,14 @@ class _Sweep:
     def head(self, done: _Block) -> tuple[str, tuple[str, ...]]:
         found = _HEAD.match(self.source, done.start)
         if found is None:
-            # Comments or templates between the labels.
+            # Comments or templates between the labels, or a line too many.
             plain = re.sub(rb"/\*.*?\*/", b" ", self.source[done.start : done.end], flags=re.DOTALL)
             found = re.match(rb'([^\s"{]+)((?:\s*(?:"(?:[^"\\]|\\.)*"|[^\s"{]+))*)\s*\{', plain)
         if found is None:
             return "", ()
         kind, labels = found.groups()
+        if b"\n" in found.group():
+            self.refused.append((done.start, text("the head of a block must stand on one line")))
         return kind.decode(errors="replace"), tuple(_label(each) for each in _LABEL.finditer(labels))
 
 

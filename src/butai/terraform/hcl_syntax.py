@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from tree_sitter import Node, Parser, Range
@@ -23,7 +24,18 @@ __all__ = ["UNKNOWN", "Block", "Comment", "Expression", "Parsed", "Reference", "
 # A tree takes sixty times its file.
 LARGEST: Final = 50_000_000
 _MARK: Final = b"\xef\xbb\xbf"
+_CONFLICT = re.compile(
+    rb"(^<{7}(?: [^\n]*)?\r?\n)(.*?)(^(?:\|{7}|={7})(?: [^\n]*)?\r?\n.*?^>{7}[^\n]*$)", re.MULTILINE | re.DOTALL
+)
+_ONE_LINE = re.compile(rb"\A[^\n]*\}[ \t\r]*$", re.MULTILINE)
+_CLOSING_LINE = re.compile(rb"^\}[ \t\r]*$", re.MULTILINE)
 _BLOCK_HEAD = re.compile(rb'^[A-Za-z_][\w-]*(?:[ \t]+(?:"[^"\n]*"|[\w-]+))*[ \t]*\{', re.MULTILINE)
+
+# What is missing at the end of something is told where that begins.
+_UNENDED: Final = {
+    "quoted_template_end": text("this text has no closing quotation mark"),
+    "heredoc_identifier": text("this heredoc has no closing word"),
+}
 
 
 def parse_hcl(source: bytes, file: str) -> Parsed:
@@ -39,8 +51,29 @@ def parse_hcl(source: bytes, file: str) -> Parsed:
         source = b"   " + source[len(_MARK) :]
     root = tree(source)
     if root.has_error:
+        return _broken(source, root, file)
+    lines = Lines(source)
+    body, refused = sweep(source, root, lines)
+    return Parsed(body, _not_text(source, file) or _refused(lines, refused, file))
+
+
+def _refused(lines: Lines, refused: list[tuple[int, str]], file: str) -> SyntaxProblem | None:
+    return SyntaxProblem(file, *lines.place(refused[0][0]), refused[0][1]) if refused else None
+
+
+def _broken(source: bytes, root: Node, file: str) -> Parsed:
+    conflict = _CONFLICT.search(source)
+    if conflict is None:
         return _around_the_damage(source, root, file)
-    return Parsed(sweep(source, root), _not_text(source, file))
+    # One side of it, with blanks in place of the rest.
+    one_side = _CONFLICT.sub(lambda found: _blank(found[1]) + found[2] + _blank(found[3]), source)
+    line = source.count(b"\n", 0, conflict.start()) + 1
+    unresolved = SyntaxProblem(file, line, 1, text("a merge conflict is not resolved here"))
+    return replace(parse_hcl(one_side, file), problem=unresolved)
+
+
+def _blank(lines: bytes) -> bytes:
+    return re.sub(rb"[^\r\n]", b" ", lines)
 
 
 def _not_text(source: bytes, file: str) -> SyntaxProblem | None:
@@ -61,13 +94,15 @@ def _around_the_damage(source: bytes, whole: Node, file: str) -> Parsed:
     lines = Lines(source)
     for start, end in _pieces(source):
         root = _parse_piece(source, start, end)
+        kept: Node | None = root
         if root.has_error:
             problem = problem or _problem(lines, root, file)
-            continue
-        body = sweep(source, root, lines)
-        blocks += body.blocks
-        comments += body.comments
-        attributes |= body.attributes
+            kept = _without_its_rest(source, start, end)
+        if kept is not None:
+            body, _ = sweep(source, kept, lines)
+            blocks += body.blocks
+            comments += body.comments
+            attributes |= body.attributes
     # Cut in pieces everything parses: the damage was between them.
     problem = problem or _problem(lines, whole, file)
     return Parsed(Block("", (), 1, attributes, tuple(blocks), tuple(comments)), problem)
@@ -83,6 +118,16 @@ def _parse_piece(source: bytes, start: int, end: int) -> Node:
     return tree(source, parser)
 
 
+def _without_its_rest(source: bytes, start: int, end: int) -> Node | None:
+    """The block that a piece begins with, where what is broken comes after it."""
+    for pattern in (_ONE_LINE, _CLOSING_LINE):
+        found = pattern.search(source, start, end)
+        root = _parse_piece(source, start, found.end()) if found else None
+        if root is not None and not root.has_error:
+            return root
+    return None
+
+
 def _pieces(source: bytes) -> Iterator[tuple[int, int]]:
     heads = [match.start() for match in _BLOCK_HEAD.finditer(source)]
     cuts = [0, *(each for each in heads if each), len(source)]
@@ -91,9 +136,24 @@ def _pieces(source: bytes) -> Iterator[tuple[int, int]]:
 
 def _problem(lines: Lines, root: Node, file: str) -> SyntaxProblem:
     node = _first_error(root)
-    line, column = lines.place(node.start_byte)
-    missing = text("`{kind}` is missing here", kind=node.type)
-    return SyntaxProblem(file, line, column, missing if node.is_missing else text("this is not HCL"))
+    at, what = node.start_byte, text("this is not HCL")
+    if node.type in _UNENDED and node.parent:
+        at, what = node.parent.start_byte, _UNENDED[node.type]
+    elif node.is_missing and not node.type.isidentifier():
+        what = text("`{kind}` is missing here", kind=node.type)
+    elif not node.is_missing and (odd := _odd_quotes(lines.source, root)) is not None:
+        at, what = odd, text("a quotation mark is missing on this line")
+    return SyntaxProblem(file, *lines.place(at), what)
+
+
+def _odd_quotes(source: bytes, root: Node) -> int | None:
+    """Where the first line begins that opens a text and does not close it. In a heredoc that is allowed."""
+    piece = source[root.start_byte : root.end_byte]
+    if b"<<" not in piece:
+        for found in re.finditer(rb"[^\n]+", piece):
+            if re.sub(rb"\\.|[ \t]*(?:#|//)[^\"\n]*$", b"", found.group()).count(b'"') % 2:
+                return root.start_byte + found.start()
+    return None
 
 
 def _first_error(root: Node) -> Node:

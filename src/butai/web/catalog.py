@@ -31,6 +31,8 @@ TERMINAL = frozenset(
     }
     | {
         "following.py",
+        "beside.py",
+        "look_commands.py",
         "adopt_commands.py",
         "coverage_commands.py",
         "state_commands.py",

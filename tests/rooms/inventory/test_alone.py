@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 from butai.inventory.alone import data, page
 from butai.inventory.shown import MOST
-from support.in_memory import graph_of, many
+from support.written import graph_of, many
 
 EVIL = "</script><script>alert(1)</script>"
 

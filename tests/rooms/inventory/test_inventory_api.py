@@ -115,7 +115,9 @@ def test_a_node_has_its_neighbours_and_what_a_change_may_reach(client: TestClien
 
 def test_a_source_comes_by_lines(client: TestClient, added: str) -> None:
     found = got(client, f"{added}/source", file="live/main.tf")
-    assert found["lines"][1] == 'resource "aws_ecs_service" "web" {' and found["nodes"]["2"] == "live:aws_ecs_service.web"
+    assert (
+        found["lines"][1] == 'resource "aws_ecs_service" "web" {' and found["nodes"]["2"] == "live:aws_ecs_service.web"
+    )
     assert client.get(f"{added}/source", params={"file": "../x"}).status_code == 404
 
 
@@ -150,7 +152,9 @@ def test_the_pages_lead_to_each_other(client: TestClient, added: str) -> None:
     assert "<code>var.missing</code>" in first, "what could not be understood is said"
     panel = client.get("/inventory/infra/map", params={"node": "live:aws_ecs_service.web"}).text
     assert re.search(r'href="/inventory/infra/source/live/main.tf\?commit=\w{40}&amp;to=5#L2"', panel)
-    assert re.search(r'data-copy="http://127.0.0.1:8712/inventory/infra/map\?node=live%3A[^"]*&amp;commit=\w{40}"', panel)
+    assert re.search(
+        r'data-copy="http://127.0.0.1:8712/inventory/infra/map\?node=live%3A[^"]*&amp;commit=\w{40}"', panel
+    )
     source = client.get("/inventory/infra/source/live/main.tf").text
     assert 'id="L2"' in source and "focus=live%3Aaws_ecs_service.web" in source
 

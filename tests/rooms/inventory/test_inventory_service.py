@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from butai.assembly import Butai, assemble
+from butai.assembly import Butai, assemble, now
 from butai.errors import NotFoundError, RefusedError, WrongUseError
 from butai.git.repository import Repository
 from butai.inventory.graphs import Graphs
+from butai.inventory.service import Changes, Inventory
 from butai.inventory.view import Colour, View
 from butai.inventory.views import AddRequest
 from butai.settings import Settings
+from butai.terraform.hcl_blocks import Parsed
+from butai.terraform.hcl_syntax import parse_hcl
 from support.repository import WorkingTree
 from support.tiny_team import TinyTeam
 
@@ -107,15 +110,19 @@ def test_only_what_changed_is_parsed_again(infra: WorkingTree, butai: Butai, mon
     butai.inventory.read(name)
     infra.commit({"live/more.tf": 'resource "aws_sqs_queue" "more" {}'})
     parsed: list[str] = []
-    from butai.inventory import reading
 
-    whole = reading.parse_hcl
-    monkeypatch.setattr(reading, "parse_hcl", lambda content, file: parsed.append(file) or whole(content, file))  # type: ignore[func-returns-value]
+    def parse(content: bytes, file: str) -> Parsed:
+        parsed.append(file)
+        return parse_hcl(content, file)
+
+    monkeypatch.setattr("butai.inventory.reading.parse_hcl", parse)
     butai.inventory.fetch_all(0)
     assert parsed == ["live/more.tf"]
 
 
-def test_one_that_cannot_be_read_says_why_and_the_others_stand(butai: Butai, infra: WorkingTree, tmp_path: Path) -> None:
+def test_one_that_cannot_be_read_says_why_and_the_others_stand(
+    butai: Butai, infra: WorkingTree, tmp_path: Path
+) -> None:
     gone = WorkingTree(tmp_path / "gone")
     gone.commit({"main.tf": ""})
     add(butai, gone)
@@ -156,7 +163,7 @@ def test_a_source_is_shown_only_of_files_that_the_map_knows(butai: Butai, infra:
 
 def test_what_a_view_is_about_has_to_be_there(butai: Butai, infra: WorkingTree) -> None:
     name = add(butai, infra)
-    with pytest.raises(NotFoundError, match="no `live:aws_sqs_queue.gone`"):
+    with pytest.raises(NotFoundError, match=r"no `live:aws_sqs_queue\.gone`"):
         butai.inventory.map(name, View(focus="live:aws_sqs_queue.gone"))
     with pytest.raises(NotFoundError) as raised:
         butai.inventory.map(name, View(node="old:aws_sqs_queue.calls"))
@@ -174,9 +181,6 @@ def test_a_picture_is_drawn_once_for_a_graph_whatever_the_commit(butai: Butai, i
 
 
 def test_history_and_figures_come_from_whoever_knows_them(butai: Butai, infra: WorkingTree) -> None:
-    from butai.assembly import now
-    from butai.inventory.service import Changes, Inventory
-
     changes = Changes(now(), now(), 12, 12, 12)
     inventory = Inventory(
         butai.database, butai.blueprints, butai.data, now,
@@ -198,7 +202,12 @@ def test_many_who_look_at_once_read_once(infra: WorkingTree, tmp_path: Path, mon
     commit = repository.resolve("main")
     asked: list[str] = []
     whole = Repository.list_tree
-    monkeypatch.setattr(Repository, "list_tree", lambda self, commit: asked.append(commit) or whole(self, commit))  # type: ignore[func-returns-value]
+
+    def list_tree(self: Repository, commit: str) -> bytes:
+        asked.append(commit)
+        return whole(self, commit)
+
+    monkeypatch.setattr(Repository, "list_tree", list_tree)
     graphs, found = Graphs(), []
     threads = [
         threading.Thread(target=lambda: found.append(graphs.newest(repository, "main", commit))) for _ in range(8)

@@ -10,7 +10,7 @@ from butai.inventory.measures import Changes, age_and_churn, of_group, step
 from butai.inventory.model import Graph
 from butai.inventory.newcomer import Way, first_look, ways
 from butai.inventory.view import Colour
-from support.in_memory import graph_of
+from support.written import graph_of
 
 pytestmark = pytest.mark.model
 
@@ -109,7 +109,7 @@ def shop() -> Graph:
 def test_the_biggest_folders_come_first_and_without_git_nothing_is_said_of_age(shop: Graph) -> None:
     look = first_look(shop, None, NOW)
     assert [(each.folder, each.is_root) for each in look.biggest] == [("live", True)]
-    assert look.oldest is look.daily is look.untouched is None
+    assert (look.oldest, look.daily, look.untouched) == (None, None, None)
 
 
 def test_git_tells_what_is_old_and_what_changes(shop: Graph) -> None:

@@ -13,7 +13,7 @@ from butai.inventory.model import Graph
 from butai.inventory.picture import draw, rows, search
 from butai.inventory.shown import MOST, Shown, show
 from butai.inventory.view import HIDDEN, KINDS, MOST_STEPS, Colour, View, read_view
-from support.in_memory import graph_of, many
+from support.written import graph_of, many
 
 pytestmark = pytest.mark.model
 
@@ -173,6 +173,13 @@ def test_twenty_thousand_nodes_are_collapsed(large: Graph) -> None:
     assert sum(each.drawn for each in found.cards) <= 120
     assert all(not each.is_open for each in found.cards if each.group in {GroupKind.ROOT, GroupKind.MODULE})
     assert found.total > 20_000 and not found.held
+
+
+def test_opening_one_group_closes_no_other(large: Graph) -> None:
+    before = shown(large, View())
+    opened = shown(large, View(open=("modules/",)))
+    assert {each.id for each in before.cards if each.is_open} == {"envs/"}
+    assert {each.id for each in opened.cards if each.is_open} == {"envs/", "modules/"}
 
 
 def test_never_more_than_can_be_seen_and_the_page_is_told(large: Graph) -> None:
