@@ -14,8 +14,11 @@ from typing import Any
 import httpx
 import pytest
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 from butai.assembly import Butai, assemble
+from butai.cli import app
+from butai.inventory import coverage_commands
 from butai.inventory.view import Colour, View
 from butai.inventory.views import AddRequest
 from butai.rooms import ROOMS
@@ -25,6 +28,8 @@ from butai.web.sign_in import SignIn
 from support.account import REGION
 from support.moto_process import Moto, running_moto
 from support.repository import WorkingTree
+from support.rows import add_environment, add_run
+from support.tiny_team import TinyTeam
 from support.way import Asked, Way
 
 PORT = 8713
@@ -222,6 +227,72 @@ def test_what_may_not_be_listed_is_a_gap_and_a_failed_look_leaves_the_last_resul
     assert failed["failure"]["what"] == "What exists in AWS cannot be listed."
     assert (failed["at"], failed["unmanaged"]) == (found["at"], found["unmanaged"])
     assert client.post(f"{API}/coverage", json={"regions": ["evil.example"]}).status_code == 422
+
+
+def test_an_environments_state_is_known_by_itself_and_the_blueprint_says_where_to_look(
+    butai: Butai, client: TestClient, moto: Moto, tmp_path: Path
+) -> None:
+    team = TinyTeam(tmp_path / "team")
+    team.infra.commit({"staging/queue.tf": MAIN})
+    client.delete(API)
+    butai.blueprints.add(str(team.infra.path), root="staging")
+    environment = add_environment(butai.database, "qa-1", blueprint="tiny")
+    run = add_run(butai.database, environment, params={"ref": "", "commit": "", "services": {}, "variables": {}})
+    moto.client("sqs", region="us-east-1").create_queue(QueueName="calls")
+    butai.states.write(environment, run, state(moto, "calls").replace(REGION.encode(), b"us-east-1"), lock_id="")
+    found = look(client)
+    assert found["regions"] == ["us-east-1"] and queues(found)["percent"] == 100
+    assert [(each["name"], each["own"], each["instances"]) for each in found["states"]] == [("tiny/qa-1", True, 1)]
+    figures = butai.inventory.map("infra", View(colour=Colour.COVERAGE)).figures
+    assert (figures["staging:aws_sqs_queue.calls"], figures["staging:aws_sqs_queue.letters"]) == (100, 0)
+
+
+def test_the_command_line_looks_writes_blocks_and_mends(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(coverage_commands, "connect", lambda _settings: Connected(client))
+
+    def run(*arguments: str, code: int = 0) -> str:
+        done = CliRunner().invoke(app, ["inventory", *arguments])
+        assert done.exit_code == code, done.output
+        return done.output
+
+    assert "Nobody has looked yet" in run("coverage", "infra", "--last")
+    shown = run("coverage", "infra")
+    assert "0 % of 2 things" in shown and arn("letters") in shown
+    assert json.loads(run("coverage", "infra", "--last", "--json"))["total"]["unmanaged"] == 2
+    blocks = tmp_path / "imports.tf"
+    run("import", "infra", arn("letters"), "--out", str(blocks), "--provider", f"{REGION}=aws.tokyo")
+    assert "provider = aws.tokyo" in blocks.read_text()
+    run("import", "infra", arn("letters"), "--out", str(blocks), code=1)
+    assert "/x/y" in run("states", "infra", "--add", "/x/y") and "/x/y" not in run(
+        "states", "infra", "--remove", "/x/y"
+    )
+
+    generated = tmp_path / "generated.tf"
+    generated.write_text(
+        '# __generated__ by Terraform\nresource "aws_sqs_queue" "a" {\n  name = "a"\n  policy = null\n}\n'
+    )
+    run("mend", str(generated))
+    assert generated.read_text() == 'resource "aws_sqs_queue" "a" {\n  name = "a"\n}\n'
+    run("mend", str(generated), code=1)
+    assert generated.read_text().startswith("resource"), "what was not generated stays as it is"
+
+
+class Connected:
+    """The API without a socket."""
+
+    def __init__(self, http: TestClient) -> None:
+        self._http = http
+
+    def get(self, path: str, **params: Any) -> Any:
+        return self._http.get(path, params=params).json()
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self._http.post(path, json=body).json()
+
+    def delete(self, path: str, **params: Any) -> Any:
+        return self._http.delete(path, params=params).json()
 
 
 class Refusing(Way):
