@@ -28,9 +28,10 @@ def unpack(packed: bytes) -> Parsed:
     return Parsed(_unpacked(msgpack.unpackb(packed, use_list=False, strict_map_key=False)))
 
 
-# In the order of their definition, whatever it holds one day. An expression's value is none of it.
+# In the order of their definition, whatever it holds one day. An expression's value comes last.
 _OF_BLOCK: Final = attrgetter(*(each.name for each in fields(Block)[6:]))
-_OF_EXPRESSION: Final = attrgetter(*(each.name for each in fields(Expression)[3:-1]))
+_OF_EXPRESSION: Final = attrgetter(*(each.name for each in fields(Expression)[:-1]))
+_LENGTH: Final = len(fields(Expression)) - 1
 
 
 def _block(block: Block, is_json: bool) -> tuple[Any, ...]:
@@ -40,9 +41,11 @@ def _block(block: Block, is_json: bool) -> tuple[Any, ...]:
 
 
 def _expression(expression: Expression, is_json: bool) -> tuple[Any, ...]:
-    # In the native syntax a value is read out of the text when it is asked for.
-    value = (None if expression.value is UNKNOWN else (expression.value,),) if is_json else ()
-    return (value, expression.text, expression.line, expression.references, *_OF_EXPRESSION(expression))
+    said: tuple[Any, ...] = _OF_EXPRESSION(expression)
+    if not is_json:
+        # Its value is read out of its text when it is asked for.
+        return said
+    return (*said, None if expression.value is UNKNOWN else (expression.value,))
 
 
 def _unpacked(packed: Any) -> Block:
@@ -51,18 +54,22 @@ def _unpacked(packed: Any) -> Block:
         kind,
         labels,
         line,
-        {name: _unpacked_expression(*each) for name, each in attributes.items()},
+        # Most refer to nothing.
+        {
+            name: Expression(*each) if len(each) == _LENGTH and not each[2] else _unpacked_expression(each)
+            for name, each in attributes.items()
+        },
         tuple([_unpacked(each) for each in blocks]),
         tuple([Comment(*each) for each in comments]),
         *places,
     )
 
 
-def _unpacked_expression(value: Any, text: str, line: int, references: Any, *places: int) -> Expression:
-    found = tuple([Reference(*each) for each in references]) if references else ()
-    expression = Expression(text, line, found, *places)
-    if value:
-        expression._value = UNKNOWN if value[0] is None else _plain(value[0][0])
+def _unpacked_expression(packed: Any) -> Expression:
+    text, line, references, *places = packed[:_LENGTH]
+    expression = Expression(text, line, tuple([Reference(*each) for each in references]), *places)
+    for value in packed[_LENGTH:]:
+        expression._value = UNKNOWN if value is None else _plain(value[0])
     return expression
 
 

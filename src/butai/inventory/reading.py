@@ -95,24 +95,26 @@ class WorkingFolder:
             self._links |= {
                 each.relative_to(self.path).as_posix(): self._relative(each) for each in links if each.is_symlink()
             }
-            for name in sorted(files):
-                if is_terraforms(name):
-                    self._look(Path(folder, name), found, problems)
+            place = Path(folder).relative_to(self.path).as_posix()
+            for name in sorted(filter(is_terraforms, files)):
+                self._look(f"{place}/{name}" if place != "." else name, found, problems)
         return found, problems
 
-    def _look(self, file: Path, found: list[Entry], problems: list[Problem]) -> None:
-        path = file.relative_to(self.path).as_posix()
-        is_link = file.is_symlink()
-        inside = self._relative(file) if is_link else path
-        if inside.startswith("../"):
-            problems.append(Problem(path, 0, text("this link leaves the repository and was not followed")))
-            return
+    def _look(self, path: str, found: list[Entry], problems: list[Problem]) -> None:
+        inside, lost = path, ""
         try:
-            known = (self.path / inside).stat()
+            # Without a `Path` for each: there are many.
+            known = os.lstat(f"{self.path}/{path}")
+            if stat.S_ISLNK(known.st_mode):
+                inside, lost = self._relative(self.path / path), text("this link leads nowhere in the repository")
+                if inside.startswith("../"):
+                    words = text("this link leaves the repository and was not followed")
+                    problems.append(Problem(path, 0, words))
+                    return
+                known = (self.path / inside).stat()
         except OSError as error:
             why = text("the file cannot be read ({problem})", problem=str(error.strerror))
-            lost = text("this link leads nowhere in the repository")
-            problems.append(Problem(path, 0, lost if is_link else why))
+            problems.append(Problem(path, 0, lost or why))
             return
         if stat.S_ISREG(known.st_mode):
             found.append(Entry(path, known.st_size, inside))
