@@ -52,9 +52,9 @@ screenshots: $(VENV)/.dev ## Make the pictures of the README from a running demo
 	$(BIN)/python -m tools.test_setup
 	$(BIN)/python -m tools.screenshots
 
-bench-deploys: $(VENV)/.peers
+bench-deploys bench-inventory: $(VENV)/.peers
 
-bench-%: $(VENV)/.dev ## Measure: bench-create, bench-runs, bench-logs, bench-engine, bench-prepared, bench-deploys
+bench-%: $(VENV)/.dev ## Measure: bench-create, bench-runs, bench-logs, bench-engine, bench-prepared, bench-deploys, bench-inventory
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.$*
 
 soak: $(VENV)/.dev ## Play the whole fault matrix on both databases and 200 faults at random; count lies (SOAK_SEED, SOAK_FAULTS, SOAK_MINUTES)

@@ -3,17 +3,18 @@
     make bench-inventory         # prints one JSON object last; writes benchmarks/results/inventory.json
 
 The files are those below BUTAI_HCL (a folder of repositories), else a repository that is made up: 10,000 resources in 2,000
-files. Each reading is a process of its own, in turn, in another order each round (BENCH_ROUNDS, 5); CPU seconds are those of
-the whole process, its start included, as the system counts them. Ratios are medians over the rounds of both in one round.
+files. Each reading is a process of its own, in turn, in another order each round (BENCH_ROUNDS, 5). CPU seconds are those of
+the process, as the system counts them, without its start: what it had used when its libraries stood ready, and for `terraform`
+what it uses for an empty folder. Ratios are of CPU seconds in one round, medians over the rounds.
 
 - `reading`: every file as blocks, references and comments with their places. `graph`: that, and the whole graph.
 - `kept_reading`, `kept_graph`: the same where no file has changed, by the hash of its content, with what `butai map` keeps on
   disk. Each file is read and hashed.
 - `changed`: in a running server, a commit that changes one file: from asking git to the whole graph.
-- python-hcl2 is so slow that it gets every tenth file, and Butai the same ones; there both are without their start.
+- python-hcl2 is so slow that it gets every tenth file, and Butai the same ones.
 - tfparse evaluates: it gets every tenth root, with all modules, and Butai makes its graph of the same folder.
 - `memory_mb`: the most that a process making the graph held, less what the graph itself takes.
-- `cli_start`: `butai map` of an empty folder. It is in none of the other figures, nor is anything of git's history.
+- `cli_start`: `butai map` of an empty folder, whole. It is in none of the other figures, nor is anything of git's history.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,18 +52,16 @@ AIMS = {
 
 @dataclass
 class Taken:
-    """What one side took in each round; `said`: what it printed. tfparse can end its process from inside: it `failed` then."""
+    """What one side took in each round, `cpu` without its start. `said`: what it printed.
+
+    tfparse can end its process from inside: it `failed` then.
+    """
 
     cpu: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
     peak_mb: list[float] = field(default_factory=list)
     said: list[dict[str, Any]] = field(default_factory=list)
     failed: bool = False
-
-    @property
-    def work(self) -> list[float]:
-        """CPU seconds without the start."""
-        return [cpu - said["ready"] for cpu, said in zip(self.cpu, self.said, strict=True)]
 
 
 def main() -> int:
@@ -107,6 +106,7 @@ def measure(place: Path, repository: Path) -> dict[str, Taken]:
     butai = [sys.executable, "-m", "benchmarks.inventory_butai"]
     peer = [str(PEERS / "bin" / "python"), str(Path(__file__).with_name("inventory_peers.py"))]
     sides = {
+        "fmt_start": ["terraform", "fmt", "-check", "-recursive", str(empty)],
         "fmt": ["terraform", "fmt", "-check", "-recursive", str(repository)],
         "reading": [*butai, "reading", str(repository), str(place)],
         "graph": [*butai, "graph", str(repository), str(place)],
@@ -126,27 +126,31 @@ def measure(place: Path, repository: Path) -> dict[str, Taken]:
         for name in [*names[number % len(names) :], *names[: number % len(names)]]:
             run(sides[name], taken[name])
             print(f"round {number + 1}: {name} {taken[name].cpu[-1]:.2f} s of CPU", file=sys.stderr)
+    taken["fmt"].cpu = [whole - start for whole, start in zip(taken["fmt"].cpu, taken["fmt_start"].cpu, strict=True)]
     taken["changed"] = Taken()
     run([*butai, "changed", str(repository), str(place / "changed")], taken["changed"])
     return taken
 
 
 def run(argv: list[str], taken: Taken) -> None:
-    """One process to its end. Only `terraform fmt` may say no: it does for a file that it would write otherwise."""
+    """One process to its end."""
     began = time.perf_counter()
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(argv, stdout=output, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as problems:
+        process = subprocess.Popen(argv, stdout=output, stderr=problems, env=ENVIRONMENT)
         _, status, usage = os.wait4(process.pid, 0)
         taken.wall.append(time.perf_counter() - began)
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         said = output.read()
-    if process.returncode and argv[0] != "terraform":
-        print(f"{argv} ended with {process.returncode}", file=sys.stderr)
-        taken.failed = True
-    taken.cpu.append(usage.ru_utime + usage.ru_stime)
+        problems.seek(0)
+        # `terraform fmt` ends so for a file that it would write otherwise.
+        if process.returncode and argv[0] != "terraform":
+            print(problems.read().decode(errors="replace"), f"{argv} ended with {process.returncode}", file=sys.stderr)
+            taken.failed = True
+    printed = json.loads(said) if said.startswith(b'{"ready"') else {}
+    taken.cpu.append(usage.ru_utime + usage.ru_stime - printed.get("ready", 0))
     taken.peak_mb.append(usage.ru_maxrss / 1024)
-    taken.said.append(json.loads(said) if said.startswith(b'{"ready"') else {})
+    taken.said.append(printed)
 
 
 def sample_of_files(repository: Path, target: Path) -> Path:
@@ -174,8 +178,8 @@ def copied(repository: Path, files: list[Path], target: Path) -> Path:
 def ratios_of(taken: Mapping[str, Taken]) -> dict[str, Any]:
     """What the aims are about, and the others."""
 
-    def ratio(one: str, other: str, of: Callable[[Taken], list[float]] = lambda each: each.cpu) -> float:
-        pairs = zip(of(taken[one]), of(taken[other]), strict=True)
+    def ratio(one: str, other: str) -> float:
+        pairs = zip(taken[one].cpu, taken[other].cpu, strict=True)
         return round(statistics.median(ours / theirs for ours, theirs in pairs), 3)
 
     return {
@@ -183,7 +187,7 @@ def ratios_of(taken: Mapping[str, Taken]) -> dict[str, Any]:
         "graph_of_fmt": ratio("graph", "fmt"),
         "kept_reading_of_fmt": ratio("kept_reading", "fmt"),
         "kept_graph_of_fmt": ratio("kept_graph", "fmt"),
-        "reading_of_python_hcl2": ratio("reading_sample", "python_hcl2", lambda each: each.work),
+        "reading_of_python_hcl2": ratio("reading_sample", "python_hcl2"),
         "reading_of_pygohcl": ratio("reading", "pygohcl"),
         "graph_of_tfparse": None if taken["tfparse"].failed else ratio("graph_sample", "tfparse"),
         "changed_ms": over_all(taken["changed"], "changed_ms"),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from butai.cli import app
 from butai.inventory import kept as kept_module
 from butai.inventory import reading
 from butai.inventory.kept import kept
@@ -215,3 +219,19 @@ def test_two_at_once_do_no_harm(place: Path, repository: Path, parsed: list[str]
     parsed.clear()
     read(place, repository)
     assert parsed == ["a/broken.tf"] and [each.suffix for each in place.iterdir()] == [".parsed"]
+
+
+def test_the_map_keeps_what_it_parsed_unless_it_is_told_not_to(
+    repository: Path, tmp_path: Path, parsed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUTAI_CACHE", str(tmp_path / "cache"))
+
+    def shown(*flags: str) -> Any:
+        done = CliRunner().invoke(app, ["map", str(repository), "--json", *flags])
+        assert done.exit_code == 0
+        return json.loads(done.stdout)
+
+    first = shown("--no-cache")
+    assert not (tmp_path / "cache").exists()
+    assert shown() == first == shown() == shown("--no-cache")
+    assert sorted(parsed) == sorted(3 * ["a/more.tf.json", "main.tf"] + 4 * ["a/broken.tf"])
