@@ -8,29 +8,16 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from string import Template
 
-from benchmarks.inventory_texts import (
-    BACKEND,
-    CALLS,
-    LOCALS,
-    MODULE,
-    MODULE_OUTPUTS,
-    MODULE_VARIABLES,
-    OUTPUTS,
-    PROVIDERS,
-    SERVICE,
-    VARIABLES,
-    VERSIONS,
-    WORDS,
-)
-
+# What the files say; `@{name}` and its like are filled in.
+TEXTS = Path(__file__).parent / "inventory_texts"
 SEED = 20
 # 150 modules of 4 files with 8 resources, and 100 roots of 14 files, of which 8 have 11 resources.
 MODULES, TEAMS, ENVIRONMENTS, SERVICES = 150, 25, ("dev", "staging", "production", "drill"), 8
-RESOURCES, FILES = 10_000, 2_000
-_WORDS = WORDS.split()
+_WORDS = (TEXTS / "words.txt").read_text().split()
 _NOTES = (
     "Sized for the sale in November; smaller since.",
     "Asked for by security: see the ticket before this is changed.",
@@ -51,8 +38,8 @@ def repository(seed: int = SEED) -> Iterator[tuple[str, str]]:
     chance = random.Random(seed)  # noqa: S311 - the same for everybody is the point
     modules = [f"modules/{_name(chance)}-{number:03}" for number in range(MODULES)]
     for folder in modules:
-        for file, template in _MODULE_FILES.items():
-            yield f"{folder}/{file}", _fill(template, chance, name=_name(chance))
+        for file in ("main", "variables", "outputs", "versions"):
+            yield f"{folder}/{file}.tf", _fill(f"module/{file}", chance, name=_name(chance))
     for number in range(TEAMS):
         team = f"{_name(chance)}-{number:02}"
         for environment in ENVIRONMENTS:
@@ -72,23 +59,24 @@ def _root(
 ) -> Iterator[tuple[str, str]]:
     services = chance.sample(_WORDS, SERVICES)
     given = {"team": team, "environment": environment}
-    for file, template in _ROOT_FILES.items():
-        yield f"{folder}/{file}", _fill(template, chance, name=team, **given)
+    for file in ("backend", "providers", "variables", "locals"):
+        yield f"{folder}/{file}.tf", _fill(f"root/{file}", chance, name=team, **given)
+    names = [module.rpartition("/")[2] for module in modules]
     calls = [
-        _fill(CALLS, chance, name=f"{module.rpartition('/')[2]}", source=f"../../../{module}", service=service, **given)
-        for module, service in zip(modules, services, strict=False)
+        _fill("root/module_call", chance, name=name, service=service, **given)
+        for name, service in zip(names, services, strict=False)
     ]
     yield f"{folder}/modules.tf", "\n".join(calls)
     outputs = [
-        _fill(OUTPUTS, chance, name=each, module=modules[at % len(modules)].rpartition("/")[2])
-        for at, each in enumerate(services)
+        _fill("root/output", chance, name=service, module=names[number % len(names)])
+        for number, service in enumerate(services)
     ]
     yield f"{folder}/outputs.tf", "\n".join(outputs)
     for service in services:
-        yield f"{folder}/service_{service}.tf", _fill(SERVICE, chance, name=service, **given)
+        yield f"{folder}/service_{service}.tf", _fill("root/service", chance, name=service, **given)
 
 
-def _fill(template: str, chance: random.Random, **given: str) -> str:
+def _fill(text: str, chance: random.Random, **given: str) -> str:
     numbers = {
         "size": chance.choice((256, 512, 1024, 2048)),
         "count": chance.randint(1, 12),
@@ -98,20 +86,17 @@ def _fill(template: str, chance: random.Random, **given: str) -> str:
         "priority": chance.randint(1, 50_000),
         "note": chance.choice(_NOTES),
     }
-    return _Text(template).substitute(numbers, **given)
+    return _read(text).substitute(numbers, **given)
+
+
+@cache
+def _read(text: str) -> _Text:
+    return _Text((TEXTS / f"{text}.tf.txt").read_text())
 
 
 def _name(chance: random.Random) -> str:
     return f"{chance.choice(_WORDS)}-{chance.choice(_WORDS)}"
 
-
-_MODULE_FILES = {
-    "main.tf": MODULE,
-    "variables.tf": MODULE_VARIABLES,
-    "outputs.tf": MODULE_OUTPUTS,
-    "versions.tf": VERSIONS,
-}
-_ROOT_FILES = {"backend.tf": BACKEND, "providers.tf": PROVIDERS, "variables.tf": VARIABLES, "locals.tf": LOCALS}
 
 if __name__ == "__main__":
     write(Path(sys.argv[1]))

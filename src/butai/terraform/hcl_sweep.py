@@ -39,7 +39,9 @@ Place = tuple[int, int]
 # What stands in the place of an attribute's name.
 _BLOCK: Final[Place] = (-1, -1)
 _COMMENT: Final[Place] = (-2, -2)
-_HEAD = re.compile(rb'([^\s"{]+)((?:[ \t]*(?:"(?:[^"\\\n$%{]|\\.)*"|[^\s"{/#]+))*)[ \t]*\{')
+# Nothing here is tried twice: of a long word in a broken file there would be no end of ways to cut it.
+_HEAD = re.compile(rb'([^\s"{]++)((?:[ \t]*+(?:"(?:[^"\\\n$%{]|\\.)*+"|[^\s"{/#]++))*+)[ \t]*+\{')
+_LOOSE_HEAD = re.compile(rb'([^\s"{]++)((?:\s*+(?:"(?:[^"\\]|\\.)*+"|[^\s"{]++))*+)\s*+\{')
 # A file of one long line would be looked through again and again.
 _LOOKED_BACK: Final = 1000
 _LABEL = re.compile(rb'"((?:[^"\\]|\\.)*)"|([^\s"]+)')
@@ -188,7 +190,7 @@ class _Sweep:
         if found is None:
             # Comments or templates between the labels, or a line too many.
             plain = re.sub(rb"/\*.*?\*/", b" ", self.source[done.start : done.end], flags=re.DOTALL)
-            found = re.match(rb'([^\s"{]+)((?:\s*(?:"(?:[^"\\]|\\.)*"|[^\s"{]+))*)\s*\{', plain)
+            found = _LOOSE_HEAD.match(plain)
         if found is None:
             return "", ()
         kind, labels = found.groups()
@@ -249,6 +251,7 @@ class _References:
         while self.variables and self.variables[-1][0] < end:
             at, until = self.variables.pop()
             while self.scopes and self.scopes[-1].start < at:
+                _close(open_, self.scopes[-1].start)
                 open_.append(self.scopes.pop())
             is_one = at >= start and (until in self.parts or until in self.indexes)
             if is_one and not (open_ and self.is_bound(at, until, open_)):
@@ -256,10 +259,9 @@ class _References:
         return tuple(found)
 
     def is_bound(self, at: int, until: int, open_: list[_Scope]) -> bool:
-        while open_ and open_[-1].end <= at:
-            open_.pop()
+        _close(open_, at)
         name = self.source[at:until]
-        return any(name in each.names for each in open_ if each.since <= at < each.end)
+        return any(name in each.names for each in open_ if each.since <= at)
 
     def reference(self, at: int, until: int) -> Iterator[Reference]:
         """The one that begins with a variable, if there is any name behind that."""
@@ -277,6 +279,11 @@ class _References:
                 break
         if len(names) > 1:
             yield Reference(b".".join(names).decode(errors="replace"), line, fixed)
+
+
+def _close(open_: list[_Scope], at: int) -> None:
+    while open_ and open_[-1].end <= at:
+        open_.pop()
 
 
 def _places(nodes: list[Node]) -> list[Place]:

@@ -226,3 +226,21 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"], ex
 @given(WORDS)
 def test_a_string_comes_back(text: str) -> None:
     assert expression(f'"{text}"').value == unicodedata.normalize("NFC", text)
+
+
+@pytest.mark.parametrize("between", ["#", " #", "\n#", " /* ", " // "])
+def test_a_head_that_is_none_is_not_tried_in_every_way(between: str) -> None:
+    words = "`backend` blocks do not support variables, so these are hard-coded here: which is made in account/s3.tf"
+    parsed = parse_hcl(
+        f'terraform {{\n  for{between}{words}\n  backend "s3" {{\n    key = "k"\n  }}\n}}\n'.encode(), "main.tf"
+    )
+    assert parsed.problem is not None
+
+
+def test_an_iterator_of_one_loop_is_none_of_the_next() -> None:
+    text = "[[for a, b in var.x : a.b], [for c in a.d : c.e], [for f in [for a in f.g : a.h] : f.i + a.j]]"
+    assert [each.path for each in expression(text).references] == ["var.x", "a.d", "f.g", "a.j"]
+
+
+def test_a_name_is_what_stands_before_a_comment_too() -> None:
+    assert list(body("name/* why */ = 1\n").attributes) == ["name"]
