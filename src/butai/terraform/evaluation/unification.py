@@ -50,7 +50,8 @@ def unify(types: Sequence[Type]) -> Type | None:
         return ANY if Kind.ANY in kinds else _UNIFIED[others.pop()](types)
     if others in ({Kind.MAP, Kind.OBJECT}, {Kind.LIST, Kind.TUPLE}):
         found = _as_collections(types)
-        if found:
+        # An element of a type that is not known may fit in none of them.
+        if found and all(_fits(other, found) for other in types):
             return found
     elif {Kind.OBJECT, Kind.TUPLE} <= kinds:
         return None
