@@ -15,7 +15,7 @@ $(BIN)/python -m pytest -n 4 -m "$(1)" --dist loadfile --no-loadscope-reorder $(
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check fix docs screenshots soak vendor lock clean
+.PHONY: help demo test test-all parts check fix docs screenshots soak vendor lock clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+%?:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -23,8 +23,8 @@ help: ## List what can be made
 demo: $(VENV)/.run ## Set everything up, then run the demo: a local cloud, a team, two environments
 	@$(BIN)/butai demo $(DEMO_FLAGS)
 
-test: $(VENV)/.dev check ## Set everything up, then run the checks and the tests
-	$(BIN)/python -m tools.test_setup
+test: $(VENV)/.dev ## Set everything up, then run the checks and the tests
+	@$(MAKE) --no-print-directory -j2 check parts
 	$(BIN)/python -m pytest -n 2 -m model tests/rooms --cov --cov-report=
 	$(BIN)/python -m tools.model_coverage
 	$(call spread,not model and not again)
@@ -32,6 +32,9 @@ test: $(VENV)/.dev check ## Set everything up, then run the checks and the tests
 test-all: test ## The same, then rules with ten times the examples, and the long stories on the other database and at full length
 	$(BIN)/python -m pytest -n 2 -m model tests/rooms --hypothesis-profile=long
 	$(call spread,again)
+
+parts: $(VENV)/.dev # What tests need besides Python's packages; it waits for the network, so that checks fit beside it
+	$(BIN)/python -m tools.test_setup
 
 check: $(VENV)/.dev ## Lint and types, without the tests
 	$(BIN)/ruff check .
@@ -51,7 +54,7 @@ screenshots: $(VENV)/.dev ## Make the pictures of the README from a running demo
 
 bench-deploys bench-inventory: $(VENV)/.peers
 
-bench-%: $(VENV)/.dev ## Measure: bench-create, bench-runs, bench-logs, bench-engine, bench-prepared, bench-deploys, bench-inventory
+bench-%: $(VENV)/.dev ## Measure: bench-create, bench-runs, bench-logs, bench-engine, bench-prepared, bench-deploys, bench-inventory, bench-inventory
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.$*
 
 soak: $(VENV)/.dev ## Play the whole fault matrix on both databases and 200 faults at random; count lies (SOAK_SEED, SOAK_FAULTS, SOAK_MINUTES)

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from butai.git.repository import Repository
-from butai.inventory.build import Known
 from butai.inventory.git_source import git_commit
 from butai.inventory.kept import kept
+from butai.inventory.memory import Memory
 from butai.inventory.model import Graph, Kind
 from butai.inventory.reading import WorkingFolder, no_collecting, read_files, read_graph
 from butai.terraform.hcl_blocks import Parsed
@@ -71,9 +71,9 @@ def _changed(folder: Path, place: Path) -> dict[str, Any]:
     commits = list(_commits(folder, place / "tree"))
     repository.fetch()
     files: dict[str, Parsed] = {}
-    known = Known()
-    _read_commit(repository, commits[0], files, known)
-    taken = [_read_commit(repository, each, files, known) for each in commits[1:]]
+    before = Memory()
+    _read_commit(repository, commits[0], files, before)
+    taken = [_read_commit(repository, each, files, before) for each in commits[1:]]
     return {"changed_ms": [wall for wall, _ in taken], "changed_cpu_ms": [used for _, used in taken]}
 
 
@@ -88,10 +88,10 @@ def _commits(folder: Path, place: Path) -> Iterator[str]:
         yield tree.commit({name: f'{before}\nlocals {{\n  added_{number} = "{number}"\n}}\n'})
 
 
-def _read_commit(repository: Repository, commit: str, files: dict[str, Parsed], known: Known) -> tuple[float, float]:
+def _read_commit(repository: Repository, commit: str, files: dict[str, Parsed], before: Memory) -> tuple[float, float]:
     began, used = time.perf_counter(), cpu()
     with git_commit(repository, commit, "repository") as source:
-        _HELD[:] = [read_graph(source, files, known=known)]
+        _HELD[:] = [read_graph(source, files, memory=before)]
     return round(1000 * (time.perf_counter() - began), 1), round(1000 * (cpu() - used), 1)
 
 

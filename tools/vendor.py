@@ -46,6 +46,22 @@ PINS = (
         "htmx.LICENSE",
         "d3d2456f76414f2456104660ebd65aff1c04cd7966b942bdabd63f3cdb316a38",
     ),
+    Pin(
+        "cytoscape",
+        "3.35.0",
+        "MIT",
+        "dist/cytoscape.min.js",
+        "cytoscape.min.js",
+        "71fa9ebec21a7ca2c40cff6aacc30d1f6464e363662ad4b2c197e1adc770cd94",
+    ),
+    Pin(
+        "cytoscape",
+        "3.35.0",
+        "MIT",
+        "LICENSE",
+        "cytoscape.LICENSE",
+        "eb319c6e6f233607f71e8e2f450391751883cfc0eeb3ca7ef574c13d1d9c2203",
+    ),
 )
 
 

@@ -35,6 +35,12 @@ from butai.environments.rollouts import Rollouts
 from butai.environments.service import Environments
 from butai.environments.state import EnvironmentStates
 from butai.environments.state_job import StateJob
+from butai.inventory.coverage_service import Coverages
+from butai.inventory.known_states import KnownStates
+from butai.inventory.past import Past
+from butai.inventory.past_service import Pasts
+from butai.inventory.service import Colour, Inventory
+from butai.inventory.standing import Standings
 from butai.runs.carry import Carrier
 from butai.runs.job import Job
 from butai.runs.model import MAIN, RunKind
@@ -65,11 +71,19 @@ class Butai:
     states: States
     environments: Environments
     board: Board
+    inventory: Inventory
+    pasts: Pasts
+    coverages: Coverages
 
     @property
     def environment_states(self) -> EnvironmentStates:
         """What can be done with an environment's state."""
         return EnvironmentStates(self.environments, self.runs, self.states)
+
+    @property
+    def standings(self) -> Standings:
+        """How the inventory's repositories stand in environments."""
+        return Standings(self.inventory, self.environments, self.blueprints, self.states)
 
     @property
     def holding(self) -> Holding:
@@ -162,4 +176,12 @@ def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Bu
     runs = Runs(database, now)
     environments = Environments(database, data, blueprints, engines, runs, states, now)
     board = Board(database, runs, environments, now)
-    return Butai(settings, data, database, blueprints, engines, runs, states, environments, board)
+    past = Past(data.history, now)
+    known = KnownStates(database, blueprints, environments, states, environ)
+    figures = {Colour.COVERAGE: known.figures}
+    inventory = Inventory(database, blueprints, data, now, history=past.changes, figures=figures)
+    pasts = Pasts(inventory, past)
+    coverages = Coverages(database, inventory, blueprints, known, environ, now)
+    return Butai(
+        settings, data, database, blueprints, engines, runs, states, environments, board, inventory, pasts, coverages
+    )

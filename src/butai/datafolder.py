@@ -104,6 +104,11 @@ class DataFolder:
         return self._made("git")
 
     @property
+    def history(self) -> Path:
+        """What git's history of repositories was read to say."""
+        return self._made("history")
+
+    @property
     def providers(self) -> Path:
         """What the provider host keeps; made by it."""
         return self.path / "providers"

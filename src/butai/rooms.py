@@ -6,6 +6,7 @@ from butai.blueprints import pages as blueprints
 from butai.board import pages as board
 from butai.deploys import pages as deploys
 from butai.environments import pages as environments
+from butai.inventory import pages as inventory
 from butai.web.room import Room
 
-ROOMS: tuple[Room, ...] = (environments.ROOM, deploys.ROOM, blueprints.ROOM, board.RUNS, board.WORKERS)
+ROOMS: tuple[Room, ...] = (environments.ROOM, deploys.ROOM, blueprints.ROOM, board.RUNS, board.WORKERS, inventory.ROOM)

@@ -9,6 +9,8 @@ STORES = (
     "butai.leases.store",
     "butai.environments.store",
     "butai.environments.rollout_store",
+    "butai.inventory.coverage_store",
+    "butai.inventory.store",
     "butai.runs.store",
     "butai.states.store",
 )

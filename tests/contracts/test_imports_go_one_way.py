@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "butai"
 ROOMS = {"blueprints", "board", "deploys", "environments", "inventory", "leases"}
 # What runs and states offer others: their service, and the plain types and shapes beside it.
 SHARED = {"runs", "states"}
-GROUND = {"terraform", "aws", "db", "git"}
+GROUND = {"terraform", "aws", "db", "git", "history"}
 
 
 def imports() -> Iterator[tuple[Path, str]]:
@@ -44,7 +44,7 @@ def test_there_are_imports_to_look_at() -> None:
 
 @pytest.mark.parametrize("ground", sorted(GROUND))
 def test_the_ground_knows_no_rooms(ground: str) -> None:
-    allowed = {"errors", "text", "datafolder", "terraform", "aws", "db", "git", "tables"}
+    allowed = {"errors", "text", "datafolder", "terraform", "aws", "db", "git", "history", "tables"}
     for file, module in ALL:
         if package(file) == ground:
             assert module.split(".")[1] in allowed, f"{file}: {module}"

@@ -27,6 +27,8 @@ PACKAGES = (
     "db",
     "deploys",
     "environments",
+    "history",
+    "inventory",
     "leases",
     "runs",
     "states",

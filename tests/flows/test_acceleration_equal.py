@@ -1,4 +1,4 @@
-"""Both ways do the same: what the engine says, plans, keeps and makes is equal, apart from times."""
+"""Both ways do the same: what the engine says, plans, keeps and makes is equal, apart from ids that AWS makes up and times."""
 
 from __future__ import annotations
 
@@ -12,91 +12,93 @@ from typing import Any
 
 import pytest
 
+from support.comparing import Names, differences
+from support.equal_cloud import REGIONS, Looks
 from support.moto_process import Moto, running_moto
 from support.variants import again
 from support.ways import Host, Way
 
-ROOT = Path(__file__).parent / "ways_root"
-REGIONS = ("ap-northeast-1", "us-east-1")
+pytestmark = [pytest.mark.timeout(600)]
+
+WAYS_ROOT, OTHERS = (Path(__file__).parent / name for name in ("ways_root", "equal_roots"))
 FLAGS = ("-input=false", "-no-color")
-_TIMES = frozenset({"timestamp", "lineage", "creation_time", "creationTime", "LastModified", "LastModifiedDate"})
-_SETS = frozenset({"relevant_attributes", "sensitive_attributes"})
 
 PROTECTED = 'resource "aws_ssm_parameter" "protected" {\n  name  = "/protected"\n  type  = "String"\n  value = "x"\n'
 PROTECTED += "  lifecycle {\n    prevent_destroy = true\n  }\n}\n"
 
 
+class Side:
+    """A root on one way, with an AWS of its own."""
+
+    def __init__(self, folder: Path, cloud: Moto, host: Host | None) -> None:
+        self.cloud, self.way = cloud, Way(folder, cloud.env(), host)
+        self.looks, self.names = Looks(cloud), Names()
+
+    def write(self, name: str, text: str | None) -> None:
+        """A file of the root; none removes it."""
+        path = self.way.folder / name
+        path.unlink(missing_ok=True)
+        if text is not None:
+            path.write_text(text)
+
+    def run(self, *arguments: str, code: int = 0) -> dict[str, Any]:
+        """Do it. What was kept, what stands in the cloud then, and what was said."""
+        found, words = self.way.run(*arguments)
+        assert found == code, words
+        return {
+            "state": self.names.state(self.way.state()),
+            "cloud": self.names.told(self.looks.contents(), "cloud", unordered=True),
+            "said": self.names.words(words),
+        }
+
+    def planned(self) -> Any:
+        """The plan in the file `p`."""
+        return self.names.told(json.loads(self.way.done("show", "-json", "-no-color", "p")), "plan")
+
+
 class Both:
-    """The same root twice, each with an AWS of its own."""
+    """The same root on both ways."""
 
     def __init__(self, folder: Path, host: Host, clouds: tuple[Moto, Moto]) -> None:
-        self.clouds = clouds
-        self.ways = [
-            Way(folder / name, cloud.env(), h) for name, cloud, h in zip(NAMES, clouds, (None, host), strict=True)
+        self.plain, self.fast = self.sides = [
+            Side(folder / name, cloud, each) for name, cloud, each in zip(NAMES, clouds, (None, host), strict=True)
         ]
+
+    def copy(self, root: Path) -> None:
+        """Take over a root's files, and get ready."""
+        for side in self.sides:
+            shutil.copytree(root, side.way.folder, dirs_exist_ok=True)
+        self.init()
+
+    def init(self) -> None:
+        """Get ready."""
+        for side in self.sides:
+            side.way.engine.init()
 
     def write(self, name: str, text: str | None) -> None:
         """A file of both; none removes it."""
-        for each in self.ways:
-            path = each.folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
-            if text is not None:
-                path.write_text(text)
+        for side in self.sides:
+            side.write(name, text)
 
     def run(self, *arguments: str, code: int = 0) -> str:
-        """Both do it; their words and what they kept are the same. What the first said."""
-        said = []
-        for each in self.ways:
-            found, words = each.run(*arguments)
-            assert found == code, words
-            said.append(_told(words))
-        assert said[0] == said[1]
-        assert _plain(self.ways[0].state()) == _plain(self.ways[1].state())
-        assert _contents(self.clouds[0]) == _contents(self.clouds[1])
-        return "\n".join(said[0])
+        """Both do it; their words, what they kept and what they made are the same. What was said."""
+        plain, fast = (side.run(*arguments, code=code) for side in self.sides)
+        assert differences(plain, fast) == []
+        return "\n".join(plain["said"])
 
     def plan(self, *variables: str) -> dict[str, list[str]]:
-        """Both plan to a file; the plans are the same. What the first would do, by address."""
+        """Both plan to a file; the plans are the same. What would be done, by address."""
         self.run("plan", "-out=p", *FLAGS, *variables)
-        plans = [_plain(json.loads(each.done("show", "-json", *FLAGS[1:], "p"))) for each in self.ways]
-        assert plans[0] == plans[1]
-        return {each["address"]: each["change"]["actions"] for each in plans[0]["resource_changes"]}
+        plain, fast = (side.planned() for side in self.sides)
+        assert differences(plain, fast) == []
+        return {each["address"]: each["change"]["actions"] for each in plain["resource_changes"]}
+
+    def contents(self) -> list[dict[str, Any]]:
+        """What stands in each cloud, as it is."""
+        return [side.looks.contents() for side in self.sides]
 
 
 NAMES = ("plain", "fast")
-
-
-def _told(words: str) -> list[str]:
-    """An engine's lines, in an order of their own: what goes on at once is told as it comes."""
-    return sorted(re.sub(r"after \d+s|deposed object \w+", "", line) for line in words.splitlines())
-
-
-def _plain(value: Any) -> Any:
-    """A document without times, and with what the engine writes in any order in one."""
-    if isinstance(value, dict):
-        kept = {key: _plain(each) for key, each in value.items() if key not in _TIMES}
-        return {key: sorted(each, key=json.dumps) if key in _SETS else each for key, each in kept.items()}
-    return [_plain(each) for each in value] if isinstance(value, list) else value
-
-
-def _contents(cloud: Moto) -> Any:
-    """What stands in a cloud."""
-    s3 = cloud.client("s3")
-    buckets = [each["Name"] for each in s3.list_buckets()["Buckets"]]
-    found: dict[str, Any] = {each: s3.list_objects_v2(Bucket=each).get("Contents", []) for each in buckets}
-    for region in REGIONS:
-        logs, ssm = cloud.client("logs", region=region), cloud.client("ssm", region=region)
-        for group in logs.describe_log_groups()["logGroups"]:
-            group["tags"] = logs.list_tags_log_group(logGroupName=group["logGroupName"])["tags"]
-            found[group["arn"]] = group
-        for parameter in ssm.describe_parameters()["Parameters"]:
-            name = parameter["Name"]
-            value = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
-            tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
-            tags.sort(key=json.dumps)
-            found[f"{region} {name}"] = {**parameter, "value": value, "tags": tags}
-    return _plain(found)
 
 
 @pytest.fixture(scope="module")
@@ -114,28 +116,27 @@ def both(tmp_path: Path, host: Host) -> Iterator[Both]:
             each.mkdir()
         plain, fast = (stack.enter_context(running_moto(each)) for each in folders)
         yield Both(tmp_path, host, (plain, fast))
+    assert not host.client.crashed_lately()
 
 
 @again
-def test_a_root_with_much_of_what_there_is(both: Both, host: Host) -> None:
+def test_a_root_with_much_of_what_there_is(both: Both) -> None:
     """Data sources, modules for each, aliases, import, moved, lifecycle, functions, ephemeral and write-only values, files."""
-    for way in both.ways:
-        shutil.copytree(ROOT, way.folder, dirs_exist_ok=True)
-    for cloud in both.clouds:
-        cloud.client("ssm").put_parameter(Name="/made/by/hand", Type="String", Value="by hand")
-        cloud.client("logs").create_log_group(logGroupName="/made/by/hand")
+    empty = both.contents()
+    for side in both.sides:
+        side.cloud.client("ssm").put_parameter(Name="/made/by/hand", Type="String", Value="by hand")
+        side.cloud.client("logs").create_log_group(logGroupName="/made/by/hand")
     both.write("x.txt", "first")
-    for way in both.ways:
-        way.engine.init()
+    both.copy(WAYS_ROOT)
     first = ("-var=stage=qa", "-var=services={web=7,api=14}")
     assert set(map(tuple, both.plan(*first).values())) == {("create",)}
     both.run("apply", *FLAGS, "p")
-    cloud = _contents(both.clouds[1])
-    assert [each for each in cloud if "us-east-1:123456789012:log-group:/us-east-1/web" in each], "the alias's region"
-    assert cloud["ap-northeast-1 /written-only"]["value"] == "hunter2-qa!"
-    assert "hunter2-qa!" not in json.dumps(both.ways[1].state())
+    tokyo, virginia = (both.fast.looks.contents()[region] for region in REGIONS)
+    assert "/us-east-1/web" in virginia["logs"], "the alias's region"
+    assert tokyo["ssm"]["/written-only"]["value"] == "hunter2-qa!"
+    assert "hunter2-qa!" not in json.dumps(both.fast.way.state())
 
-    both.write("after.tf", (ROOT / "after.tf.later").read_text())
+    both.write("after.tf", (WAYS_ROOT / "after.tf.later").read_text())
     both.write("before.tf", None)
     both.write("x.txt", "second")
     second = ("-var=stage=prod", "-var=services={web=30,batch=7,more=1}")
@@ -143,15 +144,56 @@ def test_a_root_with_much_of_what_there_is(both: Both, host: Host) -> None:
     assert planned["aws_ssm_parameter.replaced"] == ["create", "delete"]
     assert planned["aws_cloudwatch_log_group.new_name"] == planned["aws_cloudwatch_log_group.imported"] == ["update"]
     both.run("apply", *FLAGS, "p")
-    assert _contents(both.clouds[1])["files"][0]["Size"] == len("second")
+    assert both.fast.looks.contents()["s3"]["files"][0]["Size"] == len("second")
     both.run("plan", "-detailed-exitcode", *FLAGS, *second)
 
-    both.clouds[0].client("logs").delete_log_group(logGroupName="/moved")
-    both.clouds[1].client("logs").delete_log_group(logGroupName="/moved")
+    for side in both.sides:
+        side.cloud.client("logs").delete_log_group(logGroupName="/moved")
     assert "has been deleted" in both.run("plan", "-refresh-only", "-detailed-exitcode", *FLAGS, *second, code=2)
     both.run("destroy", "-auto-approve", *FLAGS, *second)
-    assert not [each for each in _contents(both.clouds[1]) if "by/hand" not in each]
-    assert not host.client.crashed_lately()
+    for side in both.sides:
+        side.cloud.client("ssm").delete_parameter(Name="/made/by/hand")
+    assert both.contents() == empty
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=again) for each in ("network", "access", "secrets", "tables")]
+)
+def test_roots_of_other_kinds(both: Both, name: str) -> None:
+    """Made, changed, nothing left to plan, and gone."""
+    empty = both.contents()
+    both.copy(OTHERS / name)
+    both.run("apply", "-auto-approve", *FLAGS, "-var=stage=first")
+    assert all(stands != nothing for stands, nothing in zip(both.contents(), empty, strict=True))
+    second = "-var=stage=second"
+    assert set(map(tuple, both.plan(second).values())) != {("no-op",)}
+    both.run("apply", *FLAGS, "p")
+    both.run("plan", "-detailed-exitcode", *FLAGS, second)
+    both.run("destroy", "-auto-approve", *FLAGS, second)
+    assert both.contents() == empty
+    assert both.fast.way.state()["resources"] == []
+
+
+LANGUAGE = {
+    "data sources": r'^data "',
+    "modules for each": r'^module "\w+" \{\n +source[^\n]+\n +for_each',
+    "aliases of providers": r"^  alias +=",
+    "import": r"^import \{",
+    "moved": r"^moved \{",
+    "create before destroy": r"create_before_destroy += true",
+    "ignored changes": r"ignore_changes +=",
+    "prevented destruction": r"prevent_destroy += true",
+    "replacement on demand": r"replace_triggered_by +=",
+    "functions of the provider": r"provider::aws::",
+    "ephemeral values": r'^ephemeral "',
+    "write-only arguments": r"_wo +=",
+}
+
+
+def test_the_roots_have_everything_of_the_language_that_goes_to_a_provider() -> None:
+    texts = [each.read_text() for root in (WAYS_ROOT, OTHERS) for each in root.rglob("*.tf*")]
+    together = "\n".join([*texts, PROTECTED])
+    assert [what for what, pattern in LANGUAGE.items() if not re.search(pattern, together, re.MULTILINE)] == []
 
 
 PROVIDER = 'provider "aws" {\n  region = "%s"\n%s}\n'
@@ -207,9 +249,8 @@ def test_mistakes_are_told_in_the_same_words(tmp_path: Path, host: Host, configu
 
 
 @again
-def test_what_must_not_be_destroyed_is_not(tmp_path: Path, both: Both) -> None:
+def test_what_must_not_be_destroyed_is_not(both: Both) -> None:
     both.write("main.tf", REQUIRED + PROTECTED)
-    for way in both.ways:
-        way.engine.init()
+    both.init()
     both.run("apply", "-auto-approve", *FLAGS)
     assert "Instance cannot be destroyed" in both.run("destroy", "-auto-approve", *FLAGS, code=1)

@@ -150,6 +150,7 @@ def test_a_stop_before_any_change_leaves_everything(stage: Stage) -> None:
     assert stage.revisions("early") == 1
 
 
+@again
 def test_an_image_that_is_being_built_is_waited_for(stage: Stage) -> None:
     stage.environment("later")
     ecr = stage.cloud.client("ecr")
@@ -323,6 +324,7 @@ def test_what_all_tasks_of_a_service_print_is_followed(stage: Stage) -> None:
         assert serving.end() == 0
 
 
+@again
 def test_lines_are_followed_across_a_restart_of_the_server_each_told_once(stage: Stage) -> None:
     stage.environment("tail")
     serving = Server(stage.butai.settings, stage.folder / "tail.log", aws=True)

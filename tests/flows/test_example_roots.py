@@ -1,13 +1,12 @@
 """The example's Terraform roots on the local cloud: two environments beside each other, a deploy, and nothing left over.
 
 They go the fast way, with a provider that they share. `make test-all` tells it with providers of the first one's own
-too: what both keep is the same."""
+too: what both keep and make is the same."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -22,12 +21,20 @@ import httpx
 import psycopg
 import pytest
 
+from butai.aws.existing import Survey, survey
+from butai.aws.existing_kinds import KINDS
+from butai.aws.session import Access, session_for
 from butai.blueprints.model import Blueprint, image_for
 from butai.blueprints.validate import parse
 from butai.demo.team import TeamRepositories, examples_folder, make_team
+from butai.inventory.coverage import Share, coverage
+from butai.localcloud.services import SERVICES
 from butai.loopback import free_port
+from butai.terraform.state_index import StateInstance, index
 from support.cloud import REGION, Cloud, running_cloud
+from support.comparing import differences
 from support.engine import Engine
+from support.example_cloud import inventory, kept_and_standing
 from support.variants import again
 from support.ways import Host
 
@@ -54,8 +61,10 @@ class Seen:
     calls: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     databases: dict[str, set[str]] = field(default_factory=dict)
     nobody: int = 0
-    states: dict[str, dict[str, Any]] = field(default_factory=dict)
+    made: dict[str, dict[str, Any]] = field(default_factory=dict)
     inventories: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+    survey: Survey | None = None
+    known: dict[str, list[StateInstance]] = field(default_factory=dict)
 
 
 class Story:
@@ -84,10 +93,12 @@ class Story:
         self._each("apply", lambda name: self.staging[name].apply(**self.variables(name)))
         self._each("make databases", lambda name: self._run_tasks(name, "after_create"))
         self._each("plan", self._plan)
-        self.seen.states = {name: state_of(engine) for name, engine in self.staging.items()}
+        self.seen.made = {name: kept_and_standing(engine, self.cloud) for name, engine in self.staging.items()}
         self._use()
         self._deploy_the_banner()
         self._take_stock("both")
+        self.seen.survey = look_around(self.cloud)
+        self.seen.known = {name: known_to(each) for name, each in {"base": self.base, **self.staging}.items()}
         self._each("drop databases", lambda name: self._run_tasks(name, "before_destroy"))
         self.seen.databases["after"] = self._databases()
         self._each("destroy", lambda name: self.staging[name].destroy(**self.variables(name)))
@@ -227,69 +238,18 @@ def numbers(blueprint: Blueprint) -> list[str]:
     return blueprint.leases["test_number"].list_ or []
 
 
-def state_of(engine: Engine) -> dict[str, Any]:
-    """What an engine keeps of each resource, without what is another's in another environment."""
-    kept = json.loads((engine.folder / "terraform.tfstate").read_text())
-    return {
-        f"{each.get('module', '')}{each['mode']}.{each['type']}.{each['name']}": [
-            plain(one["attributes"], engine.folder.name) for one in each["instances"]
-        ]
-        for each in kept["resources"]
-    }
+def look_around(cloud: Cloud) -> Survey:
+    """What exists in the cloud, of the services that it has."""
+    kinds = [each for each in KINDS if each.arns.partition(":")[0] in SERVICES]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in cloud.env.items():
+            patch.setenv(name, value)
+        return survey(session_for(Access(REGION)), [REGION], kinds)
 
 
-def plain(value: Any, environment: str) -> Any:
-    """A value without the environment's name, the numbers lent to it, ids that AWS made up, and times."""
-    if isinstance(value, dict):
-        return {key: plain(each, environment) for key, each in value.items() if key not in _OWN}
-    if isinstance(value, list):
-        return [plain(each, environment) for each in value]
-    if isinstance(value, str) and value.startswith("["):
-        return plain(json.loads(value), environment)
-    return re.sub(_MADE_UP, "ID", value.replace(environment, "NAME")) if isinstance(value, str) else value
-
-
-# Lent to an environment, or of a moment.
-_OWN = {"priority", "port", "address", "value", "insecure_value", "creation_time", "revision"}
-_OWN |= {"running_tasks_count", "pending_tasks_count"}
-_MADE_UP = r"\b[0-9a-f]{8,}(-[0-9a-f]{4,})*\b"
-
-
-def inventory(cloud: Cloud) -> dict[str, set[str]]:
-    """What lies in the cloud, by type: as its own API tells it."""
-    ecs, elb, ec2 = cloud.client("ecs"), cloud.client("elbv2"), cloud.client("ec2")
-    listeners = [
-        one["ListenerArn"]
-        for balancer in elb.describe_load_balancers()["LoadBalancers"]
-        for one in elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
-    ]
-    clusters = [one["clusterName"] for one in ecs.describe_clusters(clusters=["ivr-shared"])["clusters"]]
-    active = ecs.describe_clusters(clusters=["ivr-shared"])["clusters"]
-    return {
-        "clusters": {one["clusterName"] for one in active if one["status"] == "ACTIVE"},
-        "services": {arn for name in clusters for arn in ecs.list_services(cluster=name)["serviceArns"]},
-        "tasks": {arn for name in clusters for arn in ecs.list_tasks(cluster=name)["taskArns"]},
-        "definitions": set(ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"]),
-        "groups": {one["TargetGroupName"] for one in elb.describe_target_groups()["TargetGroups"]},
-        "balancers": {one["LoadBalancerName"] for one in elb.describe_load_balancers()["LoadBalancers"]},
-        "rules": {one["RuleArn"] for arn in listeners for one in elb.describe_rules(ListenerArn=arn)["Rules"]},
-        "redis": {
-            one["CacheClusterId"]
-            for one in cloud.client("elasticache").describe_cache_clusters()["CacheClusters"]
-            if one["CacheClusterStatus"] != "deleting"
-        },
-        "log groups": {one["logGroupName"] for one in cloud.client("logs").describe_log_groups()["logGroups"]},
-        "parameters": {one["Name"] for one in cloud.client("ssm").describe_parameters()["Parameters"]},
-        "security groups": {one["GroupId"] for one in ec2.describe_security_groups()["SecurityGroups"]},
-        "databases": {
-            one["DBInstanceIdentifier"] for one in cloud.client("rds").describe_db_instances()["DBInstances"]
-        },
-        "secrets": {one["Name"] for one in cloud.client("secretsmanager").list_secrets()["SecretList"]},
-        "networks": {one["VpcId"] for one in ec2.describe_vpcs()["Vpcs"]},
-        "subnets": {one["SubnetId"] for one in ec2.describe_subnets()["Subnets"]},
-        "roles": {one["RoleName"] for one in cloud.client("iam").list_roles()["Roles"]},
-        "repositories": {one["repositoryName"] for one in cloud.client("ecr").describe_repositories()["repositories"]},
-    }
+def known_to(engine: Engine) -> list[StateInstance]:
+    """What a root's state holds."""
+    return index((engine.folder / "terraform.tfstate").read_bytes())
 
 
 def answered(ask: Callable[[], httpx.Response]) -> httpx.Response:
@@ -337,10 +297,10 @@ def test_an_apply_leaves_nothing_to_plan(story: Story) -> None:
     assert [plans[step] for step in ("base", "qa-1", "qa-2", "deployed")] == [{}, {}, {}, {}]
 
 
-def test_both_ways_keep_the_same(story: Story) -> None:
-    plain_way, fast_way = (story.seen.states[name] for name in NAMES)
-    assert set(plain_way) == set(fast_way) and len(plain_way) > 25
-    assert [address for address in plain_way if plain_way[address] != fast_way[address]] == []
+def test_both_ways_keep_and_make_the_same(story: Story) -> None:
+    plain_way, fast_way = (story.seen.made[name] for name in NAMES)
+    assert len(plain_way) > 35
+    assert differences(plain_way, fast_way) == []
 
 
 def test_a_deploy_touches_the_service_and_nothing_else(story: Story) -> None:
@@ -370,6 +330,20 @@ def test_the_deployed_version_is_shown_there_alone(story: Story) -> None:
     assert f'id="version">{main[:7]}<' in pages["qa-1 then"] and 'id="banner"' not in pages["qa-1 then"]
     assert f'id="version">{banner[:7]}<' in pages["qa-2 then"]
     assert "New: call-backs are in trial" in pages["qa-2 then"]
+
+
+def test_the_states_together_know_all_that_exists(story: Story) -> None:
+    found, known = story.seen.survey, story.seen.known
+    assert found is not None and found.gaps == ()
+    whole = coverage([found], known, lambda _: None)
+    assert (whole.total.percent, whole.unmanaged, whole.gone) == (100, (), ())
+    without = coverage([found], {name: each for name, each in known.items() if name != "qa-2"}, lambda _: None)
+    assert {each.existing.name for each in without.unmanaged} >= {"ivr-qa-2-web", "ivr-qa-2"}
+    assert all(
+        "qa-2" in each.existing.arn + each.existing.name or each.kind == "aws_lb_listener_rule"
+        for each in without.unmanaged
+    )
+    assert without.by_kind["aws_ecs_service"] == Share(3, 3)
 
 
 def test_a_destroy_leaves_what_was_there_before_and_no_more(story: Story) -> None:

@@ -173,6 +173,7 @@ def test_without_waiting_it_goes_on_by_itself_and_can_be_looked_at(server: Serve
 
 
 @again
+@again
 def test_it_stops_when_one_fails(server: Server, team: TinyTeam) -> None:
     good = team.infra.git("rev-parse", "main")
     wrong = extend(team, "wrong", '  provisioner "local-exec" {\n    command = "exit 3"\n  }')

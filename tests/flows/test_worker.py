@@ -22,7 +22,7 @@ from butai.terraform.state import summary
 from support.carrying import has_begun, wait_for
 from support.postgres import PostgresServer, postgres
 from support.tiny_team import TOKEN, TinyTeam, Worker
-from support.variants import SQLITE_FIRST
+from support.variants import SQLITE_FIRST, again
 
 __all__ = ["postgres"]
 
@@ -136,6 +136,7 @@ def test_an_update_stays_on_the_blueprints_commit_unless_told(butai: Butai, work
     assert settle(butai, asked.id, worker).commit == asked.commit
 
 
+@again
 def test_after_a_killed_engine_it_goes_on_and_what_was_begun_is_looked_for(butai: Butai, worker: Worker) -> None:
     asked = create(butai, "qa-1", variables={"sleep_s": "30"})
     folder = RunFolder(butai.data.run(asked.last_run.id))

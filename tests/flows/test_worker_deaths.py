@@ -31,6 +31,7 @@ from support.carrying import has_begun, wait_for
 from support.databases import postgres, team_database_url
 from support.postgres import PostgresServer, start
 from support.tiny_team import TinyTeam, Worker
+from support.variants import again
 
 __all__ = ["postgres", "team_database_url"]
 
@@ -179,6 +180,7 @@ def test_a_silent_worker_elsewhere_makes_its_run_lost_within_30_s_and_coming_bac
     assert two.run(run).end is RunEnd.INTERRUPTED, "and its true end is seen"
 
 
+@again
 def test_a_worker_that_is_killed_and_comes_back_goes_on_with_its_own_run(two: Two) -> None:
     made, _ = two.begin(sleep_s="5")
     two.first.end(signal.SIGKILL)

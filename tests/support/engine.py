@@ -35,6 +35,7 @@ class Engine:
         self.folder = folder
         self.around: Around = nullcontext
         folder.mkdir(parents=True, exist_ok=True)
+        self._plan = folder / "check.tfplan"
         config = folder / "engine.tfrc"
         config.write_text(provider_config())
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
@@ -69,11 +70,10 @@ class Engine:
 
     def changes(self, **variables: str) -> dict[str, list[str]]:
         """What a plan would do: address of each changed resource or output, and the actions. Empty: nothing."""
-        plan = self.folder / "check.tfplan"
-        arguments = ("plan", "-detailed-exitcode", f"-out={plan}", *_FLAGS, *_given(variables))
+        arguments = ("plan", "-detailed-exitcode", f"-out={self._plan}", *_FLAGS, *_given(variables))
         if self._ask(*arguments, allowed=(0, 2)).returncode == 0:
             return {}
-        shown: dict[str, Any] = json.loads(self._run("show", "-json", str(plan)))
+        shown: dict[str, Any] = json.loads(self._run("show", "-json", str(self._plan)))
         every = {change["address"]: change["change"] for change in shown.get("resource_changes", [])}
         every |= {f"output.{name}": change for name, change in shown.get("output_changes", {}).items()}
         quiet = (["no-op"], ["read"])
@@ -82,6 +82,16 @@ class Engine:
             for address, change in every.items()
             if change["actions"] not in quiet
         }
+
+    def apply_what_was_planned(self) -> None:
+        """`terraform apply` of the plan that `changes` made."""
+        self._run("apply", "-input=false", "-no-color", str(self._plan))
+
+    def generate(self) -> str:
+        """The code that `terraform plan -generate-config-out` writes for import blocks; often it does not like it itself."""
+        file = self.folder / "generated.tf"
+        self._ask("plan", f"-generate-config-out={file}", *_FLAGS, allowed=(0, 1))
+        return file.read_text()
 
     def destroy(self, **variables: str) -> None:
         """`terraform destroy` without questions."""

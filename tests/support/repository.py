@@ -35,13 +35,21 @@ class WorkingTree:
         )
         return done.stdout.decode().strip()
 
-    def commit(self, files: Mapping[str, str | bytes], message: str = "Change", author: str = "Aiko") -> str:
+    def commit(
+        self,
+        files: Mapping[str, str | bytes],
+        message: str = "Change",
+        author: str = "Aiko",
+        *,
+        mail: str = "author@example.com",
+        after_s: int = 60,
+    ) -> str:
         """Write files, commit everything, one minute after the commit before; gives the commit's hash."""
         for name, content in files.items():
             target = self.path / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content if isinstance(content, bytes) else content.encode())
-        self._seconds += 60
+        self._seconds += after_s
         when = f"{self._seconds} +0900"
         self.git("add", "--all")
         self.git(
@@ -50,7 +58,7 @@ class WorkingTree:
             "--allow-empty",
             f"--message={message}",
             GIT_AUTHOR_NAME=author,
-            GIT_AUTHOR_EMAIL="author@example.com",
+            GIT_AUTHOR_EMAIL=mail,
             GIT_AUTHOR_DATE=when,
             GIT_COMMITTER_DATE=when,
         )

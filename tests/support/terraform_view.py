@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from butai.inventory.model import Graph, Kind, Node, Uses, without_keys
+from butai.inventory.model import Graph, Kind, Node, Uses
 from butai.terraform.environment import COLLECTION
+from butai.terraform.state_index import without_indexes
 from support.engine import provider_config
 
 _LEADS = re.compile(r'"([^"]+)" -> "([^"]+)"')
@@ -159,7 +160,7 @@ def _ours(node: Node, addresses: set[str]) -> dict[str, set[str]]:
 
 
 def _address(reference: str, addresses: set[str]) -> str:
-    names = without_keys(reference).split(".")
+    names = without_indexes(reference).split(".")
     return next((".".join(names[:count]) for count in (3, 2) if ".".join(names[:count]) in addresses), "")
 
 

@@ -12,12 +12,13 @@ _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "cont
 
 
 class Asked(NamedTuple):
-    """A request to AWS."""
+    """A request to AWS. `key`: the id of the access key that it is signed with."""
 
     method: str
     path: str
     target: str
     body: bytes
+    key: str
 
 
 class Way(ThreadingHTTPServer):
@@ -60,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        asked = Asked(self.command, self.path, self.headers.get("X-Amz-Target", ""), body)
+        asked = Asked(self.command, self.path, self.headers.get("X-Amz-Target", ""), body, self._key())
         answer = self.server.instead(asked)
         if answer is None:
             headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
@@ -77,6 +78,10 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             # Who asked is dead, as some tests want it.
             self.close_connection = True
+
+    def _key(self) -> str:
+        _, _, credential = self.headers.get("Authorization", "").partition("Credential=")
+        return credential.partition("/")[0]
 
     def do_GET(self) -> None:
         self._pass()

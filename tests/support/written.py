@@ -8,11 +8,13 @@ from textwrap import dedent
 from butai.inventory.model import Graph, Problem
 from butai.inventory.reading import Entry, is_terraforms, read_graph
 
+ROOMY = 40
+
 
 class Written:
     """Files by path; `links` are folders that are links."""
 
-    name = "repository"
+    name = "infra"
 
     def __init__(self, files: Mapping[str, str | bytes], links: Mapping[str, str] | None = None) -> None:
         self.files = {path: text if isinstance(text, bytes) else dedent(text).encode() for path, text in files.items()}
@@ -39,3 +41,18 @@ def graph_of(files: Mapping[str, str | bytes], engine: str = "", links: Mapping[
 def told(graph: Graph) -> list[str]:
     """Its problems as they are shown."""
     return [f"{each.file}:{each.line}: {each.what}" for each in graph.problems]
+
+
+def many(modules: int, each: int, roots: int = 4) -> Graph:
+    """A repository of `modules` modules with `each` resources each, called by `roots` roots in turn."""
+    files = {}
+    for number in range(modules):
+        lines = ['variable "size" { default = 1 }', 'output "arn" { value = aws_sqs_queue.q0.arn }']
+        for queue in range(each):
+            before = f"aws_sqs_queue.q{queue - 1}.arn" if queue % ROOMY else "var.size"
+            lines.append(f'resource "aws_sqs_queue" "q{queue}" {{ name = {before} }}')
+        files[f"modules/m{number:03}/main.tf"] = "\n".join(lines)
+    for root in range(roots):
+        calls = [f'module "m{at}" {{ source = "../../modules/m{at:03}" }}' for at in range(root, modules, roots)]
+        files[f"envs/r{root}/main.tf"] = "\n".join(calls)
+    return graph_of(files)

@@ -12,9 +12,10 @@ from butai.blueprints.model import FILE_NAME, Blueprint
 from butai.blueprints.validate import BlueprintError, check_against_root, parse
 from butai.blueprints.yaml_source import Problem
 from butai.errors import NotFoundError, WrongUseError, did_you_mean
-from butai.git.export import entries_of, export
+from butai.git.export import export
 from butai.git.locations import redact
 from butai.git.repository import Repository
+from butai.git.tree import entries_of
 from butai.terraform.hcl import Root, read_root, tfvars
 from butai.terraform.text import plain
 from butai.text import text

@@ -32,15 +32,15 @@ from butai.blueprints.paths import names_by
 from butai.blueprints.task_terms import OneOff
 from butai.blueprints.validate import BlueprintError, check_against_root, parse
 from butai.blueprints.variables import VariableError, variables_for
-from butai.blueprints.views import BlueprintView, as_known, view
+from butai.blueprints.views import BlueprintView, KnownRepository, as_known, view
 from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.errors import ButaiError, NotFoundError, RefusedError, WrongUseError, did_you_mean
 from butai.git.export import export
-from butai.git.locations import LocationError, is_commit, is_url, repository_name, resolve_location
+from butai.git.locations import is_commit, repository_name, resolve_location
 from butai.git.mirrors import Fetched, Mirrors, in_background
 from butai.git.refs import Branch, search
-from butai.git.repository import Repositories, Repository, top_folder
+from butai.git.repository import Repositories, Repository, located
 from butai.leases import service as leases
 from butai.leases.service import PoolUse
 from butai.terraform.text import plain
@@ -56,6 +56,7 @@ __all__ = [
     "Blueprints",
     "Branch",
     "Fetched",
+    "KnownRepository",
     "OneOff",
     "Service",
     "Standing",
@@ -92,7 +93,7 @@ class Blueprints:
         `ref` is the repository's default branch if not given, `root` the folder with the only `butai.yaml`, `name`
         what `butai.yaml` says, else the repository's name.
         """
-        location, below, local = _located(path_or_url)
+        location, below, local = located(path_or_url)
         repository = self._repositories.at(location)
         repository.fetch()
         ref = ref or repository.default_branch()
@@ -191,6 +192,15 @@ class Blueprints:
         except ButaiError:
             return None
         return self._comparison.standing(repository, commit, branch) if commit else None
+
+    def repositories(self) -> Sequence[KnownRepository]:
+        """The repositories that blueprints lie in, each with a ref once, and by which blueprints it is used."""
+        with self._database.reading() as session:
+            rows = store.all_of(session)
+        used: dict[tuple[str, str], list[str]] = {}
+        for row in rows:
+            used.setdefault((row.repository, row.ref), []).append(row.name)
+        return [KnownRepository(self._repositories.at(where), ref, names) for (where, ref), names in used.items()]
 
     def fetch_all(self, max_age_s: float) -> None:
         """Bring the mirrors of all blueprints up to date, of those that are older than that."""
@@ -300,23 +310,6 @@ def _taken(name: str) -> RefusedError:
         where="name",
         code="name-taken",
     )
-
-
-def _located(path_or_url: str) -> tuple[str, str, Path | None]:
-    """Where the repository is, the folder below its top that was pointed at, and its working tree if it is here."""
-    if is_url(path_or_url):
-        return path_or_url, "", None
-    path = Path(path_or_url)
-    if not path.is_absolute():
-        raise LocationError(
-            text("`{given}` is no absolute path and no URL.", given=path_or_url), next=text("Give the whole path.")
-        )
-    top = top_folder(path) if path.is_dir() else None
-    if top is None:
-        # Said by the fetch, in the words of git.
-        return str(path), "", None
-    below = path.resolve().relative_to(top) if path.resolve().is_relative_to(top) else Path()
-    return str(top), "" if below == Path() else below.as_posix(), top
 
 
 def _checked_name(name: str) -> str:

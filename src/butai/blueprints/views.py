@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import BaseModel, Field
@@ -10,6 +12,7 @@ from pydantic import BaseModel, Field
 from butai.blueprints.model import Blueprint, Service
 from butai.blueprints.store import BlueprintRow
 from butai.blueprints.validate import parse
+from butai.git.repository import Repository
 
 _parsed = functools.lru_cache(64)(parse)
 
@@ -31,6 +34,15 @@ class BlueprintView(BaseModel):
     defaults: list[str] = Field(description="Variables that have a value here; a person may give another one.")
     added_at: datetime
     refreshed_at: datetime
+
+
+@dataclass(frozen=True)
+class KnownRepository:
+    """A repository that blueprints lie in, at a ref; `used_by`: their names."""
+
+    repository: Repository
+    ref: str
+    used_by: Sequence[str]
 
 
 def as_known(row: BlueprintRow) -> Blueprint:

@@ -118,7 +118,7 @@ def program() -> str:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End git and whatever it started, if it still runs, and close its pipes."""
+    """End git and whatever it started, if it still runs, and close its pipes. It must lead a session of its own."""
     if process.poll() is None:
         try:
             os.killpg(process.pid, signal.SIGTERM)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from butai.datafolder import FolderLock
 from butai.errors import NotFoundError, did_you_mean
-from butai.git.locations import check_location, check_ref, is_commit, is_url, redact
+from butai.git.locations import LocationError, check_location, check_ref, is_commit, is_url, redact
 from butai.git.process import (
     GitTimeoutError,
     NoSuchRefError,
@@ -285,6 +285,26 @@ def top_folder(path: Path) -> Path | None:
         if done.returncode == 0 and done.stdout.strip():
             return Path(done.stdout.decode().rstrip("\n"))
     return None
+
+
+def located(path_or_url: str) -> tuple[str, str, Path | None]:
+    """Where a repository is, the folder below its top that was pointed at, and its working tree if it is here.
+
+    Raises LocationError.
+    """
+    if is_url(path_or_url):
+        return path_or_url, "", None
+    path = Path(path_or_url)
+    if not path.is_absolute():
+        raise LocationError(
+            text("`{given}` is no absolute path and no URL.", given=path_or_url), next=text("Give the whole path.")
+        )
+    top = top_folder(path) if path.is_dir() else None
+    if top is None:
+        # Said by the fetch, in the words of git.
+        return str(path), "", None
+    below = path.resolve().relative_to(top) if path.resolve().is_relative_to(top) else Path()
+    return str(top), "" if below == Path() else below.as_posix(), top
 
 
 def _checked(commit: str) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
-from butai.inventory.declared import Declared, declarations
-from butai.inventory.links import links, missing
-from butai.inventory.model import Edge, Graph, Kind, Module, Node, Problem, Uses
-from butai.inventory.providers import Asked, asked, provider_edges
-from butai.terraform.hcl_blocks import Block, Expression, Parsed
+from butai.inventory.declared import Declared
+from butai.inventory.links import missing
+from butai.inventory.memory import Folder, Memory, Piece
+from butai.inventory.model import Edge, Graph, Kind, Node, Problem, Uses
+from butai.inventory.providers import provider_edges
+from butai.terraform.hcl_blocks import Block
 from butai.terraform.hcl_literals import UNKNOWN
 from butai.text import text
 
@@ -20,187 +21,44 @@ _MOST_LINKS: Final = 10
 NO_LINKS: Final[Mapping[str, str]] = {}
 
 
-@dataclass
-class Folder:
-    """What one folder holds, in the order of names. `files`: its configuration. Paths are relative to the repository."""
-
-    files: list[tuple[str, Parsed]] = field(default_factory=list)
-    overrides: list[tuple[str, Parsed]] = field(default_factory=list)
-    tfvars: list[tuple[str, Parsed]] = field(default_factory=list)
-    tests: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, eq=False)
-class _Written:
-    """What the files of a folder say by themselves. `module` without its calls."""
-
-    folder: Folder
-    declared: dict[str, Declared]
-    module: Module
-    nodes: dict[str, Node]
-    calls: list[Declared]
-    asked: Asked
-    problems: list[Problem]
-
-
-@dataclass(frozen=True)
-class _Linked:
-    """The edges that leave a folder. `since`: what they were made of."""
-
-    since: tuple[object, ...]
-    edges: list[Edge]
-    problems: list[Problem]
-
-
-@dataclass
-class Known:
-    """What the last graph of a repository was made of. The next one takes from it what no change has reached."""
-
-    written: dict[str, _Written] = field(default_factory=dict)
-    linked: dict[str, _Linked] = field(default_factory=dict)
-
-
 def build(
     repository: str,
     folders: Mapping[str, Folder],
     linked: Mapping[str, str] = NO_LINKS,
     *,
     terragrunt: bool = False,
-    known: Known | None = None,
+    memory: Memory | None = None,
 ) -> Graph:
     """The whole graph. What could not be read costs its own blocks only, and is said in `problems`.
 
     `linked`: folders that are links, with the folder that each leads to. `terragrunt`: whether it runs the engine here.
-    `known` is used, and left as what this graph was made of.
+    `memory`: of the graph before it.
     """
     graph = Graph(repository, terragrunt=terragrunt)
     graph.nodes[""] = Node("", Kind.REPOSITORY, "", "", repository)
-    known = Known() if known is None else known
-    paths = sorted(each for each in folders if folders[each].files or folders[each].overrides)
-    known.written = {path: _folder_written(path, folders[path], known.written.get(path)) for path in paths}
-    for path, written in known.written.items():
-        _add_folder(graph, path, written)
-    for path, written in known.written.items():
-        _resolve_calls(graph, path, written.calls, linked)
+    memory = Memory() if memory is None else memory
+    pieces: dict[str, Piece] = {}
+    for path in sorted(each for each in folders if folders[each].files or folders[each].overrides):
+        pieces[path] = piece = memory.piece(path, folders[path])
+        graph.problems += piece.problems
+        graph.modules[path] = replace(piece.module, calls={})
+        graph.nodes[path] = Node(path, Kind.MODULE, path, path, path.rpartition("/")[2] if path != "." else repository)
+        graph.nodes.update(piece.nodes)
+    for path, piece in pieces.items():
+        _resolve_calls(graph, path, piece.calls, linked)
     _tell_roots(graph)
-    known.linked = {path: _folder_linked(graph, path, known) for path in paths}
-    for each in known.linked.values():
-        graph.edges += each.edges
-        graph.problems += each.problems
-    found, graph.handed = provider_edges(graph, {path: each.asked for path, each in known.written.items()})
+    for path, piece in pieces.items():
+        graph.edges += memory.links(graph, path, pieces)
+        graph.problems += missing(path, piece.missing, terragrunt=terragrunt)
+    found, graph.handed = provider_edges(graph, {path: piece.providers for path, piece in pieces.items()})
     graph.edges += found
     graph.edges += _remote_states(graph)
     graph.problems += _circles(graph)
+    memory.forget_others(pieces)
     return graph
 
 
-def _folder_written(path: str, folder: Folder, before: _Written | None) -> _Written:
-    if before and _is_same(folder, before.folder):
-        return before
-    declared, problems = declarations(folder.files, folder.overrides)
-    calls = [each for each in declared.values() if each.kind is Kind.CALL]
-    module, nodes = _module(path, folder, declared), dict(_nodes(path, declared))
-    return _Written(folder, declared, module, nodes, calls, asked(nodes), [*_unread(folder), *problems])
-
-
-def _is_same(one: Folder, other: Folder) -> bool:
-    """Whether it is the very same files. Two of JSON may be equal but for their values, which are not compared."""
-    pairs = ((one.files, other.files), (one.overrides, other.overrides), (one.tfvars, other.tfvars))
-    return one.tests == other.tests and all(
-        len(ours) == len(theirs)
-        and all(file == same and parsed is known for (file, parsed), (same, known) in zip(ours, theirs, strict=True))
-        for ours, theirs in pairs
-    )
-
-
-def _folder_linked(graph: Graph, path: str, known: Known) -> _Linked:
-    written = known.written[path]
-    called = {name: known.written[each] if each else None for name, each in graph.modules[path].calls.items()}
-    since = (written, called, graph.terragrunt)
-    before = known.linked.get(path)
-    if before and before.since == since:
-        return before
-    edges = list(links(graph, path, written.declared))
-    return _Linked(since, edges, list(missing(path, written.declared, terragrunt=graph.terragrunt)))
-
-
-def _unread(folder: Folder) -> Iterator[Problem]:
-    for _, parsed in [*folder.files, *folder.overrides, *folder.tfvars]:
-        if parsed.problem:
-            yield Problem(parsed.problem.file, parsed.problem.line, parsed.problem.what)
-
-
-def _module(path: str, folder: Folder, declared: Mapping[str, Declared]) -> Module:
-    settings = [each.block for each in declared.values() if each.kind is Kind.SETTINGS]
-    versions = [each.value("required_version") or each.text("required_version") for each in settings]
-    return Module(
-        path,
-        requirements={name: each for block in settings for name, each in _requirements(block)},
-        required_version=", ".join(each for each in versions if each),
-        tfvars={file: dict(parsed.body.attributes) for file, parsed in folder.tfvars},
-        files=tuple(file for file, _ in [*folder.files, *folder.overrides]),
-        tests=tuple(folder.tests),
-    )
-
-
-def _requirements(settings: Block) -> Iterator[tuple[str, tuple[str, str]]]:
-    for block in settings.of_type("required_providers"):
-        for name, expression in block.attributes.items():
-            wanted = expression.value
-            if isinstance(wanted, dict):
-                yield name, (_known(wanted.get("source")) or f"hashicorp/{name}", _known(wanted.get("version")))
-            else:
-                # Before Terraform 0.13 it was the version alone; with `configuration_aliases` it is no literal.
-                yield name, _written(name, expression)
-
-
-def _known(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _written(name: str, expression: Expression) -> tuple[str, str]:
-    if isinstance(expression.value, str):
-        return f"hashicorp/{name}", expression.value
-    found = {"source": f"hashicorp/{name}", "version": ""}
-    for line in expression.text.splitlines():
-        key, _, value = line.partition("=")
-        if key.strip() in found and value.strip().startswith('"'):
-            found[key.strip()] = value.strip().split('"')[1]
-    return found["source"], found["version"]
-
-
-def _add_folder(graph: Graph, path: str, written: _Written) -> None:
-    graph.problems += written.problems
-    graph.modules[path] = replace(written.module, calls={})
-    name = path.rpartition("/")[2] if path != "." else graph.repository
-    graph.nodes[path] = Node(path, Kind.MODULE, path, path, name)
-    graph.nodes |= written.nodes
-
-
-def _nodes(path: str, declared: Mapping[str, Declared]) -> Iterator[tuple[str, Node]]:
-    for address, each in declared.items():
-        block = each.block
-        node = Node(
-            id=f"{path}:{address}",
-            kind=each.kind,
-            module=path,
-            address=address,
-            name=each.name,
-            type=each.type,
-            file=each.file,
-            line=block.line,
-            end_line=block.end_line,
-            column=block.column,
-            end_column=block.end_column,
-            comments=tuple(sorted({*each.around, *block.comments}, key=lambda note: note.line)),
-            block=block,
-            expression=each.expression,
-            overridden_in=tuple(each.overridden_in),
-        )
-        yield node.id, node
-
-
-def _resolve_calls(graph: Graph, path: str, calls: list[Declared], linked: Mapping[str, str]) -> None:
+def _resolve_calls(graph: Graph, path: str, calls: Iterable[Declared], linked: Mapping[str, str]) -> None:
     module = graph.modules[path]
     for each in calls:
         expression = each.block.attributes.get("source")
@@ -214,7 +72,8 @@ def _resolve_calls(graph: Graph, path: str, calls: list[Declared], linked: Mappi
         graph.edges.append(Edge(call.id, target or source, Uses.SOURCE, "source", expression.line if expression else 0))
         if target is None:
             version = each.block.value("version", "")
-            graph.nodes.setdefault(source, Node(source, Kind.EXTERNAL, "", source, source, type=_known(version)))
+            known = version if isinstance(version, str) else ""
+            graph.nodes.setdefault(source, Node(source, Kind.EXTERNAL, "", source, source, type=known))
 
 
 def _called(graph: Graph, path: str, source: str, call: Declared, linked: Mapping[str, str]) -> str | None:
@@ -236,7 +95,7 @@ def _called(graph: Graph, path: str, source: str, call: Declared, linked: Mappin
 
 def _real(folder: str, linked: Mapping[str, str]) -> str:
     """Where a folder is whose path may lead over links. One that never ends is nowhere."""
-    for _ in range(_MOST_LINKS if linked else 0):
+    for _ in range(_MOST_LINKS):
         parts = folder.split("/")
         paths = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
         link = next((each for each in paths if each in linked), None)

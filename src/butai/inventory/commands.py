@@ -8,15 +8,22 @@ from typing import Annotated
 
 import typer
 
-from butai.errors import NotFoundError, did_you_mean
+from butai.client import Api, connect
+from butai.errors import NotFoundError, WrongUseError, did_you_mean
+from butai.inventory.alone import page
+from butai.inventory.beside import show_most_changed, show_state
 from butai.inventory.document import document, node_document
 from butai.inventory.kept import kept
 from butai.inventory.model import Graph, Kind, Node
 from butai.inventory.reading import WorkingFolder, read_graph
 from butai.inventory.summary import Summary, summarise
+from butai.inventory.values import Values
 from butai.settings import Settings
 from butai.terminal import JsonFlag, print_json, say, table
 from butai.text import text
+
+app = typer.Typer(no_args_is_help=True, help="Inventory: the repositories that the server knows, and what is in them.")
+RepositoryArgument = Annotated[str, typer.Argument(help="The repository's name in the inventory.")]
 
 _COUNTED = {
     Kind.ROOT: "roots",
@@ -32,27 +39,108 @@ _COUNTED = {
 _SHOWN = 12
 
 
+def api() -> Api:
+    """The server that these commands talk to."""
+    return connect(Settings())
+
+
+@app.command(name="list")
+def list_(json: JsonFlag = False) -> None:
+    """Every repository of the inventory."""
+    found = api().get("/api/v1/inventory")
+    if json:
+        print_json(found)
+        return
+    if not found:
+        say(
+            "No repository yet. `butai inventory add PATH-OR-GIT-URL` adds one; those of blueprints are here by themselves."
+        )
+        return
+    rows = [[each["name"], each["ref"], each["commit"][:7], each["location"], each["failure"]] for each in found]
+    table(["NAME", "REF", "COMMIT", "WHERE", "PROBLEM"], rows)
+
+
+@app.command()
+def add(
+    repository: Annotated[str, typer.Argument(help="A git URL, or a path on the server's machine.")],
+    ref: Annotated[str, typer.Option(help="Branch or tag; the repository's default branch if not given.")] = "",
+    name: Annotated[str, typer.Option(help="Its name in the inventory; the repository's own if not given.")] = "",
+    json: JsonFlag = False,
+) -> None:
+    """Add a repository: it is only read, and nothing in it is run."""
+    path = Path(repository).expanduser()
+    where = str(path.absolute()) if path.exists() else repository
+    found = api().post("/api/v1/inventory", {"repository": where, "ref": ref, "name": name})
+    if json:
+        print_json(found)
+        return
+    say(f"{found['name']} is in the inventory, at {found['commit'][:7]} of {found['ref']}.")
+
+
+@app.command()
+def remove(name: RepositoryArgument) -> None:
+    """Forget a repository that was added."""
+    api().delete(f"/api/v1/inventory/{name}")
+    say(f"{name} is not in the inventory any more.")
+
+
+@app.command()
+def show(name: RepositoryArgument, json: JsonFlag = False) -> None:
+    """What is in a repository, at the newest commit that the server knows."""
+    found = api().get(f"/api/v1/inventory/{name}")
+    if json:
+        print_json(found)
+        return
+    counts = found["counts"]
+    say(f"{name}: {', '.join(f'{count} {what}' for what, count in counts.items())}")
+    rows = [["where", found["location"]], ["ref", found["ref"]], ["commit", found["commit"]]]
+    table(["WHAT", "VALUE"], [*rows, *([["problem", found["failure"]]] if found["failure"] else [])])
+
+
 def show_map(
     path: Annotated[Path, typer.Argument(help="The folder of a repository with Terraform or OpenTofu in it.")],
     impact: Annotated[str, typer.Option(metavar="NODE", help="What a change of this node may reach.")] = "",
     needs: Annotated[str, typer.Option(metavar="NODE", help="Everything that this node needs.")] = "",
     engine: Annotated[str, typer.Option(help="Read as `terraform` or as `tofu` would, where files differ.")] = "",
-    cache: Annotated[
-        bool,
-        typer.Option("--cache/--no-cache", help="Keep what is read, so that unchanged files are not parsed again."),
-    ] = True,
+    workspace: Annotated[str, typer.Option(help="What `terraform.workspace` is, for --json's values.")] = "",
+    state: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A root's state, to compare with its code.")
+    ] = None,
+    root: Annotated[str, typer.Option(metavar="FOLDER", help="The root that --state is of.")] = "",
+    cache: Annotated[bool, typer.Option(help="Keep what is read: unchanged files are not parsed again.")] = True,
+    history: Annotated[bool, typer.Option(help="Ask git what changes most.")] = True,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page that needs nothing else.")] = None,
     json: JsonFlag = False,
 ) -> None:
     """What is written in a repository, and what hangs on what. Nothing in it is run, and nothing is asked of anybody."""
-    graph = _read(WorkingFolder(path), engine, cache=cache)
+    source = WorkingFolder(path)
+    graph = _read(source, engine, cache=cache)
     # None of its half a million objects is garbage: they need not be looked at for it, now and when the process ends.
     gc.freeze()
-    if impact or needs:
+    if html is not None:
+        _write(html, page(graph))
+    elif impact or needs:
         _show_reached(graph, impact or needs, backwards=bool(impact), as_json=json)
+    elif state is not None:
+        show_state(graph, state, root, as_json=json)
     elif json:
-        print_json(document(graph))
+        print_json(document(graph, Values(graph, source.content, workspace or None)))
     else:
         _show(graph, summarise(graph))
+        if history:
+            show_most_changed(source.path)
+
+
+def _write(file: Path, content: str) -> None:
+    try:
+        file.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise WrongUseError(
+            text("`{file}` cannot be written ({problem}).", file=str(file), problem=str(error.strerror)),
+            where="--html",
+            code="not-written",
+        ) from error
+    say(f"{file} is written: open it in a browser.")
 
 
 def _read(source: WorkingFolder, engine: str, *, cache: bool) -> Graph:

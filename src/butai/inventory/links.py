@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from butai.inventory.declared import Declared
@@ -44,12 +44,8 @@ def target(path: str, declared: Mapping[str, Declared]) -> str | None:
     return address if address in declared else None
 
 
-def missing(folder: str, declared: Mapping[str, Declared], *, terragrunt: bool = False) -> list[Problem]:
-    """Variables, local values and modules that are referred to and not declared, each once: the engine refuses them.
-
-    Where Terragrunt runs it they may be written then, and are only counted.
-    """
-    found = list(_missing(declared))
+def missing(folder: str, found: Sequence[tuple[str, int, str]], *, terragrunt: bool = False) -> list[Problem]:
+    """What `undeclared` found: the engine refuses it. Where Terragrunt runs it may be written then, and is only counted."""
     if terragrunt and found:
         words = text(
             "`{folder}` uses names that are declared nowhere in it ({count}): Terragrunt may write them when it runs",
@@ -63,7 +59,8 @@ def missing(folder: str, declared: Mapping[str, Declared], *, terragrunt: bool =
     ]
 
 
-def _missing(declared: Mapping[str, Declared]) -> Iterator[tuple[str, int, str]]:
+def undeclared(declared: Mapping[str, Declared]) -> Iterator[tuple[str, int, str]]:
+    """Variables, local values and modules that are referred to and not declared, each once: file, line and address."""
     told: set[str] = set()
     for each in declared.values():
         if each.kind in {Kind.MOVED, Kind.REMOVED}:
@@ -71,10 +68,8 @@ def _missing(declared: Mapping[str, Declared]) -> Iterator[tuple[str, int, str]]
             continue
         for _, expression in _expressions(each):
             for reference in expression.references:
-                if not reference.path.startswith(("var.", "local.", "module.")):
-                    continue
-                said = ".".join(reference.path.split(".", 2)[:2])
-                if said not in declared and said not in told:
+                said = ".".join(reference.path.split(".")[:2])
+                if said.split(".")[0] in {"var", "local", "module"} and said not in declared and said not in told:
                     told.add(said)
                     yield each.file, reference.line, said
 

@@ -17,8 +17,9 @@ from butai.inventory.parts import FOLDERS, Edge, Kind, Node, Problem, Uses
 from butai.inventory.reach import Reach
 from butai.inventory.ways import all_of, reach_of, waits
 from butai.terraform.hcl_blocks import Expression
+from butai.terraform.state_index import without_indexes
 
-__all__ = ["FOLDERS", "MOST_CALLS", "Edge", "Graph", "Kind", "Module", "Node", "Problem", "Uses", "without_keys"]
+__all__ = ["FOLDERS", "MOST_CALLS", "Edge", "Graph", "Kind", "Module", "Node", "Problem", "Uses"]
 
 _T = TypeVar("_T")
 # A module that calls two others twice each, twenty levels deep, has a million addresses.
@@ -49,11 +50,12 @@ class Graph:
     """
 
     repository: str
-    nodes: dict[str, Node] = field(default_factory=dict)
-    edges: list[Edge] = field(default_factory=list)
-    modules: dict[str, Module] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    handed: list[Edge] = field(default_factory=list)
+    # Written out, a graph is as long as its repository: no error and no log needs that.
+    nodes: dict[str, Node] = field(default_factory=dict, repr=False)
+    edges: list[Edge] = field(default_factory=list, repr=False)
+    modules: dict[str, Module] = field(default_factory=dict, repr=False)
+    problems: list[Problem] = field(default_factory=list, repr=False)
+    handed: list[Edge] = field(default_factory=list, repr=False)
     terragrunt: bool = False
 
     @cached_property
@@ -154,28 +156,13 @@ class Graph:
 
     def find(self, root: str, address: str) -> Node | None:
         """The node behind an address of a root's state or plan, such as `module.net["a"].aws_subnet.this[0]`."""
-        folder, rest = root, without_keys(address).split(".")
+        folder, rest = root, without_indexes(address).split(".")
         while rest[0] == "module" and len(rest) > 2:
             called = self.modules[folder].calls.get(rest[1]) if folder in self.modules else None
             if called is None:
                 return None
             folder, rest = called, rest[2:]
         return self.nodes.get(f"{folder}:{'.'.join(rest)}")
-
-
-def without_keys(address: str) -> str:
-    """An address without the keys of `count` and `for_each`: `a.b["x.y"].c[0]` is `a.b.c`."""
-    said, quoted, depth = [], False, 0
-    before = ""
-    for letter in address:
-        if letter == '"' and before != "\\":
-            quoted = not quoted
-        depth += (letter == "[") if not quoted else 0
-        if depth == 0:
-            said.append(letter)
-        depth -= (letter == "]") if not quoted and depth else 0
-        before = "" if before == "\\" else letter
-    return "".join(said)
 
 
 def _grouped(each_one: Iterable[_T], of: Callable[[_T], str]) -> Mapping[str, list[_T]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from butai.terraform.hcl_blocks import Block, Comment, Expression
 
@@ -83,7 +83,8 @@ class Node:
             yield from _named(self.block, "")
 
 
-class Edge(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Edge:
     """`source` needs `target`, because of what is written in `attribute` at `line`.
 
     `call`: the module call that it goes through, into the called folder or out of it. A called folder as the target is all

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from butai.inventory.model import Edge, Graph, Kind, Node, Uses
@@ -15,52 +15,58 @@ _GIVEN = re.compile(r"""["']?([\w.-]+)["']?\s*[=:]\s*["']?([\w.-]+)""")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What one folder asks of providers. `edges`: to those it configures. `handed`: to the others, whose `names` callers give."""
+class ProvidersOfFolder:
+    """What a folder says of providers by itself. `asked`: names that nobody configures in it; `calls`: its module calls."""
 
-    edges: list[Edge]
-    handed: list[Edge]
-    names: list[str]
-    calls: list[Node]
+    edges: Sequence[Edge]
+    handed: Sequence[Edge]
+    asked: Sequence[str]
+    calls: Sequence[Node]
 
 
-def asked(nodes: Mapping[str, Node]) -> Asked:
-    """`nodes`: those of one folder, by their ids."""
+def providers_of(nodes: Mapping[str, Node]) -> ProvidersOfFolder:
+    """Of the nodes of one folder, by id."""
     edges: list[Edge] = []
     handed: list[Edge] = []
-    names: dict[str, None] = {}
+    asked: dict[str, None] = {}
+    calls: list[Node] = []
     for node in nodes.values():
         if node.kind is Kind.CALL:
             edges += _given(nodes, node)
+            calls.append(node)
         elif node.kind in {Kind.RESOURCE, Kind.DATA, Kind.EPHEMERAL}:
             name, line = _provider_of(node)
-            place = f"{node.module}:provider.{name}"
-            if place in nodes:
-                edges.append(Edge(node.id, place, Uses.PROVIDER, "provider", line))
-            else:
-                handed.append(Edge(node.id, place, Uses.PROVIDER, "provider", line))
-                names[name] = None
-    calls = [each for each in nodes.values() if each.kind is Kind.CALL]
-    return Asked(list(dict.fromkeys(edges)), handed, list(names), calls)
+            edge = Edge(node.id, f"{node.module}:provider.{name}", Uses.PROVIDER, "provider", line)
+            (edges if edge.target in nodes else handed).append(edge)
+            if edge.target not in nodes:
+                asked[name] = None
+    return ProvidersOfFolder(list(dict.fromkeys(edges)), handed, list(asked), calls)
 
 
-def provider_edges(graph: Graph, folders: Mapping[str, Asked]) -> tuple[list[Edge], list[Edge]]:
+def provider_edges(graph: Graph, folders: Mapping[str, ProvidersOfFolder]) -> tuple[list[Edge], list[Edge]]:
     """From what is made to its provider's configuration in its folder, calls too; and how the others get theirs from callers."""
+    callers: defaultdict[str, list[Node]] = defaultdict(list)
+    for each in folders.values():
+        for call in each.calls:
+            callers[graph.modules[call.module].calls.get(call.name) or ""].append(call)
     edges = [edge for each in folders.values() for edge in each.edges]
     handed = [edge for each in folders.values() for edge in each.handed]
-    callers: defaultdict[str, list[Node]] = defaultdict(list)
-    for folder, each in folders.items():
-        for call in each.calls:
-            callers[graph.modules[folder].calls.get(call.name) or ""].append(call)
-    edges += _ask_callers(graph, folders, callers, handed)
-    return list(dict.fromkeys(edges)), handed
+    asked = {folder: each.asked for folder, each in folders.items()}
+    of_calls = {edge for each in folders.values() for edge in each.edges if edge.attribute == "providers"}
+    found: dict[Edge, None] = {}
+    _ask_callers(graph, asked, callers, found, handed)
+    return [*edges, *(each for each in found if each not in of_calls)], handed
 
 
 def _ask_callers(
-    graph: Graph, folders: Mapping[str, Asked], callers: Mapping[str, list[Node]], handed: list[Edge]
-) -> Iterator[Edge]:
+    graph: Graph,
+    asked: Mapping[str, Sequence[str]],
+    callers: Mapping[str, list[Node]],
+    edges: dict[Edge, None],
+    handed: list[Edge],
+) -> None:
     """Up from caller to caller, until somebody has configured it."""
-    waiting = [(folder, name) for folder, each in folders.items() for name in each.names]
+    waiting = [(folder, name) for folder, names in asked.items() for name in names]
     seen = set(waiting)
     while waiting:
         folder, name = waiting.pop()
@@ -69,7 +75,7 @@ def _ask_callers(
             place = f"{call.module}:provider.{theirs}"
             handed.append(Edge(f"{folder}:provider.{name}", place, Uses.PROVIDER, "providers", call.line, call.id))
             if place in graph.nodes:
-                yield Edge(call.id, place, Uses.PROVIDER, "providers", _line(call))
+                edges[Edge(call.id, place, Uses.PROVIDER, "providers", _line(call))] = None
             elif theirs and (call.module, theirs) not in seen:
                 seen.add((call.module, theirs))
                 waiting.append((call.module, theirs))

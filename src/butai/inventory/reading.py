@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from butai.errors import NotFoundError
-from butai.inventory.build import Folder, Known, build
+from butai.inventory.build import build
 from butai.inventory.declared import is_override
+from butai.inventory.memory import Folder, Memory
 from butai.inventory.model import Graph, Problem
 from butai.terraform.hcl_blocks import Block, Parsed, SyntaxProblem
 from butai.terraform.hcl_json import parse_json
@@ -121,6 +122,15 @@ class WorkingFolder:
             # A pipe would be waited for.
             problems.append(Problem(path, 0, text("this is no file that could be read")))
 
+    def content(self, path: str) -> bytes | None:
+        """Any file's content, for what expressions read; none where it is not there, lies outside or is very large."""
+        real = (self.path / path).resolve()
+        try:
+            fits = real.is_relative_to(self.path) and real.is_file() and real.stat().st_size <= _LARGE
+            return real.read_bytes() if fits else None
+        except (OSError, ValueError):
+            return None
+
     def read(self, entry: Entry) -> bytes:
         """A file's content. Raises OSError."""
         return (self.path / entry.real).read_bytes()
@@ -134,16 +144,15 @@ class WorkingFolder:
         return Path(os.path.relpath(os.path.realpath(path), self.path)).as_posix()
 
 
-def read_graph(source: Source, cache: Cache | None = None, engine: str = "", known: Known | None = None) -> Graph:
+def read_graph(source: Source, cache: Cache | None = None, engine: str = "", memory: Memory | None = None) -> Graph:
     """Read a whole repository. Of what `cache` holds nothing is parsed again; it is left with what this repository holds.
 
+    `memory`: of the same repository's graph before; a folder in which nothing changed is not worked out again.
     `engine`: `terraform` leaves `.tofu` files out; otherwise a `.tofu` file replaces the `.tf` file of the same name.
-    `known`: what the graph before was made of, read with the same `cache`; folders that no change has reached are not
-    looked at again. Graphs share what is the same in both: nothing in them is to be changed.
     """
     with no_collecting():
         read = read_files(source, {} if cache is None else cache, engine)
-        graph = build(source.name, read.folders, source.folder_links(), terragrunt=read.terragrunt, known=known)
+        graph = build(source.name, read.folders, source.folder_links(), terragrunt=read.terragrunt, memory=memory)
     graph.problems = sorted({*read.problems, *graph.problems}, key=lambda each: (each.file, each.line, each.what))
     return graph
 

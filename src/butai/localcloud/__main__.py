@@ -18,7 +18,7 @@ from butai.datafolder import DataFolder
 from butai.errors import ButaiError, Exit, WrongUseError, did_you_mean
 from butai.localcloud.children import Children
 from butai.localcloud.keeper import Keeper
-from butai.localcloud.mends import ec2, ecr, ecs, elasticache, elbv2, iam, rds
+from butai.localcloud.mends import ec2, ecr, ecs, elasticache, elbv2, iam, rds, tagging
 from butai.localcloud.mends.rds import Instances
 from butai.localcloud.postgres import PostgresServers
 from butai.localcloud.redis import RedisServers
@@ -119,6 +119,7 @@ def _mend(servers: RedisServers, instances: Instances, repositories: Path) -> No
     elbv2.install()
     iam.install()
     rds.install(instances)
+    tagging.install()
 
 
 def _port(text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,13 +74,7 @@ class StateSummary:
 
 def summary(document: bytes) -> StateSummary:
     """Read a state document. Raises UnreadableStateError for anything but a version 4 state."""
-    try:
-        raw = json.loads(document)
-        if raw["version"] != 4:
-            raise UnreadableStateError(
-                text("This state has format version {version}.", version=f"{raw['version']!r}"),
-                next=text("Butai reads version 4."),
-            )
+    with reading(document) as raw:
         return StateSummary(
             serial=int(raw.get("serial", 0)),
             lineage=str(raw.get("lineage", "")),
@@ -87,6 +82,19 @@ def summary(document: bytes) -> StateSummary:
             resources=tuple(_resources(raw.get("resources") or [])),
             outputs=tuple(_outputs(raw.get("outputs") or {})),
         )
+
+
+@contextmanager
+def reading(document: bytes) -> Iterator[dict[str, Any]]:
+    """The JSON of a version 4 state. What is not as it must be, there or for who reads on, is an UnreadableStateError."""
+    try:
+        raw = json.loads(document)
+        if raw["version"] != 4:
+            raise UnreadableStateError(
+                text("This state has format version {version}.", version=f"{raw['version']!r}"),
+                next=text("Butai reads version 4."),
+            )
+        yield raw
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         # `from None`: the reason would quote the document, which holds secrets.
         why = text("It is no state document of format version 4 ({kind}).", kind=type(error).__name__)
@@ -141,7 +149,7 @@ def _instances(raw: list[dict[str, Any]]) -> Iterator[tuple[str, str, dict[str, 
             continue
         module = f"{resource['module']}." if resource.get("module") else ""
         for instance in resource["instances"]:
-            address = f"{module}{resource['type']}.{resource['name']}{_key(instance.get('index_key'))}"
+            address = f"{module}{resource['type']}.{resource['name']}{index_of(instance)}"
             yield address, str(resource["type"]), instance
 
 
@@ -152,10 +160,10 @@ def _object(address: str, instance: dict[str, Any]) -> StateObject:
     return StateObject(whole, instance.get("status") == "tainted", attributes)
 
 
-def _key(key: Any) -> str:
-    if key is None:
-        return ""
-    return f"[{json.dumps(key, ensure_ascii=False)}]"
+def index_of(instance: dict[str, Any]) -> str:
+    """What an instance of `count` or `for_each` has behind its address: `[0]`, `["a"]`."""
+    key = instance.get("index_key")
+    return "" if key is None else f"[{json.dumps(key, ensure_ascii=False)}]"
 
 
 def _outputs(raw: dict[str, dict[str, Any]]) -> Iterator[StateOutput]:

@@ -31,7 +31,10 @@ TERMINAL = frozenset(
     }
     | {
         "following.py",
+        "beside.py",
+        "look_commands.py",
         "adopt_commands.py",
+        "coverage_commands.py",
         "state_commands.py",
         "drift_commands.py",
         "engine_commands.py",

@@ -18,7 +18,7 @@ from butai.assembly import Butai
 from butai.terraform.text import plain
 from butai.web.room import Room
 from butai.web.texts import LANGUAGE_COOKIE, LANGUAGES, choose_language, translate, translations
-from butai.web.times import age, clock_time, full_time, iso_time, local_time, zone_name
+from butai.web.times import age, clock_time, full_time, iso_time, local_date, local_time, zone_name
 
 _CODE = re.compile(r"`([^`\n]+)`")
 TEMPLATES = Path(__file__).parent / "templates"
@@ -86,6 +86,7 @@ class Pages:
         )
         environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
         environment.filters["localtime"] = lambda at: local_time(at, self._zone, language)
+        environment.filters["localdate"] = lambda at: local_date(at, self._zone, language)
         environment.filters["fulltime"] = lambda at: full_time(at, self._zone, language)
         environment.filters["clock"] = lambda at: clock_time(at, self._zone)
         environment.filters["iso"] = iso_time

@@ -9,11 +9,17 @@ from babel.dates import format_datetime, format_timedelta
 
 FULL = {"en": "d MMMM yyyy, HH:mm:ss", "ja": "yyyy年M月d日 HH:mm:ss"}
 SHORT = {"en": "d MMM HH:mm", "ja": "M/d HH:mm"}
+DAY = {"en": "d MMM yyyy", "ja": "yyyy年M月d日"}
 
 
 def local_time(at: datetime, zone: tzinfo, language: str) -> str:
     """A point in time in the team's zone, such as `22 Nov 10:41`."""
     return format_datetime(at.astimezone(zone), SHORT[language], locale=language)
+
+
+def local_date(at: datetime, zone: tzinfo, language: str) -> str:
+    """Its day in the team's zone, for what may be years ago: `22 Nov 2026`."""
+    return format_datetime(at.astimezone(zone), DAY[language], locale=language)
 
 
 def full_time(at: datetime, zone: tzinfo, language: str) -> str:

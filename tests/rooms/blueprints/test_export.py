@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from butai.git import export as export_module
-from butai.git.export import UnfitTreeError, entries_of, export
+from butai.git.export import UnfitTreeError, export
 from butai.git.process import GitError
 from butai.git.repository import Repositories, Repository
+from butai.git.tree import entries_of
 from support.repository import ENVIRONMENT, WorkingTree
 
 Fetch = Callable[[WorkingTree], tuple[Repository, str]]

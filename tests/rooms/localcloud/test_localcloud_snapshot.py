@@ -7,13 +7,15 @@ import stat
 import threading
 import time
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
+from moto.backends import get_backend
 
 from butai.errors import Exit, RefusedError
 from butai.localcloud.children import Children
 from butai.localcloud.keeper import Keeper
+from butai.localcloud.mends import tagging
 from butai.localcloud.redis import RedisServers
 from butai.localcloud.snapshot import Snapshot, header
 from butai.localcloud.state import CloudState
@@ -48,6 +50,23 @@ def test_other_versions_are_refused_before_anything_is_unpickled(tmp_path: Path,
     assert f"{field} 0.9 (here: {header(REGION)[field]})" in caught.value.what
     assert str(tmp_path) in caught.value.next
     assert (caught.value.code, caught.value.exit) == ("snapshot-version", Exit.REFUSED)
+
+
+def test_a_list_that_somebody_reads_page_by_page_is_kept_too(tmp_path: Path) -> None:
+    tagging.install()
+    account = "123456789012"
+    logs: Any = get_backend("logs")[account][REGION]
+    tags: Any = get_backend("resourcegroupstaggingapi")[account][REGION]
+    for name in ("/paged/1", "/paged/2"):
+        logs.create_log_group(name, {"Team": "calls"})
+    token, [first] = tags.get_resources(resources_per_page=1)
+    kept = snapshot(tmp_path)
+    kept.save()
+    assert kept.load() is True
+    _, [second] = get_backend("resourcegroupstaggingapi")[account][REGION].get_resources(token)
+    assert {first.arn[-8:], second.arn[-8:]} == {"/paged/1", "/paged/2"}
+    for name in ("/paged/1", "/paged/2"):
+        get_backend("logs")[account][REGION].delete_log_group(name)
 
 
 class Counting:

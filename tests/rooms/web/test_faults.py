@@ -101,7 +101,7 @@ def test_looking_at_every_page_leaves_the_database_as_it_was(butai: Butai, clien
     run = add_run(butai.database, environment, params={})
     before = everything(butai)
     names = {"blueprint": "ivr", "name": "qa-1", "service_name": "web", "environment_id": environment, "run_id": run}
-    names |= {"rollout_id": 1, "number": 1, "other": "qa-2"}
+    names |= {"rollout_id": 1, "number": 1, "other": "qa-2", "file": "staging/main.tf"}
     looked = 0
     for path in get_routes():
         if path.endswith("/stream"):
@@ -116,7 +116,7 @@ def test_looking_at_every_page_leaves_the_database_as_it_was(butai: Butai, clien
 def get_routes() -> list[str]:
     routers = [each for room in ROOMS for each in room.routers]
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
-    return [route.path for route in routes if "GET" in (route.methods or ())]
+    return [route.path_format for route in routes if "GET" in (route.methods or ())]
 
 
 def everything(butai: Butai) -> dict[str, list[Any]]:

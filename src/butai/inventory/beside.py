@@ -1,0 +1,114 @@
+"""What `butai map` puts beside the graph: a state that somebody has as a file, and what git tells. English, for a terminal."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from butai.errors import ButaiError, NotFoundError, WrongUseError, did_you_mean
+from butai.git.repository import Repository
+from butai.history.figures import Figures
+from butai.history.git_log import find, resolve
+from butai.history.read import read_history
+from butai.inventory.git_source import git_commit
+from butai.inventory.held import Held, held
+from butai.inventory.model import Graph
+from butai.inventory.past import spans
+from butai.inventory.past_views import ThingPast, most_changed
+from butai.inventory.reading import read_graph
+from butai.terminal import print_json, say, table
+from butai.terraform.state_index import StateInstance, index
+from butai.text import text
+
+
+def show_state(graph: Graph, file: Path, root: str, *, as_json: bool) -> None:
+    """A root's code against its state. Raises WrongUseError and UnreadableStateError."""
+    instances = index(_content(file))
+    side = held(graph, _root(graph, root), instances)
+    if as_json:
+        print_json(_document(side))
+        return
+    say(f"{sum(each.mode == 'managed' for each in instances)} in the state, {side.elsewhere} of modules from elsewhere")
+    rows = [["in code, not in the state", each.path, ""] for each in side.joined.missing]
+    rows += [["in code, may be none", each.path, ""] for each in side.joined.perhaps_missing]
+    rows += [["in the state, not in code", each.address, each.id] for each in side.joined.undeclared]
+    if rows:
+        table(["", "ADDRESS", "ID"], rows)
+    else:
+        say("Code and state have the same.")
+
+
+def show_most_changed(path: Path) -> None:
+    """What changed most in a year, and who to ask. Where git has nothing to tell, nothing is said."""
+    try:
+        found = _most_changed(path)
+    except ButaiError as error:
+        say(f"\nGit's history is not known: {error.what}")
+        return
+    if found:
+        say("\nMost changed in a year")
+        rows = [
+            [each.id, str(each.changes_in_365_days), (str(each.last_at) or "")[:10], _asked(each)] for each in found
+        ]
+        table(["NODE", "CHANGES", "LAST", "WHO TO ASK"], rows)
+
+
+def _most_changed(path: Path) -> list[ThingPast]:
+    repository = find(path)
+    if repository is None:
+        return []
+    commit = resolve(repository, "HEAD")
+    # The newest commit's own lines: those of the folder may have been edited since.
+    with git_commit(Repository(str(path), repository.git), commit, path.name) as source:
+        graph = read_graph(source)
+    history = read_history(path, commit, spans(graph))
+    return most_changed(graph, Figures(history, int(time.time()))) if history else []
+
+
+def _asked(each: ThingPast) -> str:
+    return ", ".join(one.name for one in each.people if one.knows)[:60] or "nobody for certain"
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise WrongUseError(
+            text("`{file}` cannot be read ({problem}).", file=str(file), problem=str(error.strerror)),
+            where="--state",
+            code="not-read",
+        ) from error
+
+
+def _root(graph: Graph, root: str) -> str:
+    roots = [each.folder for each in graph.roots()]
+    if not root and len(roots) == 1:
+        return roots[0]
+    wanted = root.rstrip("/").removeprefix("./") or "."
+    if root and wanted in graph.modules:
+        return wanted
+    if root:
+        raise NotFoundError(
+            text("There is no root `{folder}`.", folder=root), next=did_you_mean(wanted, roots), code="no-such-root"
+        )
+    raise WrongUseError(
+        text("There are {count} roots: say which one the state is of.", count=len(roots)),
+        next=text("Name it with `--root`: {folders}.", folders=", ".join(roots[:8])),
+        where="--root",
+        code="which-root",
+    )
+
+
+def _document(side: Held) -> dict[str, object]:
+    return {
+        "missing": [each.path for each in side.joined.missing],
+        "perhaps_missing": [each.path for each in side.joined.perhaps_missing],
+        "undeclared": [_instance(each) for each in side.joined.undeclared],
+        "elsewhere": side.elsewhere,
+        "nodes": {id_: [_instance(each) for each in found] for id_, found in side.by_node.items()},
+    }
+
+
+def _instance(each: StateInstance) -> dict[str, object]:
+    shown = ("address", "id", "arn", "region", "account", "tainted")
+    return {name: getattr(each, name) for name in shown}

@@ -1,0 +1,189 @@
+"""`butai inventory coverage` and what follows from it: import blocks, and code that takes what exists into a state."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from butai.client import ApiError, connect
+from butai.errors import RefusedError, WrongUseError
+from butai.inventory.generated import mended
+from butai.patience import Patient
+from butai.settings import Settings
+from butai.terminal import JsonFlag, WaitFlag, data_out, pairs, print_json, say, table
+
+LOOK_EVERY_S = 0.5
+# What Terraform and OpenTofu begin such a file with.
+GENERATED = "# __generated__ by "
+
+RepositoryArgument = Annotated[str, typer.Argument(help="The repository's name in the inventory.")]
+
+
+def coverage(
+    name: RepositoryArgument,
+    region: Annotated[list[str], typer.Option(help="Look here; else where the blueprints say.")] = [],  # noqa: B006
+    wait: WaitFlag = True,
+    last: Annotated[bool, typer.Option("--last", help="Show what the last look found, without another.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """What exists in the accounts against all known states: how much is in Terraform, and what is not."""
+    server, path = Patient(lambda: connect(Settings())), f"/api/v1/inventory/{name}/coverage"
+    found = server.get(path) if last else connect(Settings()).post(path, {"regions": region})
+    if not last and wait:
+        found = _when_over(server, path, found)
+        if found["failure"]:
+            raise ApiError(500, found["failure"])
+    if json:
+        print_json(found)
+    elif found["looking"]:
+        say(f"Looking at the accounts. `butai inventory coverage {name} --last` shows what was found.")
+    elif found["at"] is None:
+        say(f"Nobody has looked yet. `butai inventory coverage {name}` looks.")
+    else:
+        _show(found)
+
+
+def import_(
+    name: RepositoryArgument,
+    arn: Annotated[list[str], typer.Argument(help="ARNs of unmanaged things, as `coverage` lists them.")],
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="A new file for the blocks.")] = None,
+    provider: Annotated[
+        list[str], typer.Option(metavar="REGION=PROVIDER", help="A region's provider, such as aws.virginia.")
+    ] = [],  # noqa: B006
+    json: JsonFlag = False,
+) -> None:
+    """Import blocks for unmanaged things, which take them into a state with the next apply."""
+    body = {"arns": arn, "providers": pairs(provider, "--provider")}
+    found = connect(Settings()).post(f"/api/v1/inventory/{name}/imports", body)
+    if json:
+        print_json(found)
+    elif out is None:
+        data_out.print(found["hcl"], end="")
+    else:
+        _write_new(out, found["hcl"])
+    for each in found["left"]:
+        say(f"{each}: its Terraform type is not known, write the block by hand.")
+    if found["blocks"] and not json:
+        say("Beside the root's code: `terraform plan -generate-config-out=generated.tf`,")
+        say("then `butai inventory mend generated.tf`, and plan again.")
+
+
+def states(
+    name: RepositoryArgument,
+    add: Annotated[
+        str, typer.Option(metavar="PLACE", help="s3://BUCKET/KEY, https://HOST/PATH, or a file on the server.")
+    ] = "",
+    remove: Annotated[str, typer.Option(metavar="PLACE", help="Forget this one.")] = "",
+    json: JsonFlag = False,
+) -> None:
+    """States that Butai does not keep, and that coverage counts beside its own."""
+    if add and remove:
+        raise WrongUseError("Either `--add` or `--remove`.", where="--add")
+    api, path = connect(Settings()), f"/api/v1/inventory/{name}/states"
+    if add:
+        found = api.post(path, {"place": add})
+    elif remove:
+        found = api.delete(path, place=remove)
+    else:
+        found = api.get(path)
+    if json:
+        print_json(found)
+        return
+    if not found:
+        say(f"None. `butai inventory states {name} --add PLACE` tells of one; those of environments are known.")
+    table(["PLACE"], [[each] for each in found])
+
+
+def mend(
+    file: Annotated[Path, typer.Argument(help="What `terraform plan -generate-config-out=FILE` wrote.")],
+) -> None:
+    """Make generated code such that the next plan takes it: without what stands for nothing or is said twice."""
+    try:
+        written = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongUseError(f"`{file}` cannot be read.", why=str(error), where="FILE") from error
+    if not written.startswith(GENERATED):
+        raise RefusedError(
+            f"`{file}` is not what `plan -generate-config-out` wrote.",
+            why="Its first line does not say so, and everything but resources would be lost.",
+            next="If it was mended already, there is nothing to do.",
+        )
+    made = mended(written)
+    if made.problem:
+        raise WrongUseError(f"`{file}` cannot be read.", why=str(made.problem.what), where=f"line {made.problem.line}")
+    _replace(file, made.hcl)
+    say(f"{file} is mended: plan again.")
+    for address, attribute in made.unfinished.items():
+        say(f"{address} needs `{attribute}`, which AWS does not give back: write it.")
+
+
+def _when_over(server: Patient, path: str, found: dict[str, Any]) -> dict[str, Any]:
+    if found["looking"]:
+        say("Looking at the accounts...")
+    while found["looking"]:
+        time.sleep(LOOK_EVERY_S)
+        found = server.get(path)
+    return found
+
+
+def _show(found: dict[str, Any]) -> None:
+    total, unmanaged = found["total"], found["unmanaged"]
+    known = sum(not each["problem"] for each in found["states"])
+    accounts, regions = ", ".join(found["accounts"]), ", ".join(found["regions"])
+    say(f"{_percent(total)} of {total['managed'] + total['unmanaged']} things are in one of {known} states")
+    say(f"account {accounts}, {regions}; AWS made {found['by_aws']} more by itself")
+    for title, column, shares in (("By kind", "KIND", found["by_kind"]), ("By region", "REGION", found["by_region"])):
+        say(f"\n{title}")
+        rows = [
+            [each["name"] or "global", _percent(each), str(each["managed"]), str(each["unmanaged"])] for each in shares
+        ]
+        table([column, "COVERED", "IN A STATE", "UNMANAGED"], rows)
+    if unmanaged:
+        say("\nUnmanaged (costs are not known)")
+        table(
+            ["KIND", "NAME", "REGION", "ARN"],
+            [[each[key] for key in ("kind", "name", "region", "arn")] for each in unmanaged],
+        )
+    if found["gone"]:
+        say("\nIn a state, and gone")
+        table(["STATE", "ADDRESS", "ID"], [[each[key] for key in ("state", "address", "id")] for each in found["gone"]])
+    _show_gaps(found)
+
+
+def _show_gaps(found: dict[str, Any]) -> None:
+    unread = [each for each in found["states"] if each["problem"]]
+    if found["gaps"] or unread:
+        say("\nNot known")
+    for each in found["gaps"]:
+        where = " ".join(filter(None, (each["account"], each["region"], each["kind"])))
+        say(f"{where}: {each['what'] or ('not allowed' if each['denied'] else 'failed')} ({each['why']})")
+    for each in unread:
+        say(f"{each['problem']}{' ' + each['why'] if each['why'] else ''}")
+
+
+def _percent(share: dict[str, Any]) -> str:
+    return "-" if share["percent"] is None else f"{share['percent']} %"
+
+
+def _write_new(file: Path, content: str) -> None:
+    try:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(content)
+    except OSError as error:
+        raise WrongUseError(f"`{file}` cannot be written ({error.strerror}).", where="--out") from error
+    say(f"{file} is written.")
+
+
+def _replace(file: Path, content: str) -> None:
+    """All of it or nothing."""
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=file.parent, suffix=".tmp", encoding="utf-8", delete=False) as new:
+            new.write(content)
+        Path(new.name).chmod(file.stat().st_mode & 0o777)
+        Path(new.name).replace(file)
+    except OSError as error:
+        raise WrongUseError(f"`{file}` cannot be written ({error.strerror}).", where="FILE") from error

@@ -1,0 +1,120 @@
+"""All states that Butai knows: those of its environments, and those of which somebody told where they lie."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from butai.aws.session import Access
+from butai.blueprints.service import Blueprints
+from butai.db import Database
+from butai.environments.service import Environments, EnvironmentView
+from butai.errors import ButaiError
+from butai.git.repository import Repository
+from butai.inventory import coverage_store as store
+from butai.inventory import places
+from butai.inventory.coverage_model import figures, paths
+from butai.inventory.coverage_views import StateView
+from butai.inventory.measures import Figures
+from butai.inventory.model import Graph
+from butai.states.service import States
+from butai.terraform.state_index import StateInstance, index
+
+TOP = "."
+"""The folder of a root at the top of its repository, as a graph names it."""
+
+
+@dataclass(frozen=True)
+class KnownState:
+    """A state with what is in it; nothing where it could not be read, which the view tells."""
+
+    view: StateView
+    instances: tuple[StateInstance, ...] = ()
+
+
+class KnownStates:
+    """States of all environments, of every blueprint, and of those that somebody told of."""
+
+    def __init__(
+        self,
+        database: Database,
+        blueprints: Blueprints,
+        environments: Environments,
+        states: States,
+        environ: Mapping[str, str],
+    ) -> None:
+        self._database, self._blueprints, self._environments = database, blueprints, environments
+        self._states, self._environ = states, environ
+        self._lock = threading.Lock()
+        self._paths: dict[int, tuple[object, set[str]]] = {}
+
+    def own(self) -> list[KnownState]:
+        """Those of environments that have one."""
+        found = [self._own(each) for each in self._environments.list()]
+        return [each for each in found if each]
+
+    def told(self, repository: str, accesses: Sequence[Access]) -> list[KnownState]:
+        """Those that somebody told of for a repository, read now."""
+        with self._database.reading() as session:
+            rows = store.states_of(session, repository)
+        return [self._told(each.place, accesses) for each in rows]
+
+    def figures(self, repository: Repository, _commit: str, graph: Graph) -> Figures:
+        """How much of each resource of a commit known states hold. Environments' are those of now, others of the last look."""
+        held: defaultdict[str, set[str]] = defaultdict(set)
+        with self._database.reading() as session:
+            for kept in store.held_at(session, repository.location):
+                for root, of_root in kept.items():
+                    held[root] |= set(of_root)
+        roots = {
+            each.name: each.root or TOP for each in self._blueprints.list() if each.repository == repository.location
+        }
+        for environment in self._environments.list():
+            here = self._paths_of(environment.id) if environment.blueprint in roots else None
+            if here is not None:
+                held[roots[environment.blueprint]] |= here
+        return figures(graph, held)
+
+    def _own(self, environment: EnvironmentView) -> KnownState | None:
+        name = f"{environment.blueprint}/{environment.name}"
+        try:
+            document = self._states.read(environment.id)
+            if document is None:
+                remote = self._environments.remote(environment)
+                document = remote.read() if remote else None
+            return _known(name, document, own=True) if document else None
+        except ButaiError as error:
+            return _unknown(name, error, own=True)
+
+    def _told(self, place: str, accesses: Sequence[Access]) -> KnownState:
+        try:
+            return _known(place, places.read(place, accesses, self._environ), own=False)
+        except ButaiError as error:
+            return _unknown(place, error, own=False)
+
+    def _paths_of(self, environment_id: int) -> set[str] | None:
+        """What the newest version has in it; none where there is none or it cannot be read. Opened once each version."""
+        head = self._states.newest_head(environment_id)
+        with self._lock:
+            known = self._paths.get(environment_id)
+        if known is None or known[0] != head:
+            try:
+                document = self._states.read(environment_id)
+                known = head, paths(index(document)) if document else set()
+            except ButaiError:
+                return None
+            with self._lock:
+                self._paths[environment_id] = known
+        return known[1] if head is not None else None
+
+
+def _known(name: str, document: bytes, *, own: bool) -> KnownState:
+    instances = tuple(index(document))
+    managed = sum(each.mode == "managed" for each in instances)
+    return KnownState(StateView(name=name, own=own, instances=managed), instances)
+
+
+def _unknown(name: str, error: ButaiError, *, own: bool) -> KnownState:
+    return KnownState(StateView(name=name, own=own, instances=0, problem=error.what, why=error.why))

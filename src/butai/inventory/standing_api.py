@@ -1,0 +1,32 @@
+"""The JSON API of how a repository's code stands in environments."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from butai.inventory.standing import EnvironmentStanding, NodeStanding, Standings
+
+router = APIRouter(prefix="/api/v1/inventory", tags=["inventory"])
+
+
+def standings(request: Request) -> Standings:
+    """The service of this server."""
+    found: Standings = request.app.state.butai.standings
+    return found
+
+
+Service = Annotated[Standings, Depends(standings)]
+
+
+@router.get("/{name}/environments")
+def show_environments(service: Service, name: str) -> list[EnvironmentStanding]:
+    """Every environment's state against the newest code, and its drift."""
+    return service.of(name)
+
+
+@router.get("/{name}/environments/node")
+def show_node(service: Service, name: str, id: str) -> list[NodeStanding]:
+    """What states hold of one node."""
+    return service.of_node(name, id)

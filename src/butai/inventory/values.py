@@ -1,0 +1,87 @@
+"""What the expressions of a graph come to, as far as that can be told without the world. Pure but for the reading of files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from butai.inventory.model import Graph, Kind, Module, Node
+from butai.terraform.evaluation.module import Declaration, ModuleScope, evaluate_module
+from butai.terraform.evaluation.scope import ReadFile
+from butai.terraform.evaluation.values import SetValue
+from butai.terraform.hcl_literals import UNKNOWN
+
+# Their expressions are addresses, or the engine's own words.
+_NO_VALUES = frozenset({Kind.MOVED, Kind.IMPORT, Kind.REMOVED, Kind.SETTINGS})
+_META = frozenset({"depends_on", "provider", "providers", "lifecycle", "type"})
+
+
+class Values:
+    """The values of one graph. A folder's variables have what its own variable files and defaults give them, no caller's.
+
+    `read`: a file's content by its path from the repository's top. `workspace`: what `terraform.workspace` is, if that is said.
+    """
+
+    def __init__(self, graph: Graph, read: ReadFile | None = None, workspace: str | None = None) -> None:
+        self._graph, self._read, self._workspace = graph, read, workspace
+        self._scopes: dict[str, ModuleScope] = {}
+
+    def of(self, node: Node) -> dict[str, Any]:
+        """The value of each expression by its name, JSON's types; UNKNOWN where it depends on the world or an instance."""
+        if node.kind in _NO_VALUES or node.module not in self._graph.modules:
+            return {}
+        scope = self._scope(node.module)
+        if node.kind is Kind.VARIABLE:
+            return {} if scope.is_sensitive(node.name) else {"value": _plain(scope.variable(node.name))}
+        found = {name: each for name, each in node.expressions() if name.split(".")[0] not in _META}
+        return {name: _plain(scope.evaluate(each.text)) for name, each in found.items()}
+
+    def _scope(self, folder: str) -> ModuleScope:
+        if folder not in self._scopes:
+            self._scopes[folder] = self._made(self._graph.modules[folder])
+        return self._scopes[folder]
+
+    def _made(self, module: Module) -> ModuleScope:
+        nodes = [each for each in self._graph.in_module(module.folder) if each.block is not None]
+        return evaluate_module(
+            {each.name: _declaration(each) for each in nodes if each.kind is Kind.VARIABLE},
+            given(module),
+            {each.name: each.expression.text for each in nodes if each.kind is Kind.LOCAL and each.expression},
+            read=self._read,
+            root=module.folder,
+            workspace=self._workspace,
+        )
+
+
+def given(module: Module) -> Mapping[str, str]:
+    """What the variable files give that the engine reads by itself, the later ones first in their say."""
+    named = {file.rpartition("/")[2]: values for file, values in module.tfvars.items()}
+    automatic = sorted(each for each in named if each.endswith((".auto.tfvars", ".auto.tfvars.json")))
+    found: dict[str, str] = {}
+    for name in ("terraform.tfvars", "terraform.tfvars.json", *automatic):
+        found |= {key: each.text for key, each in named.get(name, {}).items()}
+    return found
+
+
+def _declaration(node: Node) -> Declaration:
+    block = node.block
+    assert block is not None
+    default = block.attributes.get("default")
+    return Declaration(
+        block.text("type"),
+        default.text if default else None,
+        nullable=block.value("nullable", True) is not False,
+        sensitive=block.value("sensitive", False) is True,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """A value for JSON: one that is unknown in any part is unknown as a whole."""
+    if isinstance(value, dict):
+        parts = {str(name): _plain(each) for name, each in value.items()}
+        return UNKNOWN if any(each is UNKNOWN for each in parts.values()) else parts
+    if isinstance(value, list | tuple | SetValue):
+        items = [_plain(each) for each in value]
+        return UNKNOWN if any(each is UNKNOWN for each in items) else items
+    return str(value) if isinstance(value, Decimal) else value

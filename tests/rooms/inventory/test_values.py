@@ -1,0 +1,80 @@
+"""What expressions come to without the world: a folder's own defaults, variable files and locals; files of the repository."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from butai.inventory.document import document
+from butai.inventory.model import Graph
+from butai.inventory.values import Values
+from butai.terraform.hcl_literals import UNKNOWN
+from support.written import graph_of
+
+FILES = {
+    "live/main.tf": """
+        variable "name" { default = "web" }
+        variable "size" {
+          type    = number
+          default = "2"
+        }
+        variable "region" {}
+        variable "key" {
+          default   = "hunter2"
+          sensitive = true
+        }
+        locals {
+          full  = "${var.name}-${terraform.workspace}"
+          twice = var.size * 2
+          menu  = yamldecode(file("${path.module}/menu.yaml")).digits
+          far   = aws_vpc.main.id
+          mixed = [var.name, aws_vpc.main.id]
+        }
+        resource "aws_vpc" "main" {
+          cidr_block = cidrsubnet("10.0.0.0/8", 8, var.size)
+          tags       = { Name = local.full }
+          depends_on = [aws_eip.one]
+        }
+        resource "aws_eip" "one" { count = var.size }
+    """,
+    "live/terraform.tfvars": 'name = "api"\nregion = "eu-west-1"\n',
+    "live/a.auto.tfvars": 'region = "eu-west-2"\n',
+    "live/staging.tfvars": 'region = "us-east-1"\n',
+}
+MENU = {"live/menu.yaml": b"digits: [1, 2]\n"}
+
+
+def values(graph: Graph, address: str, workspace: str | None = None) -> dict[str, Any]:
+    return Values(graph, MENU.get, workspace).of(graph.nodes[f"live:{address}"])
+
+
+def test_variables_have_what_the_files_that_are_read_by_themselves_give_them() -> None:
+    graph = graph_of(FILES)
+    assert values(graph, "var.name") == {"value": "api"}
+    assert values(graph, "var.region") == {"value": "eu-west-2"}, (
+        "the later file wins, and `staging.tfvars` is nobody's"
+    )
+    assert values(graph, "var.size") == {"value": 2}, "in its declared type"
+    assert values(graph, "var.key") == {}, "what is sensitive is not told"
+
+
+def test_locals_and_attributes_come_to_what_the_engine_would_say() -> None:
+    graph = graph_of(FILES)
+    assert values(graph, "local.twice") == {"value": 4}
+    assert values(graph, "local.menu") == {"value": [1, 2]}
+    assert values(graph, "local.full") == {"value": UNKNOWN}
+    assert values(graph, "local.full", workspace="qa") == {"value": "api-qa"}
+    found = values(graph, "aws_vpc.main", workspace="qa")
+    assert found == {"cidr_block": "10.2.0.0/16", "tags": {"Name": "api-qa"}}
+
+
+def test_what_only_the_world_can_tell_is_unknown_as_a_whole() -> None:
+    graph = graph_of(FILES)
+    assert values(graph, "local.far") == values(graph, "local.mixed") == {"value": UNKNOWN}
+
+
+def test_the_document_tells_values_and_what_is_unknown() -> None:
+    graph = graph_of(FILES)
+    nodes = {each["address"]: each for each in document(graph, Values(graph, MENU.get))["nodes"]}
+    assert nodes["local.twice"]["values"] == {"value": 4} and nodes["local.twice"]["unknown"] == []
+    assert nodes["local.far"]["values"] == {} and nodes["local.far"]["unknown"] == ["value"]
+    assert "values" not in document(graph)["nodes"][0]
