@@ -73,17 +73,13 @@ class Butai:
     board: Board
     inventory: Inventory
     pasts: Pasts
+    standings: Standings
     coverages: Coverages
 
     @property
     def environment_states(self) -> EnvironmentStates:
         """What can be done with an environment's state."""
         return EnvironmentStates(self.environments, self.runs, self.states)
-
-    @property
-    def standings(self) -> Standings:
-        """How the inventory's repositories stand in environments."""
-        return Standings(self.inventory, self.environments, self.blueprints, self.states)
 
     @property
     def holding(self) -> Holding:
@@ -181,7 +177,20 @@ def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Bu
     figures = {Colour.COVERAGE: known.figures}
     inventory = Inventory(database, blueprints, data, now, history=past.changes, figures=figures)
     pasts = Pasts(inventory, past)
+    standings = Standings(inventory, environments, blueprints, known)
     coverages = Coverages(database, inventory, blueprints, known, environ, now)
     return Butai(
-        settings, data, database, blueprints, engines, runs, states, environments, board, inventory, pasts, coverages
+        settings,
+        data,
+        database,
+        blueprints,
+        engines,
+        runs,
+        states,
+        environments,
+        board,
+        inventory,
+        pasts,
+        standings,
+        coverages,
     )

@@ -58,7 +58,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
 
 @pytest.fixture
 def moto(server: Moto, monkeypatch: pytest.MonkeyPatch) -> Moto:
-    httpx.post(f"{server.endpoint}/moto-api/reset", trust_env=False, timeout=60).raise_for_status()
+    server.forget()
     for name, value in server.env().items():
         monkeypatch.setenv(name, value)
     for name in ("calls", "letters"):
@@ -250,7 +250,7 @@ def test_an_environments_state_is_known_by_itself_and_the_blueprint_says_where_t
 def test_the_command_line_looks_writes_blocks_and_mends(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(coverage_commands, "connect", lambda _settings: Connected(client))
+    monkeypatch.setattr(coverage_commands, "api", lambda: Connected(client))
 
     def run(*arguments: str, code: int = 0) -> str:
         done = CliRunner().invoke(app, ["inventory", *arguments])

@@ -32,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
 
 @pytest.fixture
 def moto(server: Moto, monkeypatch: pytest.MonkeyPatch) -> Moto:
-    httpx.post(f"{server.endpoint}/moto-api/reset", trust_env=False, timeout=60).raise_for_status()
+    server.forget()
     for name, value in server.env().items():
         monkeypatch.setenv(name, value)
     return server

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 
 from support.preloaded import Preloaded
 
@@ -29,6 +30,10 @@ class Moto:
     def env(self, keys: Mapping[str, str] = KEYS, region: str = REGION) -> dict[str, str]:
         """Variables that point an engine here."""
         return {**keys, "AWS_ENDPOINT_URL": self.endpoint, "AWS_REGION": region, "AWS_EC2_METADATA_DISABLED": "true"}
+
+    def forget(self) -> None:
+        """Nothing exists any more."""
+        httpx.post(f"{self.endpoint}/moto-api/reset", trust_env=False, timeout=60).raise_for_status()
 
     def client(self, service: Any, keys: Mapping[str, str] = KEYS, region: str = REGION) -> Any:
         """A boto3 client."""

@@ -15,7 +15,7 @@ from butai.inventory.held import Held, held
 from butai.inventory.model import Graph
 from butai.inventory.past import spans
 from butai.inventory.past_views import ThingPast, most_changed
-from butai.inventory.reading import read_graph
+from butai.inventory.reading import Cache, read_graph
 from butai.terminal import print_json, say, table
 from butai.terraform.state_index import StateInstance, index
 from butai.text import text
@@ -38,29 +38,30 @@ def show_state(graph: Graph, file: Path, root: str, *, as_json: bool) -> None:
         say("Code and state have the same.")
 
 
-def show_most_changed(path: Path) -> None:
-    """What changed most in a year, and who to ask. Where git has nothing to tell, nothing is said."""
+def show_most_changed(path: Path, files: Cache) -> None:
+    """What changed most in a year, and who to ask. Where git has nothing to tell, nothing is said.
+
+    `files`: what was parsed of the folder; those that are as they were committed are not parsed again.
+    """
     try:
-        found = _most_changed(path)
+        found = _most_changed(path, files)
     except ButaiError as error:
         say(f"\nGit's history is not known: {error.what}")
         return
     if found:
         say("\nMost changed in a year")
-        rows = [
-            [each.id, str(each.changes_in_365_days), (str(each.last_at) or "")[:10], _asked(each)] for each in found
-        ]
+        rows = [[each.id, str(each.changes_in_365_days), str(each.last_at)[:10], _asked(each)] for each in found]
         table(["NODE", "CHANGES", "LAST", "WHO TO ASK"], rows)
 
 
-def _most_changed(path: Path) -> list[ThingPast]:
+def _most_changed(path: Path, files: Cache) -> list[ThingPast]:
     repository = find(path)
     if repository is None:
         return []
     commit = resolve(repository, "HEAD")
     # The newest commit's own lines: those of the folder may have been edited since.
     with git_commit(Repository(str(path), repository.git), commit, path.name) as source:
-        graph = read_graph(source)
+        graph = read_graph(source, {**files})
     history = read_history(path, commit, spans(graph))
     return most_changed(graph, Figures(history, int(time.time()))) if history else []
 

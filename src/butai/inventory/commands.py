@@ -15,7 +15,7 @@ from butai.inventory.beside import show_most_changed, show_state
 from butai.inventory.document import document, node_document
 from butai.inventory.kept import kept
 from butai.inventory.model import Graph, Kind, Node
-from butai.inventory.reading import WorkingFolder, read_graph
+from butai.inventory.reading import Cache, WorkingFolder, read_graph
 from butai.inventory.summary import Summary, summarise
 from butai.inventory.values import Values
 from butai.settings import Settings
@@ -114,7 +114,7 @@ def show_map(
 ) -> None:
     """What is written in a repository, and what hangs on what. Nothing in it is run, and nothing is asked of anybody."""
     source = WorkingFolder(path)
-    graph = _read(source, engine, cache=cache)
+    graph, files = _read(source, engine, cache=cache)
     # None of its half a million objects is garbage: they need not be looked at for it, now and when the process ends.
     gc.freeze()
     if html is not None:
@@ -128,7 +128,7 @@ def show_map(
     else:
         _show(graph, summarise(graph))
         if history:
-            show_most_changed(source.path)
+            show_most_changed(source.path, files)
 
 
 def _write(file: Path, content: str) -> None:
@@ -143,11 +143,13 @@ def _write(file: Path, content: str) -> None:
     say(f"{file} is written: open it in a browser.")
 
 
-def _read(source: WorkingFolder, engine: str, *, cache: bool) -> Graph:
+def _read(source: WorkingFolder, engine: str, *, cache: bool) -> tuple[Graph, Cache]:
+    """The graph, and what was parsed for it."""
+    files: Cache = {}
     if not cache:
-        return read_graph(source, engine=engine)
+        return read_graph(source, files, engine), files
     with kept(Settings().cache / "parsed", source.path) as files:
-        return read_graph(source, files, engine)
+        return read_graph(source, files, engine), files
 
 
 def _show_reached(graph: Graph, name: str, *, backwards: bool, as_json: bool) -> None:

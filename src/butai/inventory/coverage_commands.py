@@ -9,18 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
-from butai.client import ApiError, connect
+from butai.client import ApiError
 from butai.errors import RefusedError, WrongUseError
+from butai.inventory.commands import RepositoryArgument, api
 from butai.inventory.generated import mended
 from butai.patience import Patient
-from butai.settings import Settings
 from butai.terminal import JsonFlag, WaitFlag, data_out, pairs, print_json, say, table
 
 LOOK_EVERY_S = 0.5
 # What Terraform and OpenTofu begin such a file with.
 GENERATED = "# __generated__ by "
-
-RepositoryArgument = Annotated[str, typer.Argument(help="The repository's name in the inventory.")]
 
 
 def coverage(
@@ -31,8 +29,8 @@ def coverage(
     json: JsonFlag = False,
 ) -> None:
     """What exists in the accounts against all known states: how much is in Terraform, and what is not."""
-    server, path = Patient(lambda: connect(Settings())), f"/api/v1/inventory/{name}/coverage"
-    found = server.get(path) if last else connect(Settings()).post(path, {"regions": region})
+    server, path = Patient(api), f"/api/v1/inventory/{name}/coverage"
+    found = server.get(path) if last else api().post(path, {"regions": region})
     if not last and wait:
         found = _when_over(server, path, found)
         if found["failure"]:
@@ -58,7 +56,7 @@ def import_(
 ) -> None:
     """Import blocks for unmanaged things, which take them into a state with the next apply."""
     body = {"arns": arn, "providers": pairs(provider, "--provider")}
-    found = connect(Settings()).post(f"/api/v1/inventory/{name}/imports", body)
+    found = api().post(f"/api/v1/inventory/{name}/imports", body)
     if json:
         print_json(found)
     elif out is None:
@@ -83,13 +81,13 @@ def states(
     """States that Butai does not keep, and that coverage counts beside its own."""
     if add and remove:
         raise WrongUseError("Either `--add` or `--remove`.", where="--add")
-    api, path = connect(Settings()), f"/api/v1/inventory/{name}/states"
+    server, path = api(), f"/api/v1/inventory/{name}/states"
     if add:
-        found = api.post(path, {"place": add})
+        found = server.post(path, {"place": add})
     elif remove:
-        found = api.delete(path, place=remove)
+        found = server.delete(path, place=remove)
     else:
-        found = api.get(path)
+        found = server.get(path)
     if json:
         print_json(found)
         return

@@ -26,13 +26,18 @@ class Held:
 def held(graph: Graph, root: str, instances: Sequence[StateInstance]) -> Held:
     """Put a root's code and one of its states side by side."""
     here = [each for each in instances if not _is_elsewhere(graph, root, each.path)]
-    by_node: defaultdict[str, list[StateInstance]] = defaultdict(list)
-    for each in here:
+    managed = sum(each.mode == "managed" for each in instances) - sum(each.mode == "managed" for each in here)
+    return Held(joined(declared(graph, root), here), by_node(graph, root, instances), managed)
+
+
+def by_node(graph: Graph, root: str, instances: Sequence[StateInstance]) -> dict[str, tuple[StateInstance, ...]]:
+    """What of each node is in a state."""
+    found: defaultdict[str, list[StateInstance]] = defaultdict(list)
+    for each in instances:
         node = graph.find(root, each.path)
         if node is not None:
-            by_node[node.id].append(each)
-    managed = sum(each.mode == "managed" for each in instances) - sum(each.mode == "managed" for each in here)
-    return Held(joined(declared(graph, root), here), {id_: tuple(each) for id_, each in by_node.items()}, managed)
+            found[node.id].append(each)
+    return {id_: tuple(each) for id_, each in found.items()}
 
 
 def declared(graph: Graph, root: str) -> Iterator[Declared]:

@@ -48,12 +48,26 @@ class KnownStates:
         self._database, self._blueprints, self._environments = database, blueprints, environments
         self._states, self._environ = states, environ
         self._lock = threading.Lock()
-        self._paths: dict[int, tuple[object, set[str]]] = {}
+        self._newest: dict[int, tuple[object, tuple[StateInstance, ...]]] = {}
 
     def own(self) -> list[KnownState]:
         """Those of environments that have one."""
         found = [self._own(each) for each in self._environments.list()]
         return [each for each in found if each]
+
+    def newest(self, environment_id: int) -> tuple[StateInstance, ...] | None:
+        """What the newest version that Butai keeps has in it; none where there is none. Opened once each version.
+
+        Raises a ButaiError where it cannot be read.
+        """
+        head = self._states.newest_head(environment_id)
+        with self._lock:
+            known = self._newest.get(environment_id)
+        if known is None or known[0] != head:
+            known = head, tuple(index(self._states.read(environment_id) or b""))
+            with self._lock:
+                self._newest[environment_id] = known
+        return known[1] if head is not None else None
 
     def told(self, repository: str, accesses: Sequence[Access]) -> list[KnownState]:
         """Those that somebody told of for a repository, read now."""
@@ -80,38 +94,30 @@ class KnownStates:
     def _own(self, environment: EnvironmentView) -> KnownState | None:
         name = f"{environment.blueprint}/{environment.name}"
         try:
-            document = self._states.read(environment.id)
-            if document is None:
+            instances = self.newest(environment.id)
+            if instances is None:
                 remote = self._environments.remote(environment)
                 document = remote.read() if remote else None
-            return _known(name, document, own=True) if document else None
+                instances = tuple(index(document)) if document else None
+            return None if instances is None else _known(name, instances, own=True)
         except ButaiError as error:
             return _unknown(name, error, own=True)
 
     def _told(self, place: str, accesses: Sequence[Access]) -> KnownState:
         try:
-            return _known(place, places.read(place, accesses, self._environ), own=False)
+            return _known(place, tuple(index(places.read(place, accesses, self._environ))), own=False)
         except ButaiError as error:
             return _unknown(place, error, own=False)
 
     def _paths_of(self, environment_id: int) -> set[str] | None:
-        """What the newest version has in it; none where there is none or it cannot be read. Opened once each version."""
-        head = self._states.newest_head(environment_id)
-        with self._lock:
-            known = self._paths.get(environment_id)
-        if known is None or known[0] != head:
-            try:
-                document = self._states.read(environment_id)
-                known = head, paths(index(document)) if document else set()
-            except ButaiError:
-                return None
-            with self._lock:
-                self._paths[environment_id] = known
-        return known[1] if head is not None else None
+        try:
+            instances = self.newest(environment_id)
+        except ButaiError:
+            return None
+        return None if instances is None else paths(instances)
 
 
-def _known(name: str, document: bytes, *, own: bool) -> KnownState:
-    instances = tuple(index(document))
+def _known(name: str, instances: tuple[StateInstance, ...], *, own: bool) -> KnownState:
     managed = sum(each.mode == "managed" for each in instances)
     return KnownState(StateView(name=name, own=own, instances=managed), instances)
 

@@ -34,7 +34,7 @@ _TERRAGRUNTS: Final = "terragrunt.hcl"
 _LARGE: Final = 5_000_000
 
 Cache = MutableMapping[str, Parsed]
-"""What was read before, by the hash of the file's content and whether it is JSON."""
+"""What was read before, by git's name for the file's content and whether it is JSON: a folder and its commits share it."""
 
 
 class Entry(NamedTuple):
@@ -218,13 +218,18 @@ def _parsed(source: Source, entry: Entry, cache: Cache) -> tuple[Parsed, str]:
         except OSError as error:
             words = text("the file cannot be read ({problem})", problem=str(error.strerror))
             return Parsed(Block("", (), 1), SyntaxProblem(entry.real, 1, 1, words)), ""
-        key = key or f"{hashlib.sha256(content).hexdigest()} {is_json}"
+        key = key or f"{_name_in_git(content)} {is_json}"
         if key not in cache:
             cache[key] = parse_json(content, entry.real) if is_json else parse_hcl(content, entry.real)
     known = cache[key]
     if known.problem and known.problem.file != entry.real:
         known = replace(known, problem=replace(known.problem, file=entry.real))
     return known, key
+
+
+def _name_in_git(content: bytes) -> str:
+    # Where a repository has longer names, its commits are only read for themselves.
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def _large(entry: Entry) -> list[Problem]:

@@ -142,6 +142,10 @@ class Inventory:
         full = commit if is_commit(commit) and known.repository.has(commit) else known.repository.resolve(commit)
         return self._graphs.other(known.repository, known.ref, full)
 
+    def blueprints_of(self, name: str) -> Sequence[str]:
+        """The names of the blueprints that lie in a repository."""
+        return self._named(name).blueprints
+
     def mirror(self, name: str) -> Repository:
         """The mirror of a repository."""
         return self._named(name).repository

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,11 +11,11 @@ from pydantic import BaseModel, Field
 from butai.blueprints.service import Blueprints
 from butai.environments.service import Environments, EnvironmentView
 from butai.errors import ButaiError
-from butai.inventory.held import Held, held
+from butai.inventory.held import Held, by_node, held
+from butai.inventory.known_states import TOP, KnownStates
 from butai.inventory.model import Graph
 from butai.inventory.service import Inventory
-from butai.states.service import States
-from butai.terraform.state_index import StateInstance, index
+from butai.terraform.state_index import StateInstance
 
 
 class InstanceView(BaseModel):
@@ -71,10 +71,10 @@ class Standings:
     """The environments of the inventory's repositories."""
 
     def __init__(
-        self, inventory: Inventory, environments: Environments, blueprints: Blueprints, states: States
+        self, inventory: Inventory, environments: Environments, blueprints: Blueprints, known: KnownStates
     ) -> None:
         self._inventory, self._environments = inventory, environments
-        self._blueprints, self._states = blueprints, states
+        self._blueprints, self._states = blueprints, known
 
     def of(self, name: str) -> list[EnvironmentStanding]:
         """Every environment that is made from a repository. Raises NotFoundError."""
@@ -87,7 +87,7 @@ class Standings:
         found = []
         for shown, root in self._environments_of(name):
             instances, _ = self._instances(shown)
-            here = held(graph, root, instances).by_node.get(id_, ())
+            here = by_node(graph, root, instances).get(id_, ())
             drift = [each for each in _drift(graph, shown, root) if each.node == id_]
             if here or drift:
                 views = [_instance(each) for each in here]
@@ -96,17 +96,17 @@ class Standings:
         return found
 
     def _environments_of(self, name: str) -> Iterator[tuple[EnvironmentView, str]]:
-        theirs = self._inventory.get(name).blueprints
-        roots = {each.name: each.root or "." for each in self._blueprints.list() if each.name in theirs}
+        theirs = self._inventory.blueprints_of(name)
+        roots = {each.name: each.root or TOP for each in self._blueprints.list() if each.name in theirs}
         for shown in self._environments.list():
             if shown.blueprint in roots:
                 yield shown, roots[shown.blueprint]
 
-    def _instances(self, shown: EnvironmentView) -> tuple[list[StateInstance], str]:
+    def _instances(self, shown: EnvironmentView) -> tuple[Sequence[StateInstance], str]:
         try:
-            return index(self._states.read(shown.id) or b""), ""
+            return self._states.newest(shown.id) or (), ""
         except ButaiError as error:
-            return [], error.what
+            return (), error.what
 
     def _standing(self, graph: Graph, shown: EnvironmentView, root: str) -> EnvironmentStanding:
         instances, failure = self._instances(shown)

@@ -24,6 +24,7 @@ from butai.environments.store import Environment
 from butai.errors import ButaiError
 from butai.leases import service as leases
 from butai.tables import load_tables
+from support.in_process import Api
 from support.repository import WorkingTree
 
 YAML = """\
@@ -88,22 +89,6 @@ def http(tmp_path: Path, database: Database, living: list[str]) -> Iterator[Test
 def _answer(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ButaiError)
     return JSONResponse(error.as_json(), error.status)
-
-
-class Api:
-    """The public API without a network in between: httpx' client for an application in the same process."""
-
-    def __init__(self, http: TestClient) -> None:
-        self._http = http
-
-    def get(self, path: str) -> Any:
-        return self._http.get(path).json()
-
-    def post(self, path: str, body: Any = None) -> Any:
-        return self._http.post(path, json=body).json()
-
-    def delete(self, path: str) -> None:
-        assert self._http.delete(path).status_code == 204
 
 
 @pytest.fixture

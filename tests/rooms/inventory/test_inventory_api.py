@@ -12,10 +12,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from butai.assembly import Butai, assemble
-from butai.rooms import ROOMS
 from butai.settings import Settings
-from butai.web.app import create_app
 from butai.web.sign_in import SignIn
+from support.in_process import signed_in
 from support.repository import WorkingTree
 
 PORT = 8712
@@ -55,10 +54,8 @@ def infra(tmp_path: Path) -> WorkingTree:
 
 @pytest.fixture
 def client(butai: Butai) -> TestClient:
-    sign_in = SignIn(butai.data)
-    client = TestClient(create_app(butai, ROOMS, sign_in, PORT), base_url=HOST)
-    client.get(sign_in.address(HOST))
-    client.headers["Authorization"] = f"Bearer {sign_in.cli_key}"
+    client = signed_in(butai, PORT)
+    client.headers["Authorization"] = f"Bearer {SignIn(butai.data).cli_key}"
     return client
 
 

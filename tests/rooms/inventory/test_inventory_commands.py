@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -18,26 +17,11 @@ from butai.rooms import ROOMS
 from butai.settings import Settings
 from butai.web.app import create_app
 from butai.web.sign_in import SignIn
+from support.in_process import Api
 from support.repository import WorkingTree
 
 HOST = "http://127.0.0.1:8713"
 Run = Callable[..., tuple[str, str]]
-
-
-class Api:
-    """The public API, asked in the same process."""
-
-    def __init__(self, http: TestClient) -> None:
-        self._http = http
-
-    def get(self, path: str) -> Any:
-        return self._http.get(path).json()
-
-    def post(self, path: str, body: Any = None) -> Any:
-        return self._http.post(path, json=body).json()
-
-    def delete(self, path: str) -> None:
-        assert self._http.delete(path).status_code == 204
 
 
 @pytest.fixture

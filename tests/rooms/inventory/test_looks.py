@@ -12,10 +12,8 @@ from starlette.testclient import TestClient
 
 from butai.assembly import Butai, assemble
 from butai.environments.store import Environment
-from butai.rooms import ROOMS
 from butai.settings import Settings
-from butai.web.app import create_app
-from butai.web.sign_in import SignIn
+from support.in_process import signed_in
 from support.rows import NOW, add_environment, add_run
 from support.tiny_team import TinyTeam
 
@@ -34,10 +32,7 @@ def butai(tmp_path: Path) -> Iterator[Butai]:
 
 @pytest.fixture
 def client(butai: Butai) -> TestClient:
-    sign_in = SignIn(butai.data)
-    client = TestClient(create_app(butai, ROOMS, sign_in, PORT), base_url=HOST)
-    client.get(sign_in.address(HOST))
-    return client
+    return signed_in(butai, PORT)
 
 
 def live(butai: Butai) -> int:
