@@ -183,8 +183,8 @@ _PATTERNS = st.lists(
 
 @given(_PATTERNS, st.text("abx1 ", max_size=8))
 def test_patterns_find_what_pythons_find(pattern: str, text: str) -> None:
-    # Python and Go differ in what a repeated empty match keeps.
-    assume(not re.search(r"[\^$b][*+?{]", pattern))
+    # Python and Go differ in what a repeated empty match keeps. Terraform itself is asked in `cases/evaluation`.
+    assume(not re.search(r"[\^$b][*+?{]|\?\)[*+{]", pattern))
     found, expected = regex.find(pattern, text), re.search(pattern.replace("$", r"\Z"), text)
     assert (found and (found.text, found.groups)) == (expected and (expected.group(), expected.groups()))
 
