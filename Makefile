@@ -54,7 +54,7 @@ screenshots: $(VENV)/.dev ## Make the pictures of the README from a running demo
 
 bench-deploys bench-inventory: $(VENV)/.peers
 
-bench-%: $(VENV)/.dev ## Measure: bench-create, bench-runs, bench-logs, bench-engine, bench-prepared, bench-deploys, bench-inventory, bench-inventory
+bench-%: $(VENV)/.dev ## Measure: bench-create, bench-runs, bench-logs, bench-engine, bench-prepared, bench-deploys, bench-inventory
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.$*
 
 soak: $(VENV)/.dev ## Play the whole fault matrix on both databases and 200 faults at random; count lies (SOAK_SEED, SOAK_FAULTS, SOAK_MINUTES)
