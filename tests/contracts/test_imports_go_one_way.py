@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,12 @@ SHARED = {"runs", "states"}
 GROUND = {"terraform", "aws", "db", "git", "history"}
 
 
-def imports() -> Iterator[tuple[Path, str]]:
+@cache
+def imports() -> list[tuple[Path, str]]:
+    return list(_imports())
+
+
+def _imports() -> Iterator[tuple[Path, str]]:
     for file in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("butai."):
@@ -35,37 +41,34 @@ def package(file: Path) -> str:
     return parts[0] if len(parts) > 1 else ""
 
 
-ALL = list(imports())
-
-
 def test_there_are_imports_to_look_at() -> None:
-    assert len(ALL) > 200
+    assert len(imports()) > 200
 
 
 @pytest.mark.parametrize("ground", sorted(GROUND))
 def test_the_ground_knows_no_rooms(ground: str) -> None:
     allowed = {"errors", "text", "datafolder", "terraform", "aws", "db", "git", "history", "tables"}
-    for file, module in ALL:
+    for file, module in imports():
         if package(file) == ground:
             assert module.split(".")[1] in allowed, f"{file}: {module}"
 
 
 def test_a_room_uses_another_through_its_service() -> None:
-    for file, module in ALL:
+    for file, module in imports():
         here, parts = package(file), module.split(".")
         if parts[1] in ROOMS and here in ROOMS | SHARED and here != parts[1]:
             assert parts[2:] == ["service"], f"{file}: {module}"
 
 
 def test_runs_and_states_know_no_rooms() -> None:
-    for file, module in ALL:
+    for file, module in imports():
         if package(file) in SHARED:
             assert module.split(".")[1] not in ROOMS | {"web", "demo", "localcloud"}, f"{file}: {module}"
 
 
 def test_nothing_imports_pages_or_the_web() -> None:
     entrances = {"serve.py", "rooms.py"}
-    for file, module in ALL:
+    for file, module in imports():
         if module.startswith("butai.web") and package(file) != "web":
             assert file.name in entrances or file.name.endswith("pages.py"), f"{file}: {module}"
         if module.endswith((".pages", ".api")) and file.name not in {*entrances, "pages.py"}:
@@ -75,7 +78,7 @@ def test_nothing_imports_pages_or_the_web() -> None:
 
 
 def test_only_the_demo_knows_the_local_cloud() -> None:
-    for file, module in ALL:
+    for file, module in imports():
         if module.startswith("butai.localcloud"):
             assert package(file) in {"localcloud", "demo"}, f"{file}: {module}"
 
