@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from butai.db.migrate import migrate
 from butai.runs import carry
 from butai.runs.nursery import Nursery
 from support import watchdog
+from support.migrated import sqlite_with_tables
 
 # They wait for the provider's own delays most of the time; begun last, they would be waited for alone.
 LONGEST_FIRST = (
@@ -113,18 +113,13 @@ def _supervisors_from_a_nursery() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _migrated_once() -> Iterator[None]:
     """Migrations have tests of their own; every other new SQLite database is a copy of one that they made."""
-    made = tmp_path_factory.mktemp("migrated") / "butai.db"
 
     def copied_or_migrated(database: Database) -> None:
         file = database.engine.url.database
         if database.engine.dialect.name == "sqlite" and file and not Path(file).exists():
-            if not made.exists():
-                first = Database(f"sqlite:///{made}")
-                migrate(first)
-                first.close()
-            shutil.copyfile(made, file)
+            sqlite_with_tables(Path(file))
         migrate(database)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -39,7 +39,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     if request.param == "sqlite":
         return Settings(data=tmp_path / "data", concurrency=2)
     server: PostgresServer = request.getfixturevalue("postgres")
-    return Settings(data=tmp_path / "data", database=server.new_database(), concurrency=2)
+    return Settings(data=tmp_path / "data", database=server.with_tables(), concurrency=2)
 
 
 @pytest.fixture

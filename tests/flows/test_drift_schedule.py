@@ -40,7 +40,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     if request.param == "sqlite":
         return Settings(data=tmp_path / "data")
     server: PostgresServer = request.getfixturevalue("postgres")
-    return Settings(data=tmp_path / "data", database=server.new_database())
+    return Settings(data=tmp_path / "data", database=server.with_tables())
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Team]:
     settings = Settings(data=tmp_path / "data")
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
-        settings = Settings(data=tmp_path / "data", database=server.new_database())
+        settings = Settings(data=tmp_path / "data", database=server.with_tables())
     team = open_team(settings, tmp_path)
     yield team
     team.butai.database.close()

@@ -37,7 +37,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     if request.param == "sqlite":
         return Settings(data=tmp_path / "data", concurrency=3)
     server: PostgresServer = request.getfixturevalue("postgres")
-    return Settings(data=tmp_path / "data", database=server.new_database(), concurrency=3)
+    return Settings(data=tmp_path / "data", database=server.with_tables(), concurrency=3)
 
 
 @pytest.fixture

@@ -263,7 +263,7 @@ def own_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def away(tmp_path: Path, own_server: PostgresServer) -> Iterator[Two]:
-    yield from _two(tmp_path, own_server.new_database())
+    yield from _two(tmp_path, own_server.with_tables())
 
 
 def test_a_database_that_was_away_counts_for_nobody_and_engines_go_on(away: Two, own_server: PostgresServer) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from butai.db import Base, Database
+from butai.db import Database
 from butai.db.base import FROZEN_MS
 from butai.runs import claims
 from butai.runs.model import RunEnd
@@ -52,9 +52,7 @@ print(there.carrier(job).engine_part(int(sys.argv[3])), len(job.ends), flush=Tru
 @pytest.fixture
 def shared(tmp_path: Path, postgres: PostgresServer) -> Stage:
     load_tables()
-    database = Database(postgres.new_database())
-    Base.metadata.create_all(database.engine)
-    return stage(tmp_path, database)
+    return stage(tmp_path, Database(postgres.with_tables()))
 
 
 def freeze(there: Stage, folder: Path, run: int) -> subprocess.Popen[str]:

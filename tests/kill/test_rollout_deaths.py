@@ -56,7 +56,7 @@ butai.rollouts.step_all()
 def portal(request: pytest.FixtureRequest, tmp_path: Path) -> Portal:
     """Four environments on the first commit, and a newer one."""
     server: PostgresServer | None = request.getfixturevalue("postgres") if request.param == "postgresql" else None
-    portal = Portal(tmp_path, server.new_database() if server else "")
+    portal = Portal(tmp_path, server.with_tables() if server else "")
     commit = portal.team.infra.git("rev-list", "--max-parents=0", "main")
     for name in NAMES:
         environment = portal.add_environment(name, commit=commit, health="ready", engine_version="1.0.0")

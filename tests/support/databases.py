@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from butai.db import Base, Database
+from butai.db import Database
 from butai.tables import load_tables
+from support.migrated import sqlite_with_tables
 from support.postgres import PostgresServer, postgres
 from support.variants import POSTGRESQL_FIRST
 
@@ -17,7 +18,7 @@ __all__ = ["database", "database_url", "postgres", "team_database_url"]
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database."""
+    """The URL of a database."""
     return _url(request, tmp_path)
 
 
@@ -29,16 +30,15 @@ def team_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def _url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'butai.db'}"
+        return sqlite_with_tables(tmp_path / "butai.db")
     server: PostgresServer = request.getfixturevalue("postgres")
-    return server.new_database()
+    return server.with_tables()
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """It with every table, without the time that migrations take."""
+    """The database itself."""
     load_tables()
     found = Database(database_url)
-    Base.metadata.create_all(found.engine)
     yield found
     found.close()

@@ -1,7 +1,7 @@
 """A private PostgreSQL server for tests: no port, no password, gone at the end.
 
 Usage in a conftest or a test file: `from support.postgres import postgres` gives the session's server as a fixture;
-`postgres.new_database()` gives the URL of an empty database.
+`postgres.with_tables()` gives the URL of a database with all tables, `postgres.new_database()` that of an empty one.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from butai.localcloud.postgres import programs as postgres_programs
+from support.migrated import bring
 
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 30
@@ -40,6 +42,7 @@ class PostgresServer:
     _command: list[str | Path] = field(default_factory=list)
     _options: dict[str, Any] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    _with_tables: str = ""
 
     def url(self, database: str) -> str:
         """SQLAlchemy URL of one database."""
@@ -49,12 +52,20 @@ class PostgresServer:
         """A connection as the superuser, without a transaction of its own."""
         return psycopg.connect(host=str(self.folder), user="postgres", dbname=database, autocommit=True)
 
-    def new_database(self) -> str:
-        """Make an empty database and give its URL."""
+    def new_database(self, like: str = "template1") -> str:
+        """Make an empty database, or one like another, and give its URL."""
         name = f"test_{next(self._numbers)}"
         with self.connect() as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
         return self.url(name)
+
+    def with_tables(self) -> str:
+        """Make a database with every table and nothing in it, and give its URL."""
+        if not self._with_tables:
+            url = self.new_database()
+            bring(url)
+            self._with_tables = str(make_url(url).database)
+        return self.new_database(self._with_tables)
 
     def halt(self) -> None:
         """Be away, with everything kept."""

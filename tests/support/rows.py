@@ -6,23 +6,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from butai.db import Base, Database
+from butai.db import Database
 from butai.environments.store import Environment
 from butai.runs.claims import Claim
 from butai.runs.model import RunKind, RunStatus
 from butai.runs.store import Run, RunClaim
 from butai.tables import load_tables
+from support.migrated import sqlite_with_tables
 
 WORKER = "test-worker"
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
 
 def new_database(folder: Path) -> Database:
-    """An SQLite database with every table, without the time that migrations take."""
+    """An SQLite database with every table."""
     load_tables()
-    database = Database(f"sqlite:///{folder / 'butai.db'}")
-    Base.metadata.create_all(database.engine)
-    return database
+    return Database(sqlite_with_tables(folder / "butai.db"))
 
 
 def add_environment(database: Database, name: str, **more: Any) -> int:

@@ -108,7 +108,7 @@ class Base:
     def __init__(self, folder: Path, postgres: PostgresServer | None) -> None:
         self.postgres = postgres
         self.relays: list[Relay] = []
-        self.url = postgres.new_database() if postgres else f"sqlite:///{folder / 'butai.db'}"
+        self.url = postgres.with_tables() if postgres else f"sqlite:///{folder / 'butai.db'}"
 
     def way(self) -> tuple[str, Relay | None]:
         """A URL of its own for one more part, and the relay on its way."""

@@ -19,13 +19,13 @@ from butai.blueprints import commands
 from butai.blueprints.api import router
 from butai.blueprints.service import Blueprints
 from butai.datafolder import DataFolder
-from butai.db import Base, Database
+from butai.db import Database
 from butai.environments.store import Environment
 from butai.errors import ButaiError
 from butai.leases import service as leases
-from butai.tables import load_tables
 from support.in_process import Api
 from support.repository import WorkingTree
+from support.rows import new_database
 
 YAML = """\
 version: 1
@@ -65,9 +65,7 @@ def living() -> list[str]:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    load_tables()
-    database = Database(f"sqlite:///{tmp_path / 'butai.sqlite'}")
-    Base.metadata.create_all(database.engine)
+    database = new_database(tmp_path)
     yield database
     database.close()
 

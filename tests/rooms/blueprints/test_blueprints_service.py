@@ -11,12 +11,12 @@ import pytest
 
 from butai.blueprints.service import AtCommit, BlueprintError, Blueprints
 from butai.datafolder import DataFolder
-from butai.db import Base, Database
+from butai.db import Database
 from butai.errors import ButaiError, NotFoundError, RefusedError, WrongUseError
 from butai.git.locations import LocationError
 from butai.git.process import NoSuchRefError, NoSuchRepositoryError
-from butai.tables import load_tables
 from support.repository import WorkingTree
+from support.rows import new_database
 
 ROOT = """\
 variable "environment" { type = string }
@@ -83,9 +83,7 @@ def web(tmp_path: Path) -> WorkingTree:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    load_tables()
-    database = Database(f"sqlite:///{tmp_path / 'butai.sqlite'}")
-    Base.metadata.create_all(database.engine)
+    database = new_database(tmp_path)
     yield database
     database.close()
 

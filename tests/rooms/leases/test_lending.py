@@ -5,25 +5,24 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from butai.db import Base, Database
+from butai.db import Database
 from butai.environments.store import Environment, named
 from butai.leases import service as leases
 from butai.leases.store import LeaseRow
 from butai.localcloud.postgres import packaged
-from butai.tables import load_tables
-from support.postgres import PostgresServer, postgres, start
+from support.databases import database, database_url, postgres
+from support.postgres import start
 
-__all__ = ["postgres"]
+__all__ = ["database", "database_url", "postgres"]
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 POOLS: dict[str, leases.Pool] = {
@@ -32,21 +31,6 @@ POOLS: dict[str, leases.Pool] = {
     "vpc_cidr": leases.CidrPool(supernet="10.40.0.0/16", prefix=20),
     "test_number": leases.ListPool(values=["050-5530-0111", "050-5530-0112"]),
 }
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """An empty database of each kind."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'butai.sqlite'}"
-    else:
-        server: PostgresServer = request.getfixturevalue("postgres")
-        url = server.new_database()
-    database = Database(url)
-    load_tables()
-    Base.metadata.create_all(database.engine)
-    yield database
-    database.close()
 
 
 def environment(session: Session, name: str, blueprint: str = "ivr") -> int:
