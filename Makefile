@@ -15,7 +15,7 @@ $(BIN)/python -m pytest -n 4 -m "$(1)" --dist loadfile --no-loadscope-reorder $(
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all parts check fix docs screenshots soak vendor lock clean
+.PHONY: help demo test test-all parts models check fix docs screenshots soak vendor lock clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+%?:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -24,9 +24,7 @@ demo: $(VENV)/.run ## Set everything up, then run the demo: a local cloud, a tea
 	@$(BIN)/butai demo $(DEMO_FLAGS)
 
 test: $(VENV)/.dev ## Set everything up, then run the checks and the tests
-	@$(MAKE) --no-print-directory -j2 check parts
-	$(BIN)/python -m pytest -n 2 -m model tests/rooms --cov --cov-report=
-	$(BIN)/python -m tools.model_coverage
+	@$(MAKE) --no-print-directory -j3 check parts models
 	$(call spread,not model and not again)
 
 test-all: test ## The same, then rules with ten times the examples, and the long stories on the other database and at full length
@@ -35,6 +33,10 @@ test-all: test ## The same, then rules with ten times the examples, and the long
 
 parts: $(VENV)/.dev # What tests need besides Python's packages; it waits for the network, so that checks fit beside it
 	$(BIN)/python -m tools.test_setup
+
+models: $(VENV)/.dev # Pure rules, and that nearly all of them are tried. Types and lint, one process each, fit beside them
+	$(BIN)/python -m pytest -n 2 -m model tests/rooms --cov --cov-report=
+	$(BIN)/python -m tools.model_coverage
 
 check: $(VENV)/.dev ## Lint and types, without the tests
 	$(BIN)/ruff check .

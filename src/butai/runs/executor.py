@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from butai.db import AWAY, Database
+from butai.db.changes import Changes
 from butai.runs import claims, workers
 from butai.runs.capacity import Capacity, Fixed, Offer
 from butai.runs.carry import Carrier
@@ -20,9 +21,10 @@ from butai.runs.chores import Chores
 from butai.runs.claims import Claim
 from butai.runs.model import READ_ONLY
 from butai.runs.queue import Hand, WaitsFor, carries
-from butai.runs.store import Run, RunClaim, Worker
+from butai.runs.store import QUEUE, Run, RunClaim, Worker
 
-LOOK_EVERY_S = 0.1
+# What nobody tells of: a worker that is gone, a machine that has room again.
+LOOK_EVERY_S = 0.5
 TEND_EVERY_S = 2.0
 
 log = structlog.get_logger()
@@ -60,7 +62,7 @@ class Executor:
         self._told: tuple[int, WaitsFor] | None = None
         self._going: dict[int, threading.Thread] = {}
         self._wake = threading.Event()  # a run has ended: its slot is free
-        self._silence = workers.Silence()
+        self._silence, self._changes = workers.Silence(), Changes(database, QUEUE)
         self._tended_at = self._beaten_at = float("-inf")
 
     def run_until(self, stop: threading.Event) -> None:
@@ -72,7 +74,7 @@ class Executor:
         while not stop.is_set():
             self._wake.clear()
             self._trying(self._tick, stop)
-            self._wake.wait(LOOK_EVERY_S)
+            self._changes.wait(LOOK_EVERY_S, lambda: stop.is_set() or self._wake.is_set())
         self._trying(self._leave, stop)
 
     def _trying(self, what: Callable[[], None], stop: threading.Event) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from butai.db import Database
+from butai.db.changes import tell
 from butai.errors import NotFoundError, RefusedError
 from butai.runs import claims, store, workers
 from butai.runs.flight import InFlight, flying
@@ -76,6 +77,7 @@ class Runs:
         session.add(run)
         session.flush()
         self._make_way(session, run)
+        tell(session, store.QUEUE)
         return view(run)
 
     def _make_way(self, session: Session, run: store.Run) -> None:

@@ -12,6 +12,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from butai.db import Base, UtcDateTime
 from butai.runs.model import MAIN, READ_ONLY, Counts, RunStatus
 
+# What workers listen to for new runs.
+QUEUE = "butai_queue"
+
 
 class Run(Base):
     """One run. `ended_at`: its engine's end; `settled_at`: what followed is over too.
