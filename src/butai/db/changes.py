@@ -36,7 +36,7 @@ class _Counter:
 
     def heard(self) -> bool:
         before, self._seen = self._seen, self._now()
-        return before != self._seen
+        return bool(before != self._seen)
 
     def _now(self) -> Any:
         return self._cursor.execute("PRAGMA data_version").fetchone()
@@ -60,6 +60,8 @@ class Changes:
     def __init__(self, database: Database, channel: str) -> None:
         self._database, self._channel = database, channel
         self._ear: _Ear | None = None
+        # Nobody translates on a connection of one's own what its driver raises.
+        self._away: tuple[type[Exception], ...] = (*AWAY, database.engine.dialect.loaded_dbapi.Error)
 
     def wait(self, seconds: float, enough: Callable[[], bool]) -> None:
         """Until something was written, or `enough` says so, or the seconds are over. A database that is away is deaf."""
@@ -73,7 +75,7 @@ class Changes:
                 self._ear = self._listen()
                 return True
             return self._ear.heard()
-        except (*AWAY, *self._broken()):
+        except self._away:
             self._ear = None
             return False
 
@@ -84,7 +86,3 @@ class Changes:
         taken.detach()
         is_postgresql = self._database.engine.dialect.name == "postgresql"
         return _Listener(own, self._channel) if is_postgresql else _Counter(own)
-
-    def _broken(self) -> tuple[type[Exception], ...]:
-        """What the driver itself raises: nobody translates it on a connection of one's own."""
-        return (self._database.engine.dialect.loaded_dbapi.Error,)
