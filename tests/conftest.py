@@ -108,7 +108,7 @@ def _nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
 def _supervisors_from_a_nursery() -> Iterator[None]:
     """As under a worker: started anew, each would first load half a second's worth of libraries."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(carry, "spawn", Nursery().spawn)
+        patch.setattr(carry, "spawn", Nursery("sqlite://").spawn)
         yield
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 
+from sqlalchemy.orm import configure_mappers
+
 STORES = (
     "butai.blueprints.store",
     "butai.leases.store",
@@ -17,6 +19,7 @@ STORES = (
 
 
 def load_tables() -> None:
-    """Import every room's tables into the one metadata."""
+    """Import every room's tables into the one metadata, and how they are mapped: forks need not do it at their first query."""
     for name in STORES:
         importlib.import_module(name)
+    configure_mappers()

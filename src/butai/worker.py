@@ -27,7 +27,7 @@ log = structlog.get_logger()
 def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT. Refused when another worker has this data folder."""
     # First of all, as long as this process has one thread and nothing open.
-    nursery = Nursery()
+    nursery = Nursery(settings.database_url)
     butai = assemble(settings)
     # One worker for a data folder: two under one id would carry a run out twice. Held until the process ends.
     lock = butai.data.lock("worker")

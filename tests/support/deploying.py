@@ -186,7 +186,12 @@ class Stage:
 def state_of(name: str, serial: int = 1) -> bytes:
     """The state of an environment with one ECS service."""
     arn = f"arn:aws:ecs:ap-northeast-1:123456789012:service/main/{name}"
-    instance = {"attributes": {"id": arn}}
+    instance = {
+        "attributes": {
+            "id": arn,
+            "task_definition": f"arn:aws:ecs:ap-northeast-1:123456789012:task-definition/{name}:1",
+        }
+    }
     resource = {"mode": "managed", "type": "aws_ecs_service", "name": "web", "instances": [instance]}
     outputs = {"web_service": {"value": name, "type": "string"}}
     document = {"version": 4, "serial": serial, "lineage": name, "terraform_version": "1.11.4"}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -14,6 +16,10 @@ from butai.aws.models import core_session
 # A call that is throttled or cut off is repeated with longer and longer waits.
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 10})
 
+# Of so many kinds of access a process keeps the clients. Megabytes each.
+ACCESSES = 8
+Access = tuple[frozenset[tuple[str, str]], tuple[int, ...]]
+
 
 def read_descriptions(services: Sequence[str]) -> None:
     """Read the descriptions of these APIs: clients that this process or a fork of it makes later find them read."""
@@ -23,10 +29,32 @@ def read_descriptions(services: Sequence[str]) -> None:
         clients(each, "us-east-1")
 
 
-@cache
 def own_clients() -> Clients:
-    """Clients with the access of this process's environment, the same ones each time."""
+    """Clients with the access of this process's environment: the same ones, also in forks, for as long as it is the same."""
+    return _clients_as(_access())
+
+
+@lru_cache(maxsize=ACCESSES)
+def _clients_as(_access: Access) -> Clients:
     return Clients(boto3.Session(botocore_session=core_session()))
+
+
+def _access() -> Access:
+    """All that a client's access may come from: variables, and AWS's two files as they are now."""
+    told = {name: value for name, value in os.environ.items() if not name.startswith(("BUTAI_", "TF_"))}
+    home = Path(os.path.expanduser("~/.aws"))  # noqa: PTH111 - where nobody has a home, it is no error
+    files = [
+        told.get("AWS_CONFIG_FILE") or home / "config",
+        told.get("AWS_SHARED_CREDENTIALS_FILE") or home / "credentials",
+    ]
+    return frozenset(told.items()), tuple(_changed(Path(each).expanduser()) for each in files)
+
+
+def _changed(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 class Clients:

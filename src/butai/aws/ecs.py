@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from butai.terraform.state import StateSummary
+from butai.terraform.state import StateObject, StateSummary
 from butai.text import text
 
 DESCRIBE_AT_ONCE = 10
@@ -40,6 +41,15 @@ def parse_service_arn(arn: str) -> ServiceRef | None:
         return None
     path = parts[5].split("/")
     return ServiceRef(path[1], path[2]) if len(path) == 3 and path[0] == "service" else None
+
+
+def families_in(state: Iterable[StateObject]) -> dict[ServiceRef, str]:
+    """The family of each service's task definition, as a state knows it. It may have changed since."""
+    return {
+        ref: str(each.attributes["task_definition"]).rpartition("/")[2].partition(":")[0]
+        for each in state
+        if each.attributes.get("task_definition") and (ref := parse_service_arn(str(each.attributes.get("id") or "")))
+    }
 
 
 def service_in(state: StateSummary, address: str) -> ServiceRef | None:

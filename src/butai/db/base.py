@@ -80,6 +80,11 @@ class Database:
         with Session(self.engine.execution_options(reading=True), expire_on_commit=False) as session:
             yield session
 
+    @staticmethod
+    def warm_up(url: str) -> None:
+        """Load what this kind of database needs, without a connection: forks of this process find it loaded."""
+        _engine(url).dispose()
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()

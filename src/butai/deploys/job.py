@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from butai.aws import deployments
 from butai.aws.clients import Clients
+from butai.aws.ecs import ServiceRef, families_in
 from butai.aws.session import EngineKeys, session_for
 from butai.blueprints.service import AtCommit, Blueprints
 from butai.deploys.model import has_moving_tag
@@ -30,7 +31,7 @@ from butai.runs.once import token_of
 from butai.runs.service import RunView, note_params
 from butai.states.service import States
 from butai.terraform.environment import engine_environment
-from butai.terraform.state import StateSummary, summary
+from butai.terraform.state import StateSummary, objects, summary
 from butai.text import text
 
 
@@ -54,7 +55,9 @@ class DeployJob:
         told = run.params["deploy"]
         document = self.states.read(shown.id)
         state = summary(document) if document else None
+        families = families_in(objects(document).values()) if document else {}
         targets = [self._target(shown, at, state, run, name) for name in told["services"]]
+        targets = [replace(each, family=families.get(ServiceRef(each.cluster, each.service), "")) for each in targets]
         wait_s, once = told.get("wait_for_image_s", 0), self._before(at, run, log)
         keep_known(folder.path, self.blueprints.migrations(shown.blueprint, at, versions_of(run, told["services"])))
         Task(shown.name, targets, at.blueprint.ready.timeout_s, wait_s, once).write(folder.path)

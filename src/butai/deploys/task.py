@@ -24,6 +24,7 @@ class Target:
 
     `moves`: the image's tag may mean another build than before, so that the same image is rolled out again. `known`: the
     image that was put there last, as far as Butai knows. `open`: where the image has yet to be found, by what (`Open`).
+    `family`: the one of its task definitions, as its state knows it; it may be empty, and out of date.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Target:
     moves: bool = False
     known: str = ""
     open: Mapping[str, str] | None = None
+    family: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -57,19 +58,20 @@ class Verification:
         self.found = Verified()
 
     def look(self) -> Verified:
-        """First services and images, then definitions, then what those name. Each of the three side by side."""
+        """First services and images, then definitions, then what those name. Each of the three beside each other."""
         self._make_clients()
         clusters = sorted({each.cluster for each in self._targets})
         self._at_once(
             [
                 *(partial(self._services, cluster) for cluster in clusters),
                 *(partial(self._image, each) for each in self._targets),
+                *(partial(self._supposed, family) for family in {each.family for each in self._targets} - {""}),
             ]
         )
         there = [each for each in self._targets if each.name in self.found.services]
         self._at_once([partial(self._definition, each) for each in there])
         named = self._named(needs_of(each.definition) for each in self.found.present.values())
-        families = {each.family for each in self.found.present.values()}
+        families = {each.family for each in self.found.present.values()} - self.found.newest.keys()
         self._at_once([*named, *(partial(self._newest, each) for each in families)])
         return self.found
 
@@ -124,12 +126,19 @@ class Verification:
 
     def _definition(self, target: Target) -> list[Text]:
         service = self.found.services[target.name]
-        present = deployments.revision(self._clients("ecs"), service["taskDefinition"])
+        asked = (each for each in self.found.newest.values() if each.arn == service["taskDefinition"])
+        present = next(asked, None) or deployments.revision(self._clients("ecs"), service["taskDefinition"])
         self.found.present[target.name] = present
         return list(_of_definition(target, service, present.definition, self.found.offered.get(target.name, set())))
 
     def _newest(self, family: str) -> list[Text]:
         self.found.newest[family] = deployments.revision(self._clients("ecs"), family)
+        return []
+
+    def _supposed(self, family: str) -> list[Text]:
+        """Most services are on their family's newest revision: then there is no need to wait for which one they are on."""
+        with suppress(ClientError):
+            self._newest(family)
         return []
 
     def _named(self, needs: Iterable[Needs]) -> Iterable[Look]:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -86,8 +87,14 @@ class Repository:
             if not (self.folder / "HEAD").exists():
                 self._initialise()
             began = time.time()
-            self._run("fetch", *FETCH_OPTIONS, "--end-of-options", self.location, *REFSPECS, timeout_s=FETCH_TIMEOUT_S)
-            self._point_head()
+            # Two questions to a server that may be far away: beside each other.
+            with ThreadPoolExecutor(1) as beside:
+                head = beside.submit(self._head_there)
+                self._run(
+                    "fetch", *FETCH_OPTIONS, "--end-of-options", self.location, *REFSPECS, timeout_s=FETCH_TIMEOUT_S
+                )
+                if name := head.result():
+                    self._git("symbolic-ref", "HEAD", name)
             marker = self.folder / "butai-fetched"
             marker.touch()
             os.utime(marker, (began, began))
@@ -205,12 +212,13 @@ class Repository:
         subprocess.run(git, check=True, env=environment(os.environ), stdin=subprocess.DEVNULL, timeout=READ_TIMEOUT_S)
         fresh.rename(self.folder)
 
-    def _point_head(self) -> None:
+    def _head_there(self) -> str:
+        """The branch that the repository itself points at; nothing where it points at none."""
         answer = self._git(
             "ls-remote", "--symref", "--end-of-options", self.location, "HEAD", timeout_s=FETCH_TIMEOUT_S
         )
-        if found := re.search(r"^ref: (refs/heads/\S+)\tHEAD$", answer, re.M):
-            self._git("symbolic-ref", "HEAD", found[1])
+        found = re.search(r"^ref: (refs/heads/\S+)\tHEAD$", answer, re.M)
+        return found[1] if found else ""
 
     def _commit(self, name: str) -> str:
         if not (self.folder / "HEAD").exists():

@@ -6,6 +6,7 @@ had threads, locks or connections; so are the supervisors, which are there in mi
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -14,17 +15,18 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 import setproctitle
 import structlog
 
+from butai.db import Database
 from butai.runs import supervisor
 from butai.runs.folder import RunFolder
 from butai.runs.spawn import ERRORS, spawn
-from butai.runs.understudy import learn, program_of
+from butai.runs.understudy import get_ready, program_of
 from butai.tables import load_tables
 
 ANSWERS_WITHIN_S = 10.0
@@ -34,18 +36,18 @@ log = structlog.get_logger()
 
 
 class Nursery:
-    """Starts supervisors. Where the nursery is gone they are started anew, which only takes longer.
+    """Starts supervisors. Where the nursery is gone they are started anew, which only takes longer. `database`: its URL.
 
     To be made by a process that has one thread, no locks and no connections.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, database: str) -> None:
         self._channel, theirs = socket.socketpair()
         self._turn, self._lives = threading.Lock(), True
         self.pid = os.fork()
         if self.pid == 0:
             self._channel.close()
-            _serve(theirs)
+            _serve(theirs, database)
         theirs.close()
         self._channel.settimeout(ANSWERS_WITHIN_S)
 
@@ -67,7 +69,7 @@ class Nursery:
             return self._lives
 
 
-def _serve(channel: socket.socket) -> NoReturn:
+def _serve(channel: socket.socket, database: str) -> NoReturn:
     """Fork until the worker is gone. A terminal's Ctrl-C is the worker's affair."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -78,6 +80,7 @@ def _serve(channel: socket.socket) -> NoReturn:
     os.environ["SPT_NOENV"] = "1"  # a title takes the place of the arguments alone
     setproctitle.setproctitle("butai.runs.nursery")
     load_tables()
+    Database.warm_up(database)
     gc.freeze()
     with channel.makefile("rb") as asked:
         for line in asked:
@@ -85,20 +88,36 @@ def _serve(channel: socket.socket) -> NoReturn:
                 channel.close()
                 _live(json.loads(line))
             channel.sendall(BEGUN)
-            _learn(Path(json.loads(line)["folder"]))
+            _learn(json.loads(line))
     os._exit(0)
 
 
-def _learn(folder: Path) -> None:
-    """Load the programs of ours that this run needs: the next one with them need not."""
+def _learn(told: dict[str, Any]) -> None:
+    """Load the programs of ours that this run needs, and make what they need ready: the next run like it need not."""
     try:
-        known = learn.cache_info().currsize
-        for program in {program_of(each.argv) for each in RunFolder(folder).read_work().commands} - {""}:
-            learn(program)
-        if learn.cache_info().currsize > known:
+        commands = [each.argv for each in RunFolder(Path(told["folder"])).read_work().commands if program_of(each.argv)]
+        with _environment(told["environment"]):
+            for argv in commands:
+                get_ready(argv)
+        if commands:
             gc.freeze()
     except Exception:
         traceback.print_exc()
+
+
+@contextlib.contextmanager
+def _environment(told: Mapping[str, str]) -> Iterator[None]:
+    own = dict(os.environ)
+    _replace_environment(told)
+    try:
+        yield
+    finally:
+        _replace_environment(own)
+
+
+def _replace_environment(by: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(by)
 
 
 def _live(told: dict[str, Any]) -> NoReturn:
@@ -112,8 +131,7 @@ def _live(told: dict[str, Any]) -> NoReturn:
         os.chdir(folder)
         setproctitle.setproctitle(f"butai.runs.supervisor {folder.name}")
         _speak_to(folder / ERRORS)
-        os.environ.clear()
-        os.environ.update(told["environment"])
+        _replace_environment(told["environment"])
         code = supervisor.start(folder)
     except BaseException:
         traceback.print_exc()

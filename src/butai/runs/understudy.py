@@ -43,6 +43,17 @@ def learn(program: str) -> Any:
     return module
 
 
+def get_ready(argv: Sequence[str]) -> Any:
+    """Load the program of a command, and let it get ready for this run if it has a function `get_ready` for that. The module.
+
+    What goes wrong then goes wrong again where it is told.
+    """
+    module = learn(argv[2])
+    with contextlib.suppress(Exception):
+        getattr(module, "get_ready", lambda _: None)(Path(argv[3]))
+    return module
+
+
 @contextlib.contextmanager
 def standing_by(commands: Sequence[Sequence[str]]) -> Iterator[list[Understudy | None]]:
     """One for each command that is ours, none for others. Those that never began are gone afterwards."""
@@ -109,7 +120,7 @@ class Understudy:
 
 
 def _stand_by(channel: socket.socket, argv: list[str]) -> NoReturn:
-    """Load, get ready for this run (`get_ready`, if there is one), wait for the word, and run.
+    """Get ready, wait for the word, and run.
 
     Nothing that the parent had open stays open: its locks are its own.
     """
@@ -120,10 +131,7 @@ def _stand_by(channel: socket.socket, argv: list[str]) -> NoReturn:
             signal.signal(number, signal.SIG_IGN)
         os.closerange(3, channel.fileno())
         os.closerange(channel.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
-        module = learn(argv[2])
-        # What goes wrong here goes wrong again where it is told.
-        with contextlib.suppress(Exception):
-            getattr(module, "get_ready", lambda _: None)(Path(argv[3]))
+        module = get_ready(argv)
         _, files, _, _ = socket.recv_fds(channel, 1, 2)
         if len(files) == 2:
             with channel, channel.makefile("rb") as told:

@@ -66,8 +66,9 @@ def working(database: Database, carried: Carried, **more: Any) -> Iterator[None]
         yield
     finally:
         stop.set()
-        carried.let_go.set()
         thread.join(20)
+        # Not before: what is carried would end while its claim stands, and the worker would go on with it.
+        carried.let_go.set()
         assert not thread.is_alive()
 
 

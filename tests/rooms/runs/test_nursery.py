@@ -35,7 +35,7 @@ def start(folder):
 
 supervisor.start = start
 nursery.spawn = lambda folder, environment: (folder.path / "anew").touch()
-nurse = nursery.Nursery()
+nurse = nursery.Nursery("sqlite://")
 print(nurse.pid, flush=True)
 for line in sys.stdin:
     nurse.spawn(RunFolder(Path(line.strip())), {"SECRET": "s3cret"})
