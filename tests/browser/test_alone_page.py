@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -145,5 +145,148 @@ def test_the_file_works_out_the_same_impact_as_the_server(worker: Page, graph: G
 def test_what_does_not_fit_stays_closed_as_on_the_server(worker: Page) -> None:
     graph = many(modules=24, each=30)
     modules = tuple(each for each in graph.modules if each.startswith("modules/"))
-    assert by_server(graph, opened := View(open=modules), {})["held"]
+    opened = View(open=modules)
+    assert by_server(graph, opened, {})["held"]
     check_same(worker, graph, [View(), opened, View(impact="modules/m000:var.size")])
+
+
+def test_what_is_of_one_type_stands_together_as_on_the_server(worker: Page) -> None:
+    types = ("aws_vpc", "aws_subnet", "aws_sqs_queue")
+    graph = graph_of({f"live/{folder}/main.tf": of_types(types, each=40) for folder in "ab"})
+    queues = "live/a::resource::aws_sqs_queue"
+    closed, opened = View(open=("live/a",)), View(open=("live/a", queues))
+    assert [each["kind"] for each in by_server(graph, closed, {})["nodes"]].count(GroupKind.TYPE) == len(types)
+    check_same(worker, graph, [closed, opened, View(focus=queues, node=queues)])
+
+
+def of_types(types: Sequence[str], each: int) -> str:
+    return "\n".join(f'resource "{type_}" "r{number}" {{}}' for type_ in types for number in range(each))
+
+
+# --- in use ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Opened:
+    """A page of its own in a browser without a network, and the graph that it is of."""
+
+    page: Page
+    graph: Graph
+
+    def drawn(self) -> set[str]:
+        """What is in the drawing."""
+        return set(self.page.evaluate("document.querySelector('.canvas')._cyreg.cy.nodes().map((each) => each.id())"))
+
+    def listed(self) -> set[str]:
+        """What is in the list."""
+        rows = self.page.locator(".row .what").evaluate_all("(all) => all.map((each) => each.dataset.keep)")
+        return {each.removeprefix("row ") for each in rows}
+
+
+Open = Callable[..., Opened]
+
+
+@pytest.fixture
+def open_page(browser: Browser, watched: Callable[[BrowserContext], Page], tmp_path: Path) -> Iterator[Open]:
+    """Opens a folder's map as a file; nothing may be asked of anybody, and nothing may stand in its console."""
+    contexts: list[BrowserContext] = []
+
+    def open_(folder: Path, language: str = "en", **look: Any) -> Opened:
+        source = WorkingFolder(folder)
+        graph = read_graph(source, {})
+        ages = {each: 400.0 for each in graph.nodes if each.startswith("base")}
+        file = tmp_path / "map.html"
+        file.write_text(page_alone(graph, DAY, source.content, {Colour.AGE: ages}))
+        wide = {"viewport": {"width": 1280, "height": 800}}
+        contexts.append(browser.new_context(offline=True, locale=language, reduced_motion="reduce", **{**wide, **look}))
+        page = watched(contexts[-1])
+        page.goto(file.as_uri())
+        expect(page.locator(".row").first).to_be_visible()
+        return Opened(page, graph)
+
+    yield open_
+    for context in contexts:
+        context.close()
+
+
+TEAM = examples_folder() / "ivr" / "infra"
+
+
+def test_the_file_is_searched_followed_and_linked_to(open_page: Open) -> None:
+    opened = open_page(TEAM)
+    page = opened.page
+    assert {WEB, "base"} <= opened.drawn()
+    page.get_by_label("Search the repository").fill("ecs_service web")
+    expect(page.locator("#found h2")).to_have_text("Found: 1")
+    page.locator("#found").get_by_role("link", name="aws_ecs_service.web").click()
+    expect(page.locator("#map-node h2")).to_have_text("aws_ecs_service.web")
+    lines = page.locator("#map-node .source li")
+    expect(lines.first).to_contain_text('resource "aws_ecs_service" "web" {')
+    node = opened.graph.nodes[WEB]
+    assert lines.count() == node.end_line - node.line + 1
+    expect(lines.first.locator(".no")).to_have_text(str(node.line))
+
+    reached = opened.graph.impact(WEB)
+    page.get_by_role("link", name=f"Impact: {len(reached)}").click()
+    expect(page.locator(".bar .says")).to_contain_text(f"Everything that needs {WEB}: {len(reached)}.")
+    assert {each for each in opened.listed() if each in opened.graph.nodes} - set(opened.graph.modules) == reached | {
+        WEB
+    }
+    page.locator("#map-node").get_by_role("link", name="Focus").click()
+    page.get_by_role("link", name="Steps: 1").click()
+    expect(page.get_by_role("link", name="Steps: 1")).to_have_attribute("aria-current", "true")
+    one = opened.drawn()
+    assert WEB in one and "base" not in one
+    address = page.url
+    page.go_back()
+    expect(page.get_by_role("link", name="Steps: 2")).to_have_attribute("aria-current", "true")
+    assert one < opened.drawn()
+    page.goto("about:blank")
+    page.goto(address)
+    expect(page.get_by_role("link", name="Steps: 1")).to_have_attribute("aria-current", "true")
+    assert opened.drawn() == one
+
+
+def test_the_file_opens_hides_colours_and_speaks(open_page: Open) -> None:
+    opened = open_page(TEAM)
+    page = opened.page
+    page.locator(".row .what").first.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("link", name="Open base")).to_have_attribute("aria-expanded", "false")
+    assert "base" in opened.drawn() and not any(each.startswith("base:") for each in opened.drawn())
+    expect(page.locator("[data-keep='row base']")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#map-node h2")).to_have_text("base")
+    page.get_by_role("link", name="Open the group").click()
+    page.get_by_text("Kinds", exact=True).click()
+    page.get_by_role("link", name="Resources", exact=True).first.click()
+    assert WEB not in opened.drawn()
+    page.get_by_role("link", name="Age", exact=True).click()
+    expect(page.locator(".legend")).to_contain_text("Days since the last change")
+    assert page.get_by_role("link", name="Cost").count() == 0, "only a server knows it"
+    page.get_by_role("button", name="日本語").click()
+    expect(page.locator("h1")).to_have_text("infra の地図")
+    page.reload()
+    expect(page.locator("#map-list h2")).to_have_text("一覧")
+    expect(page.locator("html")).to_have_attribute("lang", "ja")
+
+
+def test_what_a_repository_says_stays_text(open_page: Open, tmp_path: Path) -> None:
+    evil = "<script>document.title='gone'</script><img src=x onerror=alert(1)>"
+    (tmp_path / "evil").mkdir()
+    (tmp_path / "evil" / "main.tf").write_text(f'resource "{evil}" "x" {{\n  name = "{evil}"\n}}\n')
+    opened = open_page(tmp_path / "evil")
+    opened.page.locator(".row .what", has_text="onerror").last.click()
+    expect(opened.page.locator("#map-node h2")).to_have_text(f"{evil}.x")
+    expect(opened.page.locator("#map-node .source")).to_contain_text(f'name = "{evil}"')
+    assert opened.page.locator("img").count() == 0
+    assert opened.page.title() == "Map of evil"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_file_looks_right(open_page: Open, shot: Callable[[Page, str], None], language: str) -> None:
+    opened = open_page(TEAM, language)
+    for name, query in {"first": "", "node": f"node={WEB}", "focus": f"focus={WEB}&node={WEB}&colour=age"}.items():
+        opened.page.goto(f"{opened.page.url.partition('#')[0]}#{query}")
+        for look in looks(opened.page):
+            shot(opened.page, f"inventory-alone-{name}-{look}-{language}")

@@ -22,7 +22,7 @@ Content = Callable[[str], bytes | None]
 """A file of the repository by its path; none where it cannot be read."""
 MOST_LINES: Final = 200
 """So many lines of one node at most."""
-MOST_SOURCE: Final = 4_000_000
+MOST_SOURCE: Final = 8_000_000
 """So many letters of source in all."""
 
 

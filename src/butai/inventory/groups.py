@@ -12,7 +12,7 @@ from typing import Final
 from butai.inventory.model import FOLDERS, Graph, Kind, Node
 
 TOP: Final = ""
-MANY: Final = 20
+MANY: Final = 30
 """Beyond so many of one kind in a folder, those of one type stand together."""
 _TYPED: Final = frozenset({Kind.RESOURCE, Kind.DATA, Kind.EPHEMERAL})
 _FEW: Final = 2
@@ -84,8 +84,8 @@ def groups_of(graph: Graph) -> Groups:
             found.by_id[TOP].inside.append(node.id)
         elif node.kind not in FOLDERS and node.kind is not Kind.REPOSITORY:
             _add_node(found, node)
-    for kind in [each for each in found.by_id.values() if each.kind is GroupKind.KIND and len(each.inside) > MANY]:
-        _group_types(found, kind, graph)
+    for large in [each for each in found.by_id.values() if each.kind is GroupKind.KIND and len(each.inside) > MANY]:
+        _group_types(found, large, graph)
     order = {kind: number for number, kind in enumerate(Kind)}
     for folder in graph.modules:
         found.by_id[folder].inside.sort(key=lambda each: order[Kind(found.by_id[each].name)])

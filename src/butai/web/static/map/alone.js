@@ -34,7 +34,7 @@ class AlonePage {
     this.words = this.everyWord[language];
     document.documentElement.lang = language;
     document.title = document.getElementById("map-title").textContent = this.say("title", { name: this.name });
-    document.getElementById("map-date").textContent = `${this.words.as_of} ${this.on}`;
+    document.getElementById("map-date").textContent = this.say("as_of", { day: this.on });
     document.getElementById("map-stage").setAttribute("aria-label", this.words.drawing);
     this.form.search.setAttribute("aria-label", this.words.seek);
     this.form.search.placeholder = this.words.how;
