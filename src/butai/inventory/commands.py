@@ -108,7 +108,7 @@ def show_map(
     ] = None,
     root: Annotated[str, typer.Option(metavar="FOLDER", help="The root that --state is of.")] = "",
     cache: Annotated[bool, typer.Option(help="Keep what is read: unchanged files are not parsed again.")] = True,
-    history: Annotated[bool, typer.Option(help="Ask git what changes most.")] = True,
+    history: Annotated[bool, typer.Option(help="Ask git what changes most, and how old things are.")] = True,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page that needs nothing else.")] = None,
     lines: Annotated[bool, typer.Option("--source/--no-source", help="Put source lines into the page.")] = True,
     json: JsonFlag = False,

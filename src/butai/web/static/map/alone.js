@@ -82,8 +82,9 @@ class AlonePage {
     const rows = rowsOf(this.graph, this.picture, this.view, this.figures[this.view.colour], this.rules);
     const [kept, scrolled] = [document.activeElement?.dataset?.keep, document.querySelector(".tree ul")?.scrollTop ?? 0];
     if (document.activeElement !== this.form.search) this.form.search.value = this.view.search;
+    const choices = this.choices([...new Set(lost.map((each) => asked[each]))]);
     while (this.form.nextSibling) this.form.nextSibling.remove();
-    this.form.after(...this.choices([...new Set(lost.map((each) => asked[each]))]));
+    this.form.after(...choices);
     document.getElementById("map-side").replaceChildren(...this.side(rows));
     const isStill = before?.drawing === this.view.drawing && before.node === this.view.node;
     this.drawing.show(pictureOf(this.graph, this.picture, rows, this.view), anchor, isStill);
@@ -105,7 +106,7 @@ class AlonePage {
     const about = h("b", { class: "mono" }, view.focus || view.impact);
     return [
       colours.length > 1 && h("div", { class: "chips", role: "group", "aria-label": words.colours }, h("span", { class: "quiet" }, words.colours), ...colours),
-      h("details", { class: "kinds", open: !view.hidesAsUsual }, h("summary", {}, words.all_kinds), h("div", { class: "chips" }, ...kinds)),
+      h("details", { class: "kinds", open: !view.hidesAsUsual || document.querySelector(".kinds")?.open }, h("summary", {}, words.all_kinds), h("div", { class: "chips" }, ...kinds)),
       view.colour !== "kind" && this.legend(),
       ...lost.map((each) => says("warn", this.around("lost", { about: h("b", { class: "mono" }, each) }))),
       view.impact && says("", this.around("reached", { about, count: Math.max(this.picture.total - 1, 0) }), this.wholeMap()),

@@ -4,6 +4,7 @@
 const READABLE = 0.6; // Smaller, nobody can read it.
 const AROUND = 20;
 const LETTERS = 12.5;
+const BOX_LETTERS = 14;
 const BESIDE = 22;
 // The library would write this style sheet into the page, which the portal's policy forbids; the portal's own has the rule.
 const MARK = "__________cytoscape_stylesheet";
@@ -112,7 +113,7 @@ export class Drawing {
       { selector: ".group", style: { "border-color": colour("line-2"), "border-style": "double", "border-width": 4, "font-weight": 600 } },
       { selector: ".box", style: {
         "background-fill": "solid", "background-color": colour("well"), "background-opacity": 0.55, "border-color": colour("line-2"),
-        "text-valign": "top", "text-margin-y": 22, "font-weight": 600, "font-size": 14, "z-index": 0, "min-zoomed-font-size": 2,
+        "text-valign": "top", "text-margin-y": 22, "font-weight": 600, "font-size": BOX_LETTERS, "z-index": 0, "min-zoomed-font-size": 2,
       } },
       { selector: "node[!box]", style: { "z-index": 3 } },
       { selector: ".found", style: { "border-color": colour("warn"), "border-width": 2.5 } },
@@ -131,12 +132,12 @@ export class Drawing {
 }
 
 // A group is called what the list calls it, in the language of the page. Of what is too long the end is shown: names differ there.
-function label({ id, label, count, width }, measure) {
+function label({ id, label, count, width, box }, measure) {
   const row = document.querySelector(`[data-keep="${CSS.escape(`row ${id}`)}"]`);
   const words = count && row ? `${row.firstChild.data.trim()}  ${count}` : label;
   return words.split("\n").map((line) => {
     let shown = line;
-    while (measure(shown, count) > width - BESIDE && shown.length > 4) shown = `…${shown.slice(shown.startsWith("…") ? 2 : 1)}`;
+    while (measure(shown, count, box ? BOX_LETTERS : LETTERS) > width - BESIDE && shown.length > 4) shown = `…${shown.slice(shown.startsWith("…") ? 2 : 1)}`;
     return shown;
   }).join("\n");
 }
@@ -144,8 +145,8 @@ function label({ id, label, count, width }, measure) {
 function measureOf(place) {
   const drawn = new OffscreenCanvas(1, 1).getContext("2d");
   const { fontFamily } = getComputedStyle(place);
-  return (words, bold) => {
-    drawn.font = `${bold ? 600 : 400} ${LETTERS}px ${fontFamily}`;
+  return (words, bold, letters) => {
+    drawn.font = `${bold ? 600 : 400} ${letters}px ${fontFamily}`;
     return drawn.measureText(words).width;
   };
 }
