@@ -163,6 +163,13 @@ def of_types(types: Sequence[str], each: int) -> str:
     return "\n".join(f'resource "{type_}" "r{number}" {{}}' for type_ in types for number in range(each))
 
 
+_WHERE = """id => {
+  const stage = document.getElementById('map-stage').getBoundingClientRect();
+  const { x, y } = document.querySelector('.canvas')._cyreg.cy.getElementById(id).renderedPosition();
+  return [stage.x + x, stage.y + y];
+}"""
+
+
 # --- in use ----------------------------------------------------------------------------------------------------------
 
 
@@ -176,6 +183,11 @@ class Opened:
     def drawn(self) -> set[str]:
         """What is in the drawing."""
         return set(self.page.evaluate("document.querySelector('.canvas')._cyreg.cy.nodes().map((each) => each.id())"))
+
+    def place_of(self, id_: str) -> tuple[float, float]:
+        """Where the drawing shows something, in pixels of the page."""
+        x, y = self.page.evaluate(_WHERE, id_)
+        return x, y
 
     def listed(self) -> set[str]:
         """What is in the list."""
@@ -226,6 +238,13 @@ def test_the_file_is_searched_followed_and_linked_to(open_page: Open) -> None:
     assert lines.count() == node.end_line - node.line + 1
     expect(lines.first.locator(".no")).to_have_text(str(node.line))
 
+    here = opened.place_of("staging:aws_ecs_service.api")
+    page.mouse.click(*here)
+    expect(page.locator("#map-node h2")).to_have_text("aws_ecs_service.api")
+    assert opened.place_of("staging:aws_ecs_service.api") == pytest.approx(here, abs=2), "it stays under the mouse"
+    page.go_back()
+    expect(page.locator("#map-node h2")).to_have_text("aws_ecs_service.web")
+
     reached = opened.graph.impact(WEB)
     page.get_by_role("link", name=f"Impact: {len(reached)}").click()
     expect(page.locator(".bar .says")).to_contain_text(f"Everything that needs {WEB}: {len(reached)}.")
@@ -274,11 +293,14 @@ def test_the_file_opens_hides_colours_and_speaks(open_page: Open) -> None:
 def test_what_a_repository_says_stays_text(open_page: Open, tmp_path: Path) -> None:
     evil = "<script>document.title='gone'</script><img src=x onerror=alert(1)>"
     (tmp_path / "evil").mkdir()
-    (tmp_path / "evil" / "main.tf").write_text(f'resource "{evil}" "x" {{\n  name = "{evil}"\n}}\n')
+    (tmp_path / "evil" / "main.tf").write_text(
+        f'resource "{evil}" "x" {{\n  name = "{evil}"\n  tags = "\u202eturned"\n}}\n'
+    )
     opened = open_page(tmp_path / "evil")
     opened.page.locator(".row .what", has_text="onerror").last.click()
     expect(opened.page.locator("#map-node h2")).to_have_text(f"{evil}.x")
     expect(opened.page.locator("#map-node .source")).to_contain_text(f'name = "{evil}"')
+    expect(opened.page.locator("#map-node .source")).to_contain_text('tags = "\ufffdturned"')
     assert opened.page.locator("img").count() == 0
     assert opened.page.title() == "Map of evil"
 

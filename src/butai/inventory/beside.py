@@ -9,7 +9,7 @@ from pathlib import Path
 
 from butai.errors import ButaiError, NotFoundError, WrongUseError, did_you_mean
 from butai.git.repository import Repository
-from butai.history.figures import Figures as Past
+from butai.history.figures import Figures as PastFigures
 from butai.history.git_log import find, resolve
 from butai.history.read import read_history
 from butai.inventory.git_source import git_commit
@@ -61,8 +61,11 @@ def age_and_churn_of(path: Path, files: Cache, now: datetime) -> Mapping[Colour,
     return age_and_churn(changes(known[1]), now) if known else {}
 
 
-def _past(path: Path, files: Cache) -> tuple[Graph, Past] | None:
-    """The newest commit's graph and history. Its own lines: those of the folder may have been edited since."""
+def _past(path: Path, files: Cache) -> tuple[Graph, PastFigures] | None:
+    """The newest commit's graph and what git tells of it, if it tells anything.
+
+    By that commit's own lines: those of the folder may have been edited since.
+    """
     try:
         repository = find(path)
         if repository is None:
@@ -74,7 +77,7 @@ def _past(path: Path, files: Cache) -> tuple[Graph, Past] | None:
     except ButaiError as error:
         say(f"\nGit's history is not known: {error.what}")
         return None
-    return (graph, Past(history, int(time.time()))) if history else None
+    return (graph, PastFigures(history, int(time.time()))) if history else None
 
 
 def _asked(each: ThingPast) -> str:

@@ -139,11 +139,11 @@ def _group_types(found: Groups, kind: Group, graph: Graph) -> None:
     if kind.name not in _TYPED:
         return
     counts = Counter(graph.nodes[each].type for each in kind.inside)
-    together = {type_ for type_, count in counts.items() if type_ and count > _FEW}
+    together = {type_ for type_, count in counts.items() if type_ and count > _FEW} if len(counts) > 1 else set()
     nodes, kind.inside = kind.inside, []
     for each in nodes:
         type_ = graph.nodes[each].type
-        if len(counts) == 1 or type_ not in together:
+        if type_ not in together:
             kind.inside.append(each)
             continue
         group = f"{kind.id}::{type_}"

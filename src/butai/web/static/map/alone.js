@@ -218,11 +218,14 @@ class AlonePage {
 }
 
 // --- pieces of a page ------------------------------------------------------------------------------------------------
-// Every word comes in as text, never as markup: names and source lines are a repository's.
+// Every word comes in as text, never as markup: names and source lines are a repository's. As on the portal nothing in them makes
+// a line read as another one.
+const plain = (words) => (typeof words === "string" ? words.replace(/(?![\t\n])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\ufffd") : words);
+
 function h(tag, attributes = {}, ...inside) {
   const element = make(tag);
   for (const [name, value] of Object.entries(attributes)) if (value != null && value !== false) element.setAttribute(name, value === true ? "" : value);
-  element.append(...inside.filter((each) => each != null && each !== false && each !== ""));
+  element.append(...inside.filter((each) => each != null && each !== false && each !== "").map(plain));
   return element;
 }
 
