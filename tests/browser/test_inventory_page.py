@@ -1,17 +1,14 @@
-"""The map of the example team in a real browser: searched, focused, followed to the source; and the file that stands alone."""
+"""The map of the example team in a real browser: searched, focused, followed to the source."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from butai.demo.team import examples_folder, make_team
-from butai.inventory.alone import page as page_alone
-from butai.inventory.reading import WorkingFolder, read_graph
 from butai.inventory.views import AddRequest
 from support.looks import LANGUAGES, looks
 from support.portal import Portal, Visit
@@ -159,42 +156,3 @@ def test_every_page_in_every_look(
         page.goto(f"{portal.url}/inventory{path}")
         for look in looks(page):
             shot(page, f"inventory-{name}-{look}-{language}")
-
-
-# --- the page that stands alone --------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def alone(browser: Browser, watched: Callable[[BrowserContext], Page], tmp_path: Path) -> Iterator[Page]:
-    """The example team's map as a file, in a browser without a network."""
-    file = tmp_path / "map.html"
-    file.write_text(page_alone(read_graph(WorkingFolder(examples_folder() / "ivr" / "infra"))))
-    context = browser.new_context(offline=True, viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-    page = watched(context)
-    page.goto(file.as_uri())
-    yield page
-    context.close()
-
-
-def test_the_file_is_searched_and_shows_what_is_around_a_node(alone: Page) -> None:
-    assert {WEB, "base"} <= drawn(alone)
-    alone.get_by_label("Search the repository").fill("ecs_service web")
-    expect(alone.locator("#found h2")).to_have_text("Found: 1")
-    alone.locator("#found").get_by_role("link").click()
-    expect(alone.locator("#map-node h2")).to_have_text("aws_ecs_service.web")
-    expect(alone.locator("#map-node")).to_contain_text("staging/services.tf:")
-    assert alone.evaluate(_CHOSEN) == [WEB]
-    alone.locator("[data-keep='row base']").click()
-    expect(alone.locator("#map-view")).to_have_text("base")
-    assert WEB not in drawn(alone) and "base:var.name" in drawn(alone)
-    address = alone.url
-    alone.get_by_role("link", name="The whole map").click()
-    expect(alone.locator("#map-view")).to_have_text("")
-    alone.goto("about:blank")
-    alone.goto(address)
-    expect(alone.locator("#map-view")).to_have_text("base")
-
-
-def test_the_file_looks_right_wide_and_narrow(alone: Page, shot: Callable[[Page, str], None]) -> None:
-    for look in looks(alone):
-        shot(alone, f"inventory-alone-{look}")

@@ -1,86 +1,126 @@
-"""The map as one file that needs nothing else: no server, no network, nothing beside it."""
+"""What the page that stands alone carries: the graph, what can be opened, the ways of an impact, and what the map goes by.
+
+The page has no server to ask, so that it works out every view itself (`web/static/map`), from this and by the same rules. Pure.
+"""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
-from butai.inventory.groups import GroupKind, Groups, groups_of
+from butai.inventory import layers
+from butai.inventory.groups import Groups, groups_of
+from butai.inventory.measures import STEPS, Figures
 from butai.inventory.model import FOLDERS, Graph, Kind, Node
-from butai.inventory.picture import document, draw, rows
-from butai.inventory.view import View
+from butai.inventory.picture import MOST_FOUND
+from butai.inventory.reach import Ways
+from butai.inventory.shown import CALM, FIRST, MOST
+from butai.inventory.view import HIDDEN, KINDS, MOST_STEPS, Colour, View
+from butai.inventory.ways import waits
 
-_HERE: Final = Path(__file__).parent
-_STATIC: Final = _HERE.parent / "web" / "static"
-
-
-def page(graph: Graph) -> str:
-    """The whole page: the first view, a view of every folder, a list, a search, and what is known of every node."""
-    environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    return environment.get_template("alone.html").render(
-        name=graph.repository,
-        data=as_script(data(graph)),
-        style=Markup((_STATIC / "butai.css").read_text()),  # noqa: S704 - our own
-        library=_script("vendor/cytoscape.min.js"),
-        script=_script("inventory.js"),
-    )
+Content = Callable[[str], bytes | None]
+"""A file of the repository by its path; none where it cannot be read."""
+MOST_LINES: Final = 200
+"""So many lines of one node at most."""
+MOST_SOURCE: Final = 8_000_000
+"""So many letters of source in all."""
 
 
-def data(graph: Graph) -> dict[str, Any]:
-    """What the page's script reads: `views` by the folder they are of, `nodes`, and `lines` between their numbers."""
-    groups = groups_of(graph)
-    nodes = [each for each in graph.nodes.values() if each.kind is not Kind.REPOSITORY]
-    number = {each.id: index for index, each in enumerate(nodes)}
-    lines = {(number[each.source], number[each.target]) for each in graph.edges if each.target in number}
+def carried(graph: Graph, content: Content | None, figures: Mapping[Colour, Figures]) -> dict[str, Any]:
+    """All of it, for JSON. `content`: none where source shall stay out of it. `figures`: what else than kinds colours can say."""
+    number = {each: index for index, each in enumerate(graph.nodes)}
     return {
-        "views": {name: _view(graph, groups, view) for name, view in _views(groups)},
-        "nodes": [_node(each) for each in nodes],
-        "lines": sorted(lines),
+        "name": graph.repository,
+        "rules": rules(figures),
+        "nodes": [_node(each) for each in graph.nodes.values()],
+        "edges": [[number[each.source], number[each.target], each.uses, each.attribute] for each in graph.edges],
+        "groups": _groups(groups_of(graph), number),
+        "modules": [[each.folder, each.required_version, each.files] for each in graph.modules.values()],
+        "reach": _reach(graph, number),
+        "figures": {colour: [found.get(each) for each in number] for colour, found in figures.items()},
+        "source": None if content is None else {number[id_]: lines for id_, lines in _source(graph, content).items()},
     }
 
 
-def as_script(value: Any) -> Markup:
-    """JSON for a script element: nothing in it can end the element."""
-    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return Markup(written.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))  # noqa: S704
-
-
-def _views(groups: Groups) -> Iterator[tuple[str, View]]:
-    yield "", View()
-    for group in groups.by_id.values():
-        if group.kind in {GroupKind.ROOT, GroupKind.MODULE}:
-            yield group.id, View(focus=group.id, steps=1)
-        elif group.kind is GroupKind.AREA and group.id:
-            yield group.id, View(open=(group.id,))
-
-
-def _view(graph: Graph, groups: Groups, view: View) -> dict[str, Any]:
-    picture = draw(graph, groups, view)
-    found = document(graph, picture, rows(graph, groups, picture, view, {}), view)
-    for each in found["nodes"]:
-        # What only a server could answer.
-        del each["query"]
-    return found
-
-
-def _node(node: Node) -> dict[str, Any]:
+def rules(figures: Mapping[Colour, Figures]) -> dict[str, Any]:
+    """What decides what is shown and where it stands."""
     return {
-        "id": node.id,
-        "kind": node.kind,
-        "address": "" if node.kind in FOLDERS else node.address,
-        "module": node.module,
-        "file": node.file,
-        "line": node.line,
+        "most": MOST,
+        "first": FIRST,
+        "calm": sorted(CALM),
+        "kinds": KINDS,
+        "hidden": sorted(HIDDEN),
+        "steps": View.steps,
+        "most_steps": MOST_STEPS,
+        "most_found": MOST_FOUND,
+        "colours": [Colour.KIND, *figures],
+        "ends": {colour: STEPS[colour] for colour in figures},
+        "sizes": {
+            "width": layers.WIDTH,
+            "height": layers.HEIGHT,
+            "between_layers": layers.BETWEEN_LAYERS,
+            "between": layers.BETWEEN,
+            "margin": layers.MARGIN,
+            "title": layers.TITLE,
+            "aspect": layers.ASPECT,
+        },
     }
 
 
-def _script(file: str) -> Markup:
-    return Markup(re.sub(r"</(?=script)", r"<\\/", (_STATIC / file).read_text(), flags=re.I))  # noqa: S704 - our own
+def _node(node: Node) -> list[Any]:
+    address = "" if node.kind in FOLDERS else node.address
+    return [node.id, node.kind, node.module, address, node.name, node.type, node.file, node.line, node.end_line]
+
+
+def _groups(groups: Groups, number: Mapping[str, int]) -> list[list[Any]]:
+    """What is in each: the id of a group, or the number of a node."""
+    return [
+        [each.id, each.kind, each.name, [one if one in groups.by_id else number[one] for one in each.inside]]
+        for each in groups.by_id.values()
+    ]
+
+
+def _reach(graph: Graph, number: Mapping[str, int]) -> dict[str, Any]:
+    """The steps of an impact between numbers; what is no node gets those behind the nodes'."""
+    numbers = dict(number)
+
+    def numbered(id_: str) -> int:
+        return numbers.setdefault(id_, len(numbers))
+
+    def steps(ways: Ways) -> list[list[int]]:
+        return [[numbered(each), *(numbered(one) for one in sorted(ways[each]))] for each in sorted(ways)]
+
+    found: dict[str, Any] = {name: steps(ways) for name, ways in graph.backwards._asdict().items()}
+    called = graph.called
+    return {
+        **found,
+        "ends": [numbered(each) for each in sorted(called)],
+        "waits": [[numbered(call), numbered(waits(folder))] for call, folder in called.items()],
+    }
+
+
+def _source(graph: Graph, content: Content) -> dict[str, str]:
+    """The lines of each node; where all are too many, the shortest are kept: so most nodes have theirs."""
+    found = dict(_lines(graph, content))
+    room = MOST_SOURCE
+    kept: dict[str, str] = {}
+    for id_, lines in sorted(found.items(), key=lambda each: len(each[1])):
+        room -= len(lines)
+        if room < 0:
+            break
+        kept[id_] = lines
+    return kept
+
+
+def _lines(graph: Graph, content: Content) -> Iterator[tuple[str, str]]:
+    files: dict[str, Sequence[str]] = {}
+    for node in graph.nodes.values():
+        if not node.file or not node.line or node.kind in FOLDERS or node.kind is Kind.REPOSITORY:
+            continue
+        if node.file not in files:
+            written = (content(node.file) or b"").decode(errors="replace")
+            files[node.file] = written.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
+        end = max(node.line, node.end_line)
+        lines = files[node.file][node.line - 1 : min(end, node.line + MOST_LINES - 1)]
+        if lines:
+            yield node.id, "\n".join(lines)

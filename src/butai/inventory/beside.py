@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 from butai.errors import ButaiError, NotFoundError, WrongUseError, did_you_mean
 from butai.git.repository import Repository
-from butai.history.figures import Figures
+from butai.history.figures import Figures as PastFigures
 from butai.history.git_log import find, resolve
 from butai.history.read import read_history
 from butai.inventory.git_source import git_commit
 from butai.inventory.held import Held, held
+from butai.inventory.measures import Figures, age_and_churn
 from butai.inventory.model import Graph
-from butai.inventory.past import spans
+from butai.inventory.past import changes, spans
 from butai.inventory.past_views import ThingPast, most_changed
 from butai.inventory.reading import Cache, read_graph
+from butai.inventory.view import Colour
 from butai.terminal import print_json, say, table
 from butai.terraform.state_index import StateInstance, index
 from butai.text import text
@@ -43,27 +47,37 @@ def show_most_changed(path: Path, files: Cache) -> None:
 
     `files`: what was parsed of the folder; those that are as they were committed are not parsed again.
     """
-    try:
-        found = _most_changed(path, files)
-    except ButaiError as error:
-        say(f"\nGit's history is not known: {error.what}")
-        return
+    known = _past(path, files)
+    found = most_changed(*known) if known else []
     if found:
         say("\nMost changed in a year")
         rows = [[each.id, str(each.changes_in_365_days), str(each.last_at)[:10], _asked(each)] for each in found]
         table(["NODE", "CHANGES", "LAST", "WHO TO ASK"], rows)
 
 
-def _most_changed(path: Path, files: Cache) -> list[ThingPast]:
-    repository = find(path)
-    if repository is None:
-        return []
-    commit = resolve(repository, "HEAD")
-    # The newest commit's own lines: those of the folder may have been edited since.
-    with git_commit(Repository(str(path), repository.git), commit, path.name) as source:
-        graph = read_graph(source, {**files})
-    history = read_history(path, commit, spans(graph))
-    return most_changed(graph, Figures(history, int(time.time()))) if history else []
+def age_and_churn_of(path: Path, files: Cache, now: datetime) -> Mapping[Colour, Figures]:
+    """Days since the last change of every node, and its changes in a year; nothing where git has nothing to tell."""
+    known = _past(path, files)
+    return age_and_churn(changes(known[1]), now) if known else {}
+
+
+def _past(path: Path, files: Cache) -> tuple[Graph, PastFigures] | None:
+    """The newest commit's graph and what git tells of it, if it tells anything.
+
+    By that commit's own lines: those of the folder may have been edited since.
+    """
+    try:
+        repository = find(path)
+        if repository is None:
+            return None
+        commit = resolve(repository, "HEAD")
+        with git_commit(Repository(str(path), repository.git), commit, path.name) as source:
+            graph = read_graph(source, {**files})
+        history = read_history(path, commit, spans(graph))
+    except ButaiError as error:
+        say(f"\nGit's history is not known: {error.what}")
+        return None
+    return (graph, PastFigures(history, int(time.time()))) if history else None
 
 
 def _asked(each: ThingPast) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,7 @@ import typer
 
 from butai.client import Api, connect
 from butai.errors import NotFoundError, WrongUseError, did_you_mean
-from butai.inventory.alone import page
-from butai.inventory.beside import show_most_changed, show_state
+from butai.inventory.beside import age_and_churn_of, show_most_changed, show_state
 from butai.inventory.document import document, node_document
 from butai.inventory.kept import kept
 from butai.inventory.model import Graph, Kind, Node
@@ -108,8 +108,9 @@ def show_map(
     ] = None,
     root: Annotated[str, typer.Option(metavar="FOLDER", help="The root that --state is of.")] = "",
     cache: Annotated[bool, typer.Option(help="Keep what is read: unchanged files are not parsed again.")] = True,
-    history: Annotated[bool, typer.Option(help="Ask git what changes most.")] = True,
+    history: Annotated[bool, typer.Option(help="Ask git what changes most, and how old things are.")] = True,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page that needs nothing else.")] = None,
+    lines: Annotated[bool, typer.Option("--source/--no-source", help="Put source lines into the page.")] = True,
     json: JsonFlag = False,
 ) -> None:
     """What is written in a repository, and what hangs on what. Nothing in it is run, and nothing is asked of anybody."""
@@ -118,7 +119,7 @@ def show_map(
     # None of its half a million objects is garbage: they need not be looked at for it, now and when the process ends.
     gc.freeze()
     if html is not None:
-        _write(html, page(graph))
+        _write(html, _page(graph, source, files, history=history, lines=lines))
     elif impact or needs:
         _show_reached(graph, impact or needs, backwards=bool(impact), as_json=json)
     elif state is not None:
@@ -129,6 +130,15 @@ def show_map(
         _show(graph, summarise(graph))
         if history:
             show_most_changed(source.path, files)
+
+
+def _page(graph: Graph, source: WorkingFolder, files: Cache, *, history: bool, lines: bool) -> str:
+    # Few ask for it, and what it takes would make every command start later.
+    from butai.inventory.alone_pages import page
+
+    now = datetime.now(UTC)
+    figures = age_and_churn_of(source.path, files, now) if history else {}
+    return page(graph, now.astimezone().date(), source.content if lines else None, figures)
 
 
 def _write(file: Path, content: str) -> None:

@@ -1,7 +1,9 @@
-"""What can be opened and closed on a map: folders of folders, roots and modules, and the kinds of things in each. Pure."""
+"""What can be opened and closed on a map: folders of folders, roots and modules, the kinds of things in each, and the types
+where there are many. Pure."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,20 +12,30 @@ from typing import Final
 from butai.inventory.model import FOLDERS, Graph, Kind, Node
 
 TOP: Final = ""
+MANY: Final = 30
+"""Beyond so many of one kind in a folder, those of one type stand together."""
+_TYPED: Final = frozenset({Kind.RESOURCE, Kind.DATA, Kind.EPHEMERAL})
+_FEW: Final = 2
 
 
 class GroupKind(StrEnum):
-    """What a group holds: folders, what is written in one folder, or what of it is of one kind."""
+    """What a group holds: folders, what is written in one folder, what of it is of one kind, or what of that of one type."""
 
     AREA = "area"
     ROOT = "root"
     MODULE = "module"
     KIND = "kind"
+    TYPE = "type"
+
+
+UNBOXED: Final = frozenset({GroupKind.KIND, GroupKind.TYPE})
+"""Open, they stand in the list only: what is in them is drawn in the folder's box."""
 
 
 @dataclass
 class Group:
-    """`inside`: ids of groups and nodes, in order. The id of an area ends in `/`, that of a kind is `FOLDER::KIND`."""
+    """`inside`: ids of groups and nodes, in order. The id of an area ends in `/`, that of a kind is `FOLDER::KIND`, that of a
+    type `FOLDER::KIND::TYPE`."""
 
     id: str
     kind: GroupKind
@@ -72,6 +84,8 @@ def groups_of(graph: Graph) -> Groups:
             found.by_id[TOP].inside.append(node.id)
         elif node.kind not in FOLDERS and node.kind is not Kind.REPOSITORY:
             _add_node(found, node)
+    for large in [each for each in found.by_id.values() if each.kind is GroupKind.KIND and len(each.inside) > MANY]:
+        _group_types(found, large, graph)
     order = {kind: number for number, kind in enumerate(Kind)}
     for folder in graph.modules:
         found.by_id[folder].inside.sort(key=lambda each: order[Kind(found.by_id[each].name)])
@@ -118,3 +132,22 @@ def _add_node(found: Groups, node: Node) -> None:
         _add(found, Group(kind, GroupKind.KIND, node.kind), node.module)
     found.above[node.id] = kind
     found.by_id[kind].inside.append(node.id)
+
+
+def _group_types(found: Groups, kind: Group, graph: Graph) -> None:
+    """Put together what is of one type, where there are several types: each stands where its first one stood."""
+    if kind.name not in _TYPED:
+        return
+    counts = Counter(graph.nodes[each].type for each in kind.inside)
+    together = {type_ for type_, count in counts.items() if type_ and count > _FEW} if len(counts) > 1 else set()
+    nodes, kind.inside = kind.inside, []
+    for each in nodes:
+        type_ = graph.nodes[each].type
+        if type_ not in together:
+            kind.inside.append(each)
+            continue
+        group = f"{kind.id}::{type_}"
+        if group not in found.by_id:
+            _add(found, Group(group, GroupKind.TYPE, type_), kind.id)
+        found.above[each] = group
+        found.by_id[group].inside.append(each)

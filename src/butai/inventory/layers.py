@@ -15,12 +15,12 @@ from typing import Final, NamedTuple
 
 WIDTH: Final = 176.0
 HEIGHT: Final = 40.0
-_BETWEEN_LAYERS: Final = 52.0
-_BETWEEN: Final = 14.0
-_MARGIN: Final = 16.0
-_TITLE: Final = 30.0
+BETWEEN_LAYERS: Final = 52.0
+BETWEEN: Final = 14.0
+MARGIN: Final = 16.0
+TITLE: Final = 30.0
 # As wide as a screen beside a list.
-_ASPECT: Final = 1.3
+ASPECT: Final = 1.3
 _SWEEPS: Final = 4
 
 
@@ -102,13 +102,15 @@ def _lift(levels: Mapping[str, _Level], above: Mapping[str, str], source: str, t
 def _place(level: _Level, sizes: Mapping[str, tuple[float, float]], turned: set[tuple[str, str]]) -> dict[str, Place]:
     size = {each: sizes.get(each, (WIDTH, HEIGHT)) for each in level.ids}
     joined = {end for edge in level.edges for end in edge}
-    forward = _without_circles([each for each in level.ids if each in joined], level.edges)
-    turned |= level.edges - forward
+    kept = _without_circles([each for each in level.ids if each in joined], level.edges)
+    turned |= level.edges - kept
+    # In one order: a sum depends on it, in its last digit.
+    forward = sorted(kept)
     columns = _columns(_ordered(_layers([each for each in level.ids if each in joined], forward), forward), size)
     places = _in_columns(columns, forward, size)
     width, height = _extent(places.values())
     alone = [each for each in level.ids if each not in joined]
-    places.update(_in_rows(alone, size, width, height + _BETWEEN * 2 if places else 0.0))
+    places.update(_in_rows(alone, size, width, height + BETWEEN * 2 if places else 0.0))
     return places
 
 
@@ -136,9 +138,8 @@ def _without_circles(ids: Sequence[str], edges: Iterable[tuple[str, str]]) -> se
     return kept
 
 
-def _layers(ids: Sequence[str], edges: Iterable[tuple[str, str]]) -> list[list[str]]:
+def _layers(ids: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[list[str]]:
     """By the longest way that leads to each; what nothing leads to stands right before what it leads to."""
-    edges = list(edges)
     after, before = _grouped(edges), _grouped((target, source) for source, target in edges)
     open_ = {each: len(before[each]) for each in ids}
     layer = dict.fromkeys(ids, 0)
@@ -158,9 +159,8 @@ def _layers(ids: Sequence[str], edges: Iterable[tuple[str, str]]) -> list[list[s
     return [each for each in found if each]
 
 
-def _ordered(layers: list[list[str]], edges: Iterable[tuple[str, str]]) -> list[list[str]]:
+def _ordered(layers: list[list[str]], edges: Sequence[tuple[str, str]]) -> list[list[str]]:
     """Each layer in the order of the middle of what its items are joined to, looked at from both sides in turn."""
-    edges = list(edges)
     before, after = _grouped((target, source) for source, target in edges), _grouped(edges)
     rank = {each: (index + 0.5) / len(layer) for layer in layers for index, each in enumerate(layer)}
     for sweep in range(_SWEEPS):
@@ -177,11 +177,11 @@ def _ordered(layers: list[list[str]], edges: Iterable[tuple[str, str]]) -> list[
 
 def _columns(layers: list[list[str]], size: Mapping[str, tuple[float, float]]) -> list[list[str]]:
     """A layer that is much higher than the picture shall be stands in several columns: nothing in it is joined."""
-    area = sum((size[each][0] + _BETWEEN_LAYERS) * (size[each][1] + _BETWEEN) for layer in layers for each in layer)
-    highest = max([math.sqrt(area / _ASPECT), *(size[each][1] for layer in layers for each in layer)], default=0.0)
+    area = sum((size[each][0] + BETWEEN_LAYERS) * (size[each][1] + BETWEEN) for layer in layers for each in layer)
+    highest = max([math.sqrt(area / ASPECT), *(size[each][1] for layer in layers for each in layer)], default=0.0)
     found: list[list[str]] = []
     for layer in layers:
-        whole = sum(size[each][1] + _BETWEEN for each in layer)
+        whole = sum(size[each][1] + BETWEEN for each in layer)
         count = max(1, math.ceil(whole / (highest * 1.25)))
         most = math.ceil(len(layer) / count)
         found += [layer[start : start + most] for start in range(0, len(layer), most)]
@@ -189,13 +189,13 @@ def _columns(layers: list[list[str]], size: Mapping[str, tuple[float, float]]) -
 
 
 def _in_columns(
-    columns: list[list[str]], edges: set[tuple[str, str]], size: Mapping[str, tuple[float, float]]
+    columns: list[list[str]], edges: Sequence[tuple[str, str]], size: Mapping[str, tuple[float, float]]
 ) -> dict[str, Place]:
     """From left to right; up and down as near to the middle of what they are joined to as there is room."""
     beside = _grouped([*edges, *((target, source) for source, target in edges)])
     top: dict[str, float] = {}
     for column in columns:
-        whole = sum(size[each][1] + _BETWEEN for each in column) - _BETWEEN
+        whole = sum(size[each][1] + BETWEEN for each in column) - BETWEEN
         _stack(column, dict.fromkeys(column, -whole / 2), size, top)
     for sweep in range(_SWEEPS):
         for column in reversed(columns) if sweep % 2 else columns:
@@ -209,7 +209,7 @@ def _in_columns(
         for each in column:
             width, height = size[each]
             places[each] = Place(x + (widest - width) / 2, top[each] - highest, width, height)
-        x += widest + _BETWEEN_LAYERS
+        x += widest + BETWEEN_LAYERS
     return places
 
 
@@ -235,7 +235,7 @@ def _stack(
     Without their own heights it is a regression with rising values: neighbours that push each other stand together, in
     the middle of their wishes.
     """
-    heights = {each: size[each][1] + _BETWEEN for each in column}
+    heights = {each: size[each][1] + BETWEEN for each in column}
     below = dict(zip(column, itertools.accumulate((heights[each] for each in column), initial=0.0), strict=False))
     together: list[tuple[float, list[str]]] = []
     for each in column:
@@ -251,14 +251,14 @@ def _in_rows(
     ids: Sequence[str], size: Mapping[str, tuple[float, float]], width: float, y: float
 ) -> Iterator[tuple[str, Place]]:
     """What is joined to nothing: in rows, the highest first."""
-    area = sum((size[each][0] + _BETWEEN) * (size[each][1] + _BETWEEN) for each in ids)
-    width = max([width, math.sqrt(area * _ASPECT), *(size[each][0] for each in ids)])
+    area = sum((size[each][0] + BETWEEN) * (size[each][1] + BETWEEN) for each in ids)
+    width = max([width, math.sqrt(area * ASPECT), *(size[each][0] for each in ids)])
     x = row = 0.0
     for each in sorted(ids, key=lambda each: -size[each][1]):
         if x and x + size[each][0] > width:
-            x, y, row = 0.0, y + row + _BETWEEN, 0.0
+            x, y, row = 0.0, y + row + BETWEEN, 0.0
         yield each, Place(x, y, *size[each])
-        x, row = x + size[each][0] + _BETWEEN, max(row, size[each][1])
+        x, row = x + size[each][0] + BETWEEN, max(row, size[each][1])
 
 
 def _extent(places: Iterable[Place]) -> tuple[float, float]:
@@ -269,7 +269,7 @@ def _extent(places: Iterable[Place]) -> tuple[float, float]:
 
 def _around(places: Iterable[Place]) -> tuple[float, float]:
     width, height = _extent(places)
-    return max(WIDTH, width) + 2 * _MARGIN, height + _TITLE + _MARGIN
+    return max(WIDTH, width) + 2 * MARGIN, height + TITLE + MARGIN
 
 
 def _moved(inside_of: Mapping[str, Mapping[str, Place]]) -> Iterator[tuple[str, Place]]:
@@ -281,7 +281,7 @@ def _moved(inside_of: Mapping[str, Mapping[str, Place]]) -> Iterator[tuple[str, 
             moved = place._replace(x=round(x + place.x, 1), y=round(y + place.y, 1))
             yield each, moved
             if each in inside_of:
-                waiting.append((each, x + place.x + _MARGIN, y + place.y + _TITLE))
+                waiting.append((each, x + place.x + MARGIN, y + place.y + TITLE))
 
 
 def _grouped(edges: Iterable[tuple[str, str]]) -> defaultdict[str, list[str]]:

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from butai.inventory.parts import FOLDERS, Edge, Kind, Node, Problem, Uses
-from butai.inventory.reach import Reach
+from butai.inventory.reach import Backwards, Reach
 from butai.inventory.ways import all_of, reach_of, waits
 from butai.terraform.hcl_blocks import Expression
 from butai.terraform.state_index import without_indexes
@@ -88,15 +88,20 @@ class Graph:
 
     def needs(self, start: str) -> set[str]:
         """Everything that a node needs, directly or not; in a module, whoever calls it. A folder needs what is in it."""
-        called = self._called.get(start)
+        called = self.called.get(start)
         inside = {all_of(called)} if called else set()
         return self._others(start, self._reach.needs(self._starts(start), inside))
 
     def impact(self, start: str) -> set[str]:
         """Everything that needs a node, directly or not: what a change of it may reach."""
-        called = self._called.get(start)
+        called = self.called.get(start)
         inside = {waits(called)} if called else set()
         return self._others(start, self._reach.impact(self._starts(start), inside))
+
+    @property
+    def backwards(self) -> Backwards:
+        """What `impact` follows, for what follows it without this."""
+        return self._reach.backwards
 
     def _starts(self, start: str) -> set[str]:
         return {start, *(each.id for each in self.in_module(start))} if start in self.modules else {start}
@@ -105,7 +110,7 @@ class Graph:
         return {each for each in reached if each in self.nodes and each != start}
 
     @cached_property
-    def _called(self) -> Mapping[str, str]:
+    def called(self) -> Mapping[str, str]:
         """The folder that each call reads, where it is in this repository."""
         calls = (
             (each, self.modules[each.module].calls.get(each.name))
@@ -116,7 +121,7 @@ class Graph:
 
     @cached_property
     def _reach(self) -> Reach:
-        return reach_of(self.nodes.values(), self.edges, self.handed, self._called)
+        return reach_of(self.nodes.values(), self.edges, self.handed, self.called)
 
     def around(self, start: str, steps: int) -> dict[str, int]:
         """The nodes up to so many steps away in either direction, each with its distance."""

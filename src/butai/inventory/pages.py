@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
+from markupsafe import Markup
 
 from butai.errors import ButaiError
 from butai.inventory import api, coverage_api, coverage_pages, past_api, past_pages, standing_api, standing_pages
-from butai.inventory.alone import as_script
 from butai.inventory.measures import STEPS
 from butai.inventory.picture import document
 from butai.inventory.view import HIDDEN, KINDS, MOST_STEPS, Colour, View
@@ -89,7 +90,7 @@ def show_map(request: Request, name: str, view: api.AskedView) -> Response:
         found=found,
         view=view,
         here=here,
-        drawn=as_script(drawn),
+        drawn=_as_script(drawn),
         permanent=f"{str(request.base_url).rstrip('/')}{here}?{view.at(found.read.commit).query}",
         kinds=KINDS,
         hidden=HIDDEN,
@@ -109,6 +110,12 @@ def show_source(request: Request, name: str, file: str, commit: str = "", to: in
     return pages_of(request).html(
         request, "inventory/source.html", repository=service.get(name), source=source, view=View(), to=to
     )
+
+
+def _as_script(value: Any) -> Markup:
+    """JSON for a script element: nothing in it can end the element."""
+    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return Markup(written.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))  # noqa: S704
 
 
 def _list(request: Request, form: dict[str, str], error: ButaiError | None) -> Response:

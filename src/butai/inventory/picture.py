@@ -78,6 +78,8 @@ def _row(graph: Graph, groups: Groups, card: Card, view: View, figures: Figures,
     tone = kind
     if card.group is GroupKind.KIND:
         tone = groups.by_id[card.id].name
+    elif card.group is GroupKind.TYPE:
+        tone = groups.by_id[groups.above[card.id]].name
     if view.colour is not Colour.KIND:
         ids = groups.nodes_in(card.id)
         tone = step(view.colour, of_group(view.colour, [figures.get(each) for each in ids]))

@@ -14,7 +14,8 @@ from typing import Final, NamedTuple
 
 # Between a call and what is entered by it, in the name of the place where one comes out again.
 _GATE: Final = "\0\0"
-_Ways = Mapping[str, Iterable[str]]
+Ways = Mapping[str, Iterable[str]]
+"""Where one comes from each node in one step."""
 
 
 class Step(NamedTuple):
@@ -22,6 +23,14 @@ class Step(NamedTuple):
 
     call: str
     to: str
+
+
+class Backwards(NamedTuple):
+    """From what is needed to what needs it: within a module and through it, into callers, and into what is called."""
+
+    level: Ways
+    into: Ways
+    out: Ways
 
 
 class Reach:
@@ -41,18 +50,18 @@ class Reach:
 
     def impact(self, starts: Iterable[str], inside: Iterable[str] = ()) -> set[str]:
         """Everything that reaches one of `starts`; for `inside` nothing that only calls it."""
-        level, out, into = self._backwards
+        level, into, out = self.backwards
         return self._in_two_halves(set(starts), set(inside), (level, into), (level, out))
 
     def _in_two_halves(
-        self, starts: set[str], inside: set[str], first: tuple[_Ways, ...], second: tuple[_Ways, ...]
+        self, starts: set[str], inside: set[str], first: tuple[Ways, ...], second: tuple[Ways, ...]
     ) -> set[str]:
         ends = self.ends - starts
         found = _spread(_spread(starts, first, ends) | inside, second, ends)
         return {each for each in found if _GATE not in each}
 
     @cached_property
-    def _forwards(self) -> tuple[_Ways, _Ways, _Ways]:
+    def _forwards(self) -> tuple[Ways, Ways, Ways]:
         level: dict[str, Iterable[str]] = dict(self.level)
         through = _Through(self)
         for node, steps in self.into.items():
@@ -62,9 +71,10 @@ class Reach:
         return level, _targets(self.out), _targets(self.into)
 
     @cached_property
-    def _backwards(self) -> tuple[_Ways, _Ways, _Ways]:
+    def backwards(self) -> Backwards:
+        """The steps of `impact`: first `level` and `into`, then `level` and `out`."""
         level, out, into = self._forwards
-        return _turned(level), _turned(out), _turned(into)
+        return Backwards(_turned(level), _turned(into), _turned(out))
 
 
 class _Through:
@@ -109,11 +119,11 @@ def _gate(step: Step) -> str:
     return f"{step.call}{_GATE}{step.to}"
 
 
-def _targets(ways: Mapping[str, Iterable[Step]]) -> _Ways:
+def _targets(ways: Mapping[str, Iterable[Step]]) -> Ways:
     return {node: {step.to for step in steps} for node, steps in ways.items()}
 
 
-def _turned(ways: _Ways) -> _Ways:
+def _turned(ways: Ways) -> Ways:
     found: defaultdict[str, set[str]] = defaultdict(set)
     for node, targets in ways.items():
         for each in targets:
@@ -121,7 +131,7 @@ def _turned(ways: _Ways) -> _Ways:
     return found
 
 
-def _spread(starts: set[str], ways: Iterable[_Ways], ends: set[str]) -> set[str]:
+def _spread(starts: set[str], ways: Iterable[Ways], ends: set[str]) -> set[str]:
     seen, waiting = set(starts), list(starts)
     while waiting:
         at = waiting.pop()

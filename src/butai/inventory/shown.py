@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from butai.inventory.groups import TOP, Group, GroupKind, Groups
+from butai.inventory.groups import TOP, UNBOXED, Group, GroupKind, Groups
 from butai.inventory.layers import Item
 from butai.inventory.model import FOLDERS, Graph, Kind, Uses
 from butai.inventory.view import View
@@ -17,15 +17,15 @@ MOST: Final = 500
 FIRST: Final = 120
 """How much is opened without being asked for."""
 # Closed in an open folder until somebody opens them: there are many, and they say little on a map.
-_CALM: Final = frozenset({Kind.VARIABLE, Kind.LOCAL, Kind.OUTPUT})
+CALM: Final = frozenset({Kind.VARIABLE, Kind.LOCAL, Kind.OUTPUT})
 
 
 @dataclass(frozen=True)
 class Card:
     """One visible thing. `group`: its kind where it is one. `count`: how many nodes are in it.
 
-    `level`: how deep it stands in a list. `drawn`: a kind whose nodes are visible stands in the list only, its nodes in
-    the folder's box.
+    `level`: how deep it stands in a list. `drawn`: an open kind or type stands in the list only, its nodes in the
+    folder's box.
     """
 
     id: str
@@ -149,6 +149,7 @@ class _Opening:
             self.count[node] = 1
             for group in groups.around(node):
                 self.count[group] += 1
+        self._fits = self._focused or self._all() <= FIRST
         self.open: set[str] = {TOP}
         self.held: list[str] = []
         self.visible = len(self.inside(groups.by_id[TOP]))
@@ -173,7 +174,7 @@ class _Opening:
             group = self._groups.by_id.get(waiting.popleft())
             if group is None:
                 continue
-            wanted = group.id in at_first or (group.kind is GroupKind.KIND and self._says_much(group))
+            wanted = group.id in at_first or (group.kind in UNBOXED and self._says_much(group))
             if wanted and not self._try(group.id, MOST):
                 self._hold(group.id)
             if group.id in self.open:
@@ -182,13 +183,12 @@ class _Opening:
     def _folders_at_first(self) -> set[str]:
         """Folders of folders as long as there is room, roots and modules if all fit. It is the same whatever else is open."""
         room = MOST if self._focused else FIRST
-        fits = self._focused or self._all() <= FIRST
         found: set[str] = set()
         top = self.inside(self._groups.by_id[TOP])
         visible, waiting = len(top), deque(top)
         while waiting:
             group = self._groups.by_id.get(waiting.popleft())
-            if group is None or group.kind is GroupKind.KIND or not (fits or group.kind is GroupKind.AREA):
+            if group is None or group.kind in UNBOXED or not (self._fits or group.kind is GroupKind.AREA):
                 continue
             inside = self.inside(group)
             if visible + len(inside) <= room:
@@ -198,13 +198,17 @@ class _Opening:
         return found
 
     def _says_much(self, group: Group) -> bool:
-        return self._focused or group.name not in _CALM or self.count[group.id] == 1
+        if group.kind is GroupKind.TYPE:
+            return self._fits
+        return self._focused or group.name not in CALM or self.count[group.id] == 1
 
     def _all(self) -> int:
         """How much would be visible if everything opened that opens at first."""
         visible = [self._groups.by_id[each] for each in self.count if each in self._groups.by_id]
         return sum(
-            1 if each.kind is not GroupKind.KIND or each.name in _CALM else self.count[each.id] for each in visible
+            1 if each.kind is not GroupKind.KIND or each.name in CALM else self.count[each.id]
+            for each in visible
+            if each.kind is not GroupKind.TYPE
         )
 
     def _try(self, id_: str, room: int) -> bool:
@@ -212,7 +216,7 @@ class _Opening:
         if id_ in self.open:
             return True
         group = self._groups.by_id[id_]
-        more = len(self.inside(group)) - (group.kind is GroupKind.KIND)
+        more = len(self.inside(group)) - (group.kind in UNBOXED)
         if id_ in self._shut or self._groups.above[id_] not in self.open or self.visible + more > room:
             return False
         self.open.add(id_)
@@ -233,10 +237,10 @@ def _cards(groups: Groups, opening: _Opening) -> Iterator[Card]:
             yield Card(id_, level, above)
             continue
         is_open = id_ in opening.open
-        is_kind = group.kind is GroupKind.KIND
-        yield Card(id_, level, above, group.kind, is_open, opening.count[id_], drawn=not (is_kind and is_open))
+        is_unboxed = group.kind in UNBOXED
+        yield Card(id_, level, above, group.kind, is_open, opening.count[id_], drawn=not (is_unboxed and is_open))
         if is_open:
-            box = above if is_kind else id_
+            box = above if is_unboxed else id_
             waiting += [(each, level + 1, box) for each in reversed(opening.inside(group))]
 
 

@@ -17,6 +17,7 @@ from butai.rooms import ROOMS
 from butai.settings import Settings
 from butai.web.app import create_app
 from butai.web.sign_in import SignIn
+from support.alone import carried_by
 from support.in_process import Api
 from support.repository import WorkingTree
 
@@ -64,6 +65,12 @@ def test_the_map_is_written_as_a_page(infra: WorkingTree, tmp_path: Path) -> Non
     file = tmp_path / "map.html"
     done = CliRunner().invoke(whole, ["map", str(infra.path), "--html", str(file)])
     assert done.exit_code == 0 and "open it in a browser" in done.stderr
-    assert "aws_sqs_queue.calls" in file.read_text()
+    found = carried_by(file.read_text())
+    assert [*found["source"].values()] == ['resource "aws_sqs_queue" "calls" {}']
+    assert found["rules"]["colours"] == ["kind", "age", "churn"] and any(found["figures"]["age"])
+    CliRunner().invoke(whole, ["map", str(infra.path), "--html", str(file), "--no-source", "--no-history"])
+    without = carried_by(file.read_text())
+    assert without["source"] is None and without["rules"]["colours"] == ["kind"]
+    assert without["nodes"] == found["nodes"]
     refused = CliRunner().invoke(whole, ["map", str(infra.path), "--html", str(tmp_path / "nowhere" / "map.html")])
     assert isinstance(refused.exception, WrongUseError) and refused.exception.where == "--html"

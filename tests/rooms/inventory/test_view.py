@@ -210,3 +210,27 @@ def test_whatever_is_asked_for_the_list_and_the_lines_hold_together(team: Graph,
     for card in found.cards:
         assert card.level == len(list(groups.around(card.id)))
         assert all(found.is_open(above) for above in groups.around(card.id))
+
+
+def test_many_of_one_kind_open_to_their_types() -> None:
+    types = {"aws_vpc": 1, "aws_subnet": 40, "aws_sqs_queue": 70}
+    blocks = [f'resource "{each}" "r{number}" {{}}' for each, count in types.items() for number in range(count)]
+    graph = graph_of({"live/main.tf": "\n".join(blocks)})
+    first = shown(graph, View())
+    assert {"live", "live::resource::aws_subnet"} <= ids(first) and "live:aws_subnet.r1" in ids(first)
+    graph = graph_of({"live/main.tf": "\n".join(blocks), "qa/main.tf": "\n".join(blocks)})
+    opened = shown(graph, View(open=("live",)))
+    inside = [each for each in opened.cards if each.above == "live"]
+    assert [(each.id, each.group, each.count, each.drawn) for each in inside] == [
+        ("live::resource", GroupKind.KIND, 111, False),
+        ("live:aws_vpc.r0", None, 1, True),
+        ("live::resource::aws_subnet", GroupKind.TYPE, 40, True),
+        ("live::resource::aws_sqs_queue", GroupKind.TYPE, 70, True),
+    ]
+    queues = shown(graph, View(open=("live", "live::resource::aws_sqs_queue")))
+    assert "live:aws_sqs_queue.r0" in ids(queues) and "live:aws_subnet.r0" not in ids(queues)
+
+
+def test_types_of_which_there_is_one_are_no_groups() -> None:
+    groups = groups_of(many(modules=1, each=90))
+    assert not [each for each in groups.by_id.values() if each.kind is GroupKind.TYPE]

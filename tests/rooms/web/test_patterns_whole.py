@@ -9,7 +9,10 @@ from butai.web.app import STATIC
 from butai.web.render import TEMPLATES
 
 FOLDERS = [TEMPLATES, *(room.templates for room in ROOMS if room.templates)]
-SOURCES = [file for folder in FOLDERS for file in folder.glob("*.html")] + list(STATIC.glob("*.js"))
+SOURCES = [file for folder in FOLDERS for file in folder.glob("*.html")] + [
+    *STATIC.glob("*.js"),
+    *STATIC.glob("map/*.js"),
+]
 
 
 def test_every_component_is_on_the_patterns_page() -> None:
