@@ -35,6 +35,7 @@ from butai.environments.rollouts import Rollouts
 from butai.environments.service import Environments
 from butai.environments.state import EnvironmentStates
 from butai.environments.state_job import StateJob
+from butai.inventory import places
 from butai.inventory.coverage_service import Coverages
 from butai.inventory.known_states import KnownStates
 from butai.inventory.past import Past
@@ -173,7 +174,8 @@ def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Bu
     environments = Environments(database, data, blueprints, engines, runs, states, now)
     board = Board(database, runs, environments, now)
     past = Past(data.history, now)
-    known = KnownStates(database, blueprints, environments, states, environ)
+    login = places.login(environ, settings.http_state_hosts)
+    known = KnownStates(database, blueprints, environments, states, login)
     figures = {Colour.COVERAGE: known.figures}
     inventory = Inventory(database, blueprints, data, now, history=past.changes, figures=figures)
     pasts = Pasts(inventory, past)

@@ -160,7 +160,7 @@ def _show_gaps(found: dict[str, Any]) -> None:
         where = " ".join(filter(None, (each["account"], each["region"], each["kind"])))
         say(f"{where}: {each['what'] or ('not allowed' if each['denied'] else 'failed')} ({each['why']})")
     for each in unread:
-        say(f"{each['problem']}{' ' + each['why'] if each['why'] else ''}")
+        say(" ".join(filter(None, (each["problem"], each["why"], each["next"]))))
 
 
 def _percent(share: dict[str, Any]) -> str:

@@ -93,6 +93,7 @@ class StateView(BaseModel):
     instances: int
     problem: Words = ""
     why: Words = ""
+    next: Words = ""
 
 
 class FailureView(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from butai.aws.session import Access
@@ -43,10 +43,10 @@ class KnownStates:
         blueprints: Blueprints,
         environments: Environments,
         states: States,
-        environ: Mapping[str, str],
+        login: places.Login,
     ) -> None:
         self._database, self._blueprints, self._environments = database, blueprints, environments
-        self._states, self._environ = states, environ
+        self._states, self._login = states, login
         self._lock = threading.Lock()
         self._newest: dict[int, tuple[object, tuple[StateInstance, ...]]] = {}
 
@@ -105,7 +105,7 @@ class KnownStates:
 
     def _told(self, place: str, accesses: Sequence[Access]) -> KnownState:
         try:
-            return _known(place, tuple(index(places.read(place, accesses, self._environ))), own=False)
+            return _known(place, tuple(index(places.read(place, accesses, self._login))), own=False)
         except ButaiError as error:
             return _unknown(place, error, own=False)
 
@@ -123,4 +123,4 @@ def _known(name: str, instances: tuple[StateInstance, ...], *, own: bool) -> Kno
 
 
 def _unknown(name: str, error: ButaiError, *, own: bool) -> KnownState:
-    return KnownState(StateView(name=name, own=own, instances=0, problem=error.what, why=error.why))
+    return KnownState(StateView(name=name, own=own, instances=0, problem=error.what, why=error.why, next=error.next))
