@@ -42,6 +42,8 @@ from butai.inventory.past import Past
 from butai.inventory.past_service import Pasts
 from butai.inventory.service import Colour, Inventory
 from butai.inventory.standing import Standings
+from butai.inventory.told import Told
+from butai.inventory.told_states import ToldStates
 from butai.runs.carry import Carrier
 from butai.runs.job import Job
 from butai.runs.model import MAIN, RunKind
@@ -75,6 +77,7 @@ class Butai:
     inventory: Inventory
     pasts: Pasts
     standings: Standings
+    told: Told
     coverages: Coverages
 
     @property
@@ -174,13 +177,14 @@ def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Bu
     environments = Environments(database, data, blueprints, engines, runs, states, now)
     board = Board(database, runs, environments, now)
     past = Past(data.history, now)
-    login = places.login(environ, settings.http_state_hosts)
-    known = KnownStates(database, blueprints, environments, states, login)
+    told_states = ToldStates(database, places.login(environ, settings.http_state_hosts), now)
+    known = KnownStates(database, blueprints, environments, states, told_states)
     figures = {Colour.COVERAGE: known.figures}
     inventory = Inventory(database, blueprints, data, now, history=past.changes, figures=figures)
     pasts = Pasts(inventory, past)
-    standings = Standings(inventory, environments, blueprints, known)
-    coverages = Coverages(database, inventory, blueprints, known, environ, now)
+    standings = Standings(inventory, environments, blueprints, known, told_states)
+    told = Told(database, inventory, blueprints, told_states, environ, now)
+    coverages = Coverages(database, inventory, known, told, now)
     return Butai(
         settings,
         data,
@@ -194,5 +198,6 @@ def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Bu
         inventory,
         pasts,
         standings,
+        told,
         coverages,
     )

@@ -145,12 +145,6 @@ class ImportsView(BaseModel):
     left: list[str]
 
 
-class PlaceRequest(BaseModel):
-    """Where a state lies."""
-
-    place: str = Field(description="s3://BUCKET/KEY, https://HOST/PATH, or an absolute path of a file on the server.")
-
-
 class LookRequest(BaseModel):
     """`regions`: those of the blueprints if none is named."""
 

@@ -9,7 +9,16 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from butai.errors import ButaiError
-from butai.inventory import api, coverage_api, coverage_pages, past_api, past_pages, standing_api, standing_pages
+from butai.inventory import (
+    api,
+    coverage_api,
+    coverage_pages,
+    past_api,
+    past_pages,
+    standing_api,
+    standing_pages,
+    told_api,
+)
 from butai.inventory.alone import as_script
 from butai.inventory.measures import STEPS
 from butai.inventory.picture import document
@@ -30,6 +39,7 @@ ROOM = Room(
         past_api.router,
         standing_api.router,
         coverage_api.router,
+        told_api.router,
         router,
         past_pages.router,
         standing_pages.router,
