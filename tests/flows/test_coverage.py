@@ -207,7 +207,9 @@ def test_states_lie_in_buckets_and_behind_http_and_one_that_cannot_be_read_is_to
     problems = {each["name"]: each["problem"] for each in found["states"]}
     assert problems.pop("s3://states/live/a.tfstate") == problems.pop(f"{served.url}/state") == ""
     assert all(problems.values()) and len(problems) == 3
-    assert "hunter2" not in json.dumps(found) and set(served.asked) == {"/state", "/moved"}, "a redirect is not followed"
+    assert "hunter2" not in json.dumps(found) and set(served.asked) == {"/state", "/moved"}, (
+        "a redirect is not followed"
+    )
 
 
 def test_a_server_that_no_setting_names_is_told_no_password_and_it_is_said_which_setting(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, LargeBinary, String, Text, UniqueConstraint, delete, select
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, UniqueConstraint, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from butai.db import Base, UtcDateTime
@@ -18,6 +18,7 @@ class InventoryState(Base):
     `root`: the folder whose state it is, as somebody said; else empty. `region`, `profile`, `role`: as whom it is read, where
     that is not as the blueprints say. `var_files`: what the root's variables are set by, as paths from its folder. What was
     in it when it was read last (`read_at`) is `instances`, compressed; `failure` why it could not be read since.
+    `environment_id`: of what runs are that look for its drift; none before the first.
     """
 
     __tablename__ = "inventory_states"
@@ -35,6 +36,7 @@ class InventoryState(Base):
     read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     instances: Mapped[bytes | None] = mapped_column(LargeBinary)
     failure: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    environment_id: Mapped[int | None] = mapped_column(ForeignKey("environments.id"))
 
 
 class InventorySurvey(Base):

@@ -7,26 +7,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from butai.blueprints.service import Blueprints
-from butai.environments.service import Environments, EnvironmentView
+from butai.environments.service import DriftShape, Environments, EnvironmentView, RootLook
 from butai.errors import ButaiError
 from butai.inventory.backends import root_of
 from butai.inventory.held import Held, by_node, held
 from butai.inventory.known_states import TOP, KnownStates
 from butai.inventory.model import Graph
 from butai.inventory.service import Inventory
-from butai.inventory.standing_views import DriftView, NodeStanding, StandingView, Whose, instance_view
+from butai.inventory.standing_views import DriftView, NodeStanding, StandingView, Whose, check_view, instance_view
 from butai.inventory.told_states import ToldState, ToldStates
 from butai.terraform.state_index import StateInstance
 
 
 @dataclass(frozen=True)
 class _State:
-    """One state of a repository's, whosever it is. `drift`: as an environment's view has it. `more`: what else is shown."""
+    """One state of a repository's, whosever it is. `drift`: what the newest check found. `more`: what else is shown."""
 
     whose: Whose
     instances: Sequence[StateInstance]
     failure: ButaiError | None = None
-    drift: Any = None
+    drift: DriftShape | None = None
     more: dict[str, Any] = field(default_factory=dict)
 
 
@@ -67,8 +67,10 @@ class Standings:
         for shown in self._environments.list() if roots else ():
             if shown.blueprint in roots:
                 yield self._of_environment(shown, roots[shown.blueprint])
-        for told in self._told.kept(name):
-            yield _of_told(graph, told)
+        told = self._told.kept(name)
+        looks = self._environments.root_looks([each.environment_id for each in told if each.environment_id])
+        for each in told:
+            yield _of_told(graph, each, looks.get(each.environment_id or 0))
 
     def _of_environment(self, shown: EnvironmentView, root: str) -> _State:
         whose = Whose(environment=shown.name, blueprint=shown.blueprint, root=root)
@@ -79,9 +81,10 @@ class Standings:
             return _State(whose, (), error, shown.drift, more)
 
 
-def _of_told(graph: Graph, told: ToldState) -> _State:
-    root = told.root or root_of(graph, told.place, told.instances) or ""
-    return _State(Whose(place=told.place, root=root), told.instances, told.failure, more={"read_at": told.read_at})
+def _of_told(graph: Graph, told: ToldState, look: RootLook | None) -> _State:
+    whose = Whose(place=told.place, root=told.root or root_of(graph, told.place, told.instances) or "")
+    more = {"read_at": told.read_at, "check": check_view(look) if look else None}
+    return _State(whose, told.instances, told.failure, look.drift if look else None, more)
 
 
 def _standing(graph: Graph, state: _State) -> StandingView:
@@ -120,4 +123,10 @@ def _drift(graph: Graph, state: _State) -> Iterator[DriftView]:
     root = state.whose.root
     for each in state.drift.items if state.drift else ():
         node = graph.find(root, each.address) if root in graph.modules else None
-        yield DriftView(address=each.address, node=node.id if node else "", action=each.action, outside=each.outside)
+        yield DriftView(
+            address=each.address,
+            node=node.id if node else "",
+            action=each.action,
+            outside=each.outside,
+            attributes=[one.path for one in each.attributes],
+        )

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from butai.asking import by
 from butai.errors import ButaiError
 from butai.inventory import api, standing_api, told_api
 from butai.inventory.told_views import PlaceRequest
@@ -20,9 +21,9 @@ Field = Annotated[str, Form()]
 
 
 @router.get("/{name}/environments")
-def show_states(request: Request, name: str) -> Response:
-    """What states hold against the newest code, and what drifted."""
-    return _show(request, name)
+def show_states(request: Request, name: str, part: str = "") -> Response:
+    """What states hold against the newest code, and what drifted. `part`: without the page around them."""
+    return _show(request, name, part=bool(part))
 
 
 @router.post("/{name}/environments/states")
@@ -56,6 +57,18 @@ def remove_state(request: Request, name: str, place: Field = "") -> Response:
     return _do(request, name, lambda: told_api.told(request).remove(name, place))
 
 
+@router.post("/{name}/environments/states/drift-check")
+def check_drift(request: Request, name: str, place: Field = "") -> Response:
+    """Look for drift of one."""
+    return _do(request, name, lambda: told_api.root_drift(request).check(name, place, by=by(request)))
+
+
+@router.post("/{name}/environments/states/drift-check/stop")
+def stop_check(request: Request, name: str, place: Field = "") -> Response:
+    """Stop that."""
+    return _do(request, name, lambda: told_api.root_drift(request).stop(name, place))
+
+
 def _do(request: Request, name: str, work: Callable[[], object], form: dict[str, str] | None = None) -> Response:
     try:
         work()
@@ -64,13 +77,21 @@ def _do(request: Request, name: str, work: Callable[[], object], form: dict[str,
     return RedirectResponse(f"/inventory/{name}/environments", 303)
 
 
-def _show(request: Request, name: str, form: dict[str, str] | None = None, error: ButaiError | None = None) -> Response:
-    inventory = api.inventory(request)
+def _show(
+    request: Request,
+    name: str,
+    form: dict[str, str] | None = None,
+    error: ButaiError | None = None,
+    *,
+    part: bool = False,
+) -> Response:
+    inventory, found = api.inventory(request), standing_api.standings(request).of(name)
     return pages_of(request).html(
         request,
-        "inventory/standing.html",
+        "inventory/standing_part.html" if part else "inventory/standing.html",
         status=error.status if error else 200,
-        found=standing_api.standings(request).of(name),
+        found=found,
+        under_way=any(each.check and each.check.end is None for each in found),
         repository=inventory.get(name),
         roots=[each.folder for each in inventory.read(name).graph.roots()],
         view=View(),

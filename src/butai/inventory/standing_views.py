@@ -6,7 +6,9 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from butai.environments.service import RootLook
 from butai.inventory.coverage_views import Words
+from butai.runs.model import RunEnd, RunStatus
 from butai.terraform.state_index import StateInstance
 
 
@@ -26,7 +28,10 @@ class DriftView(BaseModel):
 
     address: str
     node: str
-    action: str = Field(description="What an update would do: create, update, delete, replace.")
+    action: str = Field(
+        description="What an update would do: create, update, delete, replace; empty where only the world was asked."
+    )
+    attributes: list[str] = Field(default=[], description="Those that differ, as far as they were told.")
     outside: str = Field(description="update or delete, where that was seen in the world; else empty.")
 
 
@@ -37,6 +42,19 @@ class Whose(BaseModel):
     blueprint: str = Field(default="", description="What the environment is made from.")
     place: str = Field(default="", description="Where a state lies that somebody told of; empty for an environment's.")
     root: str = Field(description="The folder whose state it is; empty where that is not known.")
+
+
+class CheckView(BaseModel):
+    """The newest look for drift of a state that somebody told of. `looked`: how many things it has begun to look at."""
+
+    run: int
+    status: RunStatus
+    end: RunEnd | None
+    lost: bool = Field(description="Nobody can say how it stands: its worker cannot be heard.")
+    looked: int
+    what: Words = Field(default="", description="Why it came to nothing.")
+    why: Words = ""
+    next: Words = ""
 
 
 class StandingView(Whose):
@@ -61,6 +79,7 @@ class StandingView(Whose):
     drift_at: datetime | None = Field(default=None, description="When drift was last looked for.")
     drift_run: int | None = None
     drift: list[DriftView] = []
+    check: CheckView | None = Field(default=None, description="An environment's own page tells of its checks.")
 
 
 class NodeStanding(Whose):
@@ -75,3 +94,10 @@ def instance_view(each: StateInstance) -> InstanceView:
     return InstanceView(
         address=each.address, id=each.id, arn=each.arn, region=each.region, account=each.account, tainted=each.tainted
     )
+
+
+def check_view(look: RootLook) -> CheckView:
+    """How a check stands."""
+    run, error = look.run, look.run.error or {}
+    said = {name: error.get(name, "") for name in ("what", "why", "next")}
+    return CheckView(run=run.id, status=run.status, end=run.end, lost=run.lost, looked=look.looked, **said)

@@ -59,6 +59,9 @@ class Told:
                 raise RefusedError(
                     text("The state at {place} is known already.", place=place), where="place", code="state-known"
                 )
+            if row.root != root:
+                # What was found of another root is none of this one's.
+                row.environment_id = None
             for field, value in more.items():
                 setattr(row, field, value)
         return self._views(name, self._states.read(name, self.accesses(name), place))
@@ -80,9 +83,7 @@ class Told:
         with self._database.session() as session:
             row = store.state_at(session, name, place)
             if row is None:
-                raise NotFoundError(
-                    text("Nobody told of a state at {place}.", place=plain(place)), where="place", code="unknown-state"
-                )
+                raise unknown(place)
             session.delete(row)
         return self.list(name)
 
@@ -115,6 +116,13 @@ class Told:
             where="var_files",
             code="bad-var-file",
         )
+
+
+def unknown(place: str) -> NotFoundError:
+    """That nobody told of such a one."""
+    return NotFoundError(
+        text("Nobody told of a state at {place}.", place=plain(place)), where="place", code="unknown-state"
+    )
 
 
 def _place_of(graph: Graph, root: str) -> str:

@@ -6,8 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
+from butai.asking import by
+from butai.inventory.root_drift import RootDrift
 from butai.inventory.told import Told
 from butai.inventory.told_views import PlaceRequest, ToldView
+from butai.runs.service import RunView
 
 router = APIRouter(prefix="/api/v1/inventory", tags=["inventory"])
 
@@ -18,7 +21,15 @@ def told(request: Request) -> Told:
     return found
 
 
+def root_drift(request: Request) -> RootDrift:
+    """The service of this server."""
+    found: RootDrift = request.app.state.butai.root_drift
+    return found
+
+
 Service = Annotated[Told, Depends(told)]
+Drift = Annotated[RootDrift, Depends(root_drift)]
+By = Annotated[str, Depends(by)]
 
 
 @router.get("/{name}/states")
@@ -43,3 +54,15 @@ def read_states(service: Service, name: str) -> list[ToldView]:
 def remove_state(service: Service, name: str, place: str) -> list[ToldView]:
     """Forget one that somebody told of; those that are left."""
     return list(service.remove(name, place))
+
+
+@router.post("/{name}/states/drift-check", status_code=202)
+def check_drift(service: Drift, name: str, place: str, by: By) -> RunView:
+    """Look what has changed in the world since a state was written. The run is like any other; nothing is written or locked."""
+    return service.check(name, place, by=by)
+
+
+@router.post("/{name}/states/drift-check/stop", status_code=202)
+def stop_check(service: Drift, name: str, place: str) -> RunView:
+    """Stop that."""
+    return service.stop(name, place)

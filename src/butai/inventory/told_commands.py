@@ -1,14 +1,21 @@
-"""`butai inventory states`: states that Butai does not keep. Thin: the public API does everything."""
+"""`butai inventory states` and `drift`: states that Butai does not keep. Thin: the public API does everything."""
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Any
 
 import typer
 
-from butai.errors import WrongUseError
+from butai.client import ApiError
+from butai.errors import Exit, NotFoundError, WrongUseError
 from butai.inventory.commands import RepositoryArgument, api
-from butai.terminal import JsonFlag, print_json, say, table
+from butai.patience import Patient
+from butai.terminal import JsonFlag, WaitFlag, print_json, say, table
+from butai.terraform.text import plain
+
+LOOK_EVERY_S = 0.5
+_OUTSIDE = {"update": "changed outside", "delete": "deleted outside"}
 
 
 def states(
@@ -56,6 +63,60 @@ def states(
     for each in found:
         if each["problem"]:
             say(" ".join(filter(None, (each["problem"], each["why"], each["next"]))))
+
+
+def drift(
+    name: RepositoryArgument,
+    place: Annotated[
+        str, typer.Argument(help="Where the state lies, as `states` lists it; not needed where there is one alone.")
+    ] = "",
+    wait: WaitFlag = True,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop the look that goes on.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Look what has changed in the world since a state was written: a plan of its root that writes and locks nothing."""
+    place = place or _only_place(name)
+    path = f"/api/v1/inventory/{name}/states/drift-check"
+    if stop:
+        run = api().post(f"{path}/stop", place=place)
+        say(f"Run {run['id']} is asked to stop.")
+        return
+    run = api().post(path, place=place)
+    if not wait:
+        print_json(run) if json else say(f"Run {run['id']} is queued. `butai inventory environments {name}` shows it.")
+        return
+    found = _found(Patient(api), run["id"])
+    if json:
+        print_json({"place": place, "run": run["id"], "items": found})
+    else:
+        for each in found:
+            changed = ", ".join(one["path"] for one in each["attributes"])
+            outside = _OUTSIDE.get(each["outside"], each["outside"])
+            say(plain(f"{each['address']}: {outside}{f' ({changed})' if changed else ''}"))
+        say(f"{len(found)} changed outside." if found else "Nothing was changed outside.")
+    if found:
+        raise typer.Exit(Exit.HALF_DONE)
+
+
+def _only_place(name: str) -> str:
+    known = [each["place"] for each in api().get(f"/api/v1/inventory/{name}/states")]
+    if len(known) == 1:
+        return str(known[0])
+    if not known:
+        raise NotFoundError(
+            "Nobody told where a state lies.", next=f"`butai inventory states {name} --add PLACE` tells of one."
+        )
+    raise WrongUseError("There are several states.", next=f"Say which: {', '.join(known)}.", where="PLACE")
+
+
+def _found(server: Patient, run: int) -> Any:
+    """Wait until a look has ended; what it found. Raises ApiError where it came to nothing."""
+    while (seen := server.get(f"/api/v1/runs/{run}"))["settled_at"] is None:
+        time.sleep(LOOK_EVERY_S)
+    if seen["end"] != "succeeded":
+        nothing = {"what": f"The look (run {run}) ended as {seen['end'].replace('-', ' ')}."}
+        raise ApiError(500, seen["error"] or nothing)
+    return server.get(f"/api/v1/runs/{run}/differences")
 
 
 def _row(each: Any) -> list[str]:

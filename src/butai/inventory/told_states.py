@@ -27,7 +27,8 @@ AT_ONCE = 8
 class ToldState:
     """One of them. `root`: as somebody said, else empty. `own`: as whom it is read, where that is not as the blueprints say.
 
-    `read_at`: none where it could never be read; `failure`: why it could not since.
+    `read_at`: none where it could never be read; `failure`: why it could not since. `environment_id`: of
+    what its runs are, where there is one.
     """
 
     place: str
@@ -37,6 +38,7 @@ class ToldState:
     read_at: datetime | None
     instances: tuple[StateInstance, ...]
     failure: ButaiError | None
+    environment_id: int | None = None
 
     @property
     def count(self) -> int:
@@ -97,6 +99,7 @@ class ToldStates:
             read_at=row.read_at,
             instances=self._instances(row),
             failure=_failure(row),
+            environment_id=row.environment_id,
         )
 
     def _instances(self, row: store.InventoryState) -> tuple[StateInstance, ...]:

@@ -1,4 +1,4 @@
-"""Whose states told ones are, as whom they are read, and what was in them"""
+"""Whose states told ones are, as whom they are read, what was in them, and what runs look at for them"""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ down_revision = "0016"
 branch_labels = None
 depends_on = None
 
+FOREIGN_KEY = "fk_inventory_states_environment"
 WORDS = {"root": sa.Text(), "region": sa.String(32), "profile": sa.String(128), "role": sa.String(250)}
 
 
@@ -23,9 +24,16 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("read_at", butai.db.base.UtcDateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("instances", sa.LargeBinary(), nullable=True))
         batch_op.add_column(sa.Column("failure", sa.JSON(), nullable=True))
+        batch_op.add_column(sa.Column("environment_id", sa.Integer(), nullable=True))
+        batch_op.create_foreign_key(FOREIGN_KEY, "environments", ["environment_id"], ["id"])
+    with op.batch_alter_table("environments", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("root", sa.Text(), nullable=False, server_default=""))
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("environments", schema=None) as batch_op:
+        batch_op.drop_column("root")
     with op.batch_alter_table("inventory_states", schema=None) as batch_op:
-        for name in (*WORDS, "var_files", "read_at", "instances", "failure"):
+        batch_op.drop_constraint(FOREIGN_KEY, type_="foreignkey")
+        for name in (*WORDS, "var_files", "read_at", "instances", "failure", "environment_id"):
             batch_op.drop_column(name)
