@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from butai.assembly import Butai, assemble
 from butai.cli import app
 from butai.inventory import look_commands, told_commands
+from butai.inventory.coverage_store import state_at
 from butai.inventory.told_views import PlaceRequest
 from butai.inventory.views import AddRequest
 from butai.runs.folder import RunFolder
@@ -211,7 +212,10 @@ def test_commands_look_and_tell_and_one_that_failed_says_why(live: Live, monkeyp
     assert PLACE[:8] in run("environments", "infra")
     before = live.standing()["drift"]
 
-    live.butai.told.add("infra", PlaceRequest(place=PLACE, root="live", region=REGION))
+    with live.butai.database.session() as session:
+        row = state_at(session, "infra", PLACE)
+        assert row is not None
+        row.var_files = []
     run("drift", "infra", code=1)
     failed = live.standing()
     assert failed["check"]["end"] == "failed-before-any-change" and "word" in failed["check"]["why"]

@@ -88,6 +88,11 @@ class Looking:
         """Blueprint and name of each environment, gone ones too."""
         return store.names(session, environment_ids)
 
+    def name_of(self, environment_id: int) -> str:
+        """Its name, or the root that runs with this number look at."""
+        with self._database.reading() as session:
+            return store.names(session, [environment_id])[environment_id][1]
+
     def differences_of(self, run_id: int) -> Sequence[DifferenceShape]:
         """What the plan of a run found."""
         run = self._runs.get(run_id)

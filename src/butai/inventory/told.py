@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
+
 from butai.aws.session import Access
 from butai.blueprints.service import Blueprints
 from butai.db import Database
@@ -50,6 +52,14 @@ class Told:
         root = root_named(read.graph, request.root) if request.root else ""
         place = places.checked(request.place) if request.place else _place_of(read.graph, root)
         more = {**self._more(name, request, read, root or root_of(read.graph, place, ()) or ""), "root": root}
+        try:
+            self._keep(name, place, more)
+        except IntegrityError:
+            # Somebody told of the same at the same moment.
+            self._keep(name, place, more)
+        return self._views(name, self._states.read(name, self.accesses(name), place))
+
+    def _keep(self, name: str, place: str, more: Mapping[str, Any]) -> None:
         with self._database.session() as session:
             row = store.state_at(session, name, place)
             if row is None:
@@ -59,12 +69,12 @@ class Told:
                 raise RefusedError(
                     text("The state at {place} is known already.", place=place), where="place", code="state-known"
                 )
-            if row.root != root:
+            if more["root"] not in ("", row.root):
                 # What was found of another root is none of this one's.
                 row.environment_id = None
             for field, value in more.items():
-                setattr(row, field, value)
-        return self._views(name, self._states.read(name, self.accesses(name), place))
+                if value:
+                    setattr(row, field, value)
 
     def read(self, name: str) -> Sequence[ToldView]:
         """Read all of them again."""

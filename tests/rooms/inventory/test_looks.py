@@ -178,8 +178,9 @@ def test_whose_state_it_is_follows_from_the_code_and_what_cannot_be_is_refused(
     [shown] = client.get("/api/v1/inventory/infra/environments").json()
     assert (shown["root"], shown["instances"], shown["missing"]) == ("", 1, [])
     assert "It is not known whose state this is" in client.get("/inventory/infra/environments").text
+    client.post(path, json={"place": str(elsewhere), "region": "eu-west-1"})
     [told] = client.post(path, json={"place": str(elsewhere), "root": "live"}).json()
-    assert told["root"] == "live", "one that is known may be told more of"
+    assert (told["root"], told["region"]) == ("live", "eu-west-1"), "one that is known may be told more of"
     assert client.post(path, json={"place": str(elsewhere)}).status_code == 409
     answer = client.post(
         "/inventory/infra/environments/states", data={"token": token(client), "root": "nothing", "place": "/kept"}
