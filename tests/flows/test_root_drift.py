@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from butai.assembly import Butai, assemble
 from butai.cli import app
+from butai.environments.service import RootCheck
 from butai.inventory import look_commands, told_commands
 from butai.inventory.coverage_store import state_at
 from butai.inventory.told_views import PlaceRequest
@@ -287,6 +288,37 @@ def test_a_killed_worker_leaves_a_look_that_comes_to_its_end(
     assert live.butai.runs.get(run).end is RunEnd.SUCCEEDED
     assert live.standing()["drift"] == [] and live.standing()["drift_run"] == run
     assert live.bucket() == before
+
+
+ONLY_QA = """\
+output "word" {
+  value = "x"
+  precondition {
+    condition     = terraform.workspace == "qa"
+    error_message = "This is the workspace ${terraform.workspace}."
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(("workspace", "end"), [("qa", RunEnd.SUCCEEDED), ("", RunEnd.FAILED_BEFORE_CHANGE)])
+def test_a_workspaces_state_is_looked_at_in_that_workspace(tmp_path: Path, workspace: str, end: RunEnd) -> None:
+    infra = WorkingTree(tmp_path / "infra")
+    commit = infra.commit({"main.tf": ONLY_QA})
+    state = tmp_path / "qa.tfstate"
+    state.write_text(
+        json.dumps({"version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "l", "resources": []})
+    )
+    butai = assemble(Settings(data=tmp_path / "data"))
+    wanted = RootCheck(str(infra.path), commit, ".", str(state), workspace=workspace)
+    with butai.database.session() as session:
+        number = butai.environments.roots.known(session, "infra/.", "mika")
+        run = butai.environments.roots.check(session, number, wanted, by="mika", labels={})
+    butai.carrier().carry(claim_run(butai.database, run.id))
+    ended = butai.runs.get(run.id)
+    assert ended.end is end, ended.error
+    assert workspace or "This is the workspace default" in str(ended.error)
+    butai.database.close()
 
 
 class Slow(Way):
