@@ -32,15 +32,21 @@ from butai.environments.orphans import Orphans
 from butai.environments.prepare import Preparation
 from butai.environments.readiness import Readiness
 from butai.environments.rollouts import Rollouts
+from butai.environments.root_preparation import RootPreparation
 from butai.environments.service import Environments
 from butai.environments.state import EnvironmentStates
 from butai.environments.state_job import StateJob
+from butai.git.repository import Repositories
+from butai.inventory import places
 from butai.inventory.coverage_service import Coverages
 from butai.inventory.known_states import KnownStates
 from butai.inventory.past import Past
 from butai.inventory.past_service import Pasts
+from butai.inventory.root_drift import RootDrift
 from butai.inventory.service import Colour, Inventory
 from butai.inventory.standing import Standings
+from butai.inventory.told import Told
+from butai.inventory.told_states import ToldStates
 from butai.runs.carry import Carrier
 from butai.runs.job import Job
 from butai.runs.model import MAIN, RunKind
@@ -74,6 +80,8 @@ class Butai:
     inventory: Inventory
     pasts: Pasts
     standings: Standings
+    told_states: ToldStates
+    told: Told
     coverages: Coverages
 
     @property
@@ -90,6 +98,19 @@ class Butai:
     def adoption(self) -> Adoption:
         """What can be done with environments that were made elsewhere."""
         return Adoption(self.database, self.blueprints, self.environments, self.engines, now)
+
+    @property
+    def root_drift(self) -> RootDrift:
+        """Looking for drift of roots that are no environments."""
+        return RootDrift(
+            self.database,
+            self.inventory,
+            self.blueprints,
+            self.environments,
+            self.runs,
+            self.told,
+            self.told_states,
+        )
 
     @property
     def deploys(self) -> Deploys:
@@ -130,7 +151,8 @@ class Butai:
         jobs[RunKind.ROLL_BACK] = jobs[RunKind.IMPORT_STATE] = StateJob(
             self.states, now, lambda key: self.environments.remote(self.environments.by_id(key))
         )
-        jobs[RunKind.DRIFT_CHECK] = DriftJob(preparation, self.runs, now)
+        roots = RootPreparation(Repositories(self.data.git), self.engines, preparation.keys, self.told_states.document)
+        jobs[RunKind.DRIFT_CHECK] = DriftJob(preparation, roots, self.runs, now)
         jobs[RunKind.ENGINE_CHECK] = CheckJob(preparation, acceleration, self.blueprints, self.runs, now)
         ready = Readiness(self.database, self.states, self.runs)
         jobs[RunKind.LOOK] = LookJob(self.database, self.blueprints, self.states, ready, self.runs, now)
@@ -173,12 +195,14 @@ def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Bu
     environments = Environments(database, data, blueprints, engines, runs, states, now)
     board = Board(database, runs, environments, now)
     past = Past(data.history, now)
-    known = KnownStates(database, blueprints, environments, states, environ)
+    told_states = ToldStates(database, places.login(environ, settings.http_state_hosts), now)
+    known = KnownStates(database, blueprints, environments, states, told_states)
     figures = {Colour.COVERAGE: known.figures}
     inventory = Inventory(database, blueprints, data, now, history=past.changes, figures=figures)
     pasts = Pasts(inventory, past)
-    standings = Standings(inventory, environments, blueprints, known)
-    coverages = Coverages(database, inventory, blueprints, known, environ, now)
+    standings = Standings(inventory, environments, blueprints, known, told_states)
+    told = Told(database, inventory, blueprints, told_states, environ, now)
+    coverages = Coverages(database, inventory, known, told, now)
     return Butai(
         settings,
         data,
@@ -192,5 +216,7 @@ def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Bu
         inventory,
         pasts,
         standings,
+        told_states,
+        told,
         coverages,
     )

@@ -21,7 +21,7 @@ from butai.environments.engine_commands import app as engine_commands
 from butai.environments.mend_commands import app as mend_commands
 from butai.errors import ButaiError, Exit, WrongUseError
 from butai.inventory import commands as inventory_commands
-from butai.inventory import coverage_commands, look_commands
+from butai.inventory import coverage_commands, look_commands, told_commands
 from butai.logs import configure
 from butai.settings import Settings
 from butai.terminal import JsonFlag, data_out, pairs, print_error, print_json, table
@@ -44,7 +44,8 @@ inventory_commands.app.command()(look_commands.past)
 inventory_commands.app.command()(look_commands.environments)
 inventory_commands.app.command()(coverage_commands.coverage)
 inventory_commands.app.command("import")(coverage_commands.import_)
-inventory_commands.app.command()(coverage_commands.states)
+inventory_commands.app.command()(told_commands.states)
+inventory_commands.app.command()(told_commands.drift)
 inventory_commands.app.command()(coverage_commands.mend)
 app.add_typer(inventory_commands.app, name="inventory")
 app.command(name="queue")(board_commands.queue)

@@ -79,6 +79,11 @@ class Settings(BaseSettings):
         pattern=EVERY,
         description="Time between two fetches of the blueprints' repositories by the server (5m, 1h, or off).",
     )
+    http_state_hosts: str = Field(
+        default="",
+        description="Hosts that are given TF_HTTP_USERNAME and TF_HTTP_PASSWORD where a state is read from them for the "
+        "inventory: HOST (by https) or HOST:PORT, with commas between them; no other host is given these.",
+    )
     provider_mirror: Path | None = Field(default=None, description="Filesystem mirror with providers for the engine.")
     tofu_base_url: str = Field(
         default=RELEASES_URL,

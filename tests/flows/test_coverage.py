@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from butai.assembly import Butai, assemble
 from butai.cli import app
-from butai.inventory import coverage_commands
+from butai.inventory import coverage_commands, told_commands
 from butai.inventory.view import Colour, View
 from butai.inventory.views import AddRequest
 from butai.rooms import ROOMS
@@ -126,6 +126,13 @@ def state(moto: Moto, *names: str) -> bytes:
     return json.dumps(document).encode()
 
 
+def with_login(butai: Butai, monkeypatch: pytest.MonkeyPatch, hosts: str) -> TestClient:
+    """A server of the same data that has a password for these hosts."""
+    monkeypatch.setenv("TF_HTTP_USERNAME", "mika")
+    monkeypatch.setenv("TF_HTTP_PASSWORD", "hunter2")
+    return signed_in(assemble(Settings(data=butai.data.path, http_state_hosts=hosts)))
+
+
 def unmanaged(found: Any, kind: str = "aws_sqs_queue") -> list[str]:
     return [each["name"] for each in found["unmanaged"] if each["kind"] == kind]
 
@@ -146,13 +153,14 @@ def test_what_no_state_holds_is_listed_until_one_is_told_of_and_import_blocks_co
 
     file = tmp_path / "live.tfstate"
     file.write_bytes(state(moto, "calls", "vanished"))
-    assert client.post(f"{API}/states", json={"place": str(file)}).json() == [str(file)]
+    [told] = client.post(f"{API}/states", json={"place": str(file)}).json()
+    assert (told["place"], told["root"], told["instances"]) == (str(file), "live", 2)
     assert client.post(f"{API}/states", json={"place": str(file)}).status_code == 409
     found = look(client)
     assert unmanaged(found) == ["letters"]
     assert queues(found) == {"name": "aws_sqs_queue", "managed": 1, "unmanaged": 1, "percent": 50}
     assert [each["address"] for each in found["gone"]] == ["aws_sqs_queue.vanished"]
-    assert found["states"] == [{"name": str(file), "own": False, "instances": 2, "problem": "", "why": ""}]
+    assert found["states"] == [{"name": str(file), "own": False, "instances": 2, "problem": "", "why": "", "next": ""}]
 
     written = client.post(f"{API}/imports", json={"arns": [arn("letters")]}).json()
     assert written["left"] == [] and [each["to"] for each in written["blocks"]] == ["aws_sqs_queue.letters_2"], (
@@ -180,13 +188,12 @@ def test_what_no_state_holds_is_listed_until_one_is_told_of_and_import_blocks_co
 
 
 def test_states_lie_in_buckets_and_behind_http_and_one_that_cannot_be_read_is_told(
-    client: TestClient, moto: Moto, monkeypatch: pytest.MonkeyPatch
+    butai: Butai, moto: Moto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moto.client("s3").create_bucket(Bucket="states", CreateBucketConfiguration={"LocationConstraint": REGION})
     moto.client("s3").put_object(Bucket="states", Key="live/a.tfstate", Body=state(moto, "calls"))
-    monkeypatch.setenv("TF_HTTP_USERNAME", "mika")
-    monkeypatch.setenv("TF_HTTP_PASSWORD", "hunter2")
     with Served(state(moto, "letters")) as served:
+        client = with_login(butai, monkeypatch, f"states.example.com, {served.host}")
         for place in (
             "s3://states/live/a.tfstate",
             f"{served.url}/state",
@@ -200,7 +207,22 @@ def test_states_lie_in_buckets_and_behind_http_and_one_that_cannot_be_read_is_to
     problems = {each["name"]: each["problem"] for each in found["states"]}
     assert problems.pop("s3://states/live/a.tfstate") == problems.pop(f"{served.url}/state") == ""
     assert all(problems.values()) and len(problems) == 3
-    assert "hunter2" not in json.dumps(found) and served.asked == ["/state", "/moved"], "a redirect is not followed"
+    assert "hunter2" not in json.dumps(found) and set(served.asked) == {"/state", "/moved"}, (
+        "a redirect is not followed"
+    )
+
+
+def test_a_server_that_no_setting_names_is_told_no_password_and_it_is_said_which_setting(
+    butai: Butai, moto: Moto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Served(state(moto, "letters")) as served:
+        client = with_login(butai, monkeypatch, "states.example.com")
+        place = f"{served.url}/state"
+        client.post(f"{API}/states", json={"place": place})
+        [told] = [each for each in look(client)["states"] if not each["own"]]
+        assert set(served.logins) == {None} and told["instances"] == 0
+        assert f"BUTAI_HTTP_STATE_HOSTS={served.host}" in told["next"] and "hunter2" not in json.dumps(told)
+        assert f"BUTAI_HTTP_STATE_HOSTS={served.host}" in client.get("/inventory/infra/coverage").text
 
 
 @pytest.mark.parametrize(
@@ -250,7 +272,8 @@ def test_an_environments_state_is_known_by_itself_and_the_blueprint_says_where_t
 def test_the_command_line_looks_writes_blocks_and_mends(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(coverage_commands, "api", lambda: Connected(client))
+    for commands in (coverage_commands, told_commands):
+        monkeypatch.setattr(commands, "api", lambda: Connected(client))
 
     def run(*arguments: str, code: int = 0) -> str:
         done = CliRunner().invoke(app, ["inventory", *arguments])
@@ -317,11 +340,13 @@ class Served:
 
     def __init__(self, content: bytes) -> None:
         self.asked: list[str] = []
-        asked = self.asked
+        self.logins: list[str | None] = []
+        asked, logins = self.asked, self.logins
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 asked.append(self.path)
+                logins.append(self.headers["Authorization"])
                 if self.headers["Authorization"] != f"Basic {b64encode(b'mika:hunter2').decode()}":
                     self.send_error(401)
                 elif self.path == "/moved":
@@ -337,7 +362,8 @@ class Served:
                 """Keep silent."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.host = f"127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"http://{self.host}"
 
     def __enter__(self) -> Served:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()

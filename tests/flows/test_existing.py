@@ -58,6 +58,22 @@ class Gate(Way):
         return None
 
 
+PAGE = b"<!DOCTYPE html>\n<html><head><title>Blocked</title></head><body>Ask your administrator<br></body></html>"
+
+
+class Proxy(Way):
+    """Answers one call with a page of its own."""
+
+    def __init__(self, target: str, action: str, status: int) -> None:
+        self.action, self.status, self.page = action, status, PAGE
+        super().__init__(target)
+
+    def instead(self, asked: Asked) -> httpx.Response | None:
+        if self.action not in asked.target and self.action not in asked.body.decode():
+            return None
+        return httpx.Response(self.status, headers={"Content-Type": "text/html"}, content=self.page)
+
+
 def look(*kinds: str, regions: tuple[str, ...] = (REGION,)) -> Survey:
     chosen = [each for each in KINDS if each.type in kinds] if kinds else KINDS
     return survey(session_for(Access(REGION)), regions, chosen)
@@ -170,6 +186,29 @@ def test_what_may_not_be_listed_is_a_gap_and_what_came_before_is_kept(
     assert "not authorized: DescribeParameters" in found.gaps[1].why
     assert len(names(found, "aws_ssm_parameter")) == 10 and names(found, "aws_ecs_cluster") == ["c"]
     assert found.listed == {("aws_ecs_cluster", REGION), (TAGGED, REGION)}
+
+
+@pytest.mark.parametrize("action", ["ListQueues", "DescribeVpcs"])
+@pytest.mark.parametrize("status", [200, 403])
+def test_a_page_of_a_proxys_is_a_gap_and_not_nothing(
+    moto: Moto, monkeypatch: pytest.MonkeyPatch, action: str, status: int
+) -> None:
+    moto.client("ecs").create_cluster(clusterName="c")
+    proxy = Proxy(moto.endpoint, action, status)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+    found = look("aws_sqs_queue", "aws_vpc", "aws_ecs_cluster")
+    [gap] = found.gaps
+    assert gap.kind == {"ListQueues": "aws_sqs_queue", "DescribeVpcs": "aws_vpc"}[action]
+    assert (gap.region, gap.denied, gap.code) == (REGION, False, "NotAwsError") and f"HTTP {status}" in gap.why
+    assert names(found, "aws_ecs_cluster") == ["c"], "the rest is there"
+    proxy.page = b"\xff not XML " + b"x" * 9000
+    [gap] = look("aws_vpc", "aws_ecs_cluster").gaps if action == "DescribeVpcs" else [gap]
+    assert len(gap.why) < 400, "an answer that cannot be read is not quoted in whole"
+    proxy.action, proxy.page = "GetCallerIdentity", PAGE
+    with pytest.raises(AccessError) as caught:
+        look("aws_vpc")
+    proxy.close()
+    assert "web page" in caught.value.why
 
 
 def test_tags_tell_of_what_no_own_call_lists(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:

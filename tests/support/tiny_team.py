@@ -87,16 +87,22 @@ class TinyTeam:
 
 
 class Worker:
-    """`butai worker` as a process. `popen`: how it is started; benchmarks take `subprocess.Popen`."""
+    """`butai worker` as a process. `popen`: how it is started; benchmarks take `subprocess.Popen`.
 
-    def __init__(self, settings: Settings, log: Path, popen: type[subprocess.Popen[Any]] = Preloaded) -> None:
+    `aws`: with what this process's environment holds of AWS.
+    """
+
+    def __init__(
+        self, settings: Settings, log: Path, popen: type[subprocess.Popen[Any]] = Preloaded, *, aws: bool = False
+    ) -> None:
         self._settings, self.log, self._popen = settings, log, popen
+        self._kept_out = ("BUTAI_",) if aws else ("BUTAI_", "AWS_")
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *flags: str) -> None:
         """Start it; it takes runs as soon as it is up."""
         env = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("BUTAI_", "AWS_"))},
+            **{name: value for name, value in os.environ.items() if not name.startswith(self._kept_out)},
             "BUTAI_DATA": str(self._settings.data),
             "BUTAI_DATABASE": self._settings.database,
             "BUTAI_CONCURRENCY": str(self._settings.concurrency),

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 
 from butai.aws.models import core_session
 
 # A call that is throttled or cut off is repeated with longer and longer waits.
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 10})
+_PAGE = re.compile(rb"\s*<(!doctype\s+html|html)\b", re.IGNORECASE)
+
+
+class NotAwsError(BotoCoreError):
+    """A web page came instead of an answer of AWS: a proxy on the way refused, or asks for a login."""
+
+    fmt = "A web page came instead of an answer of AWS (HTTP {status}): something between here and AWS gave it."
+
 
 # Of so many kinds of access a process keeps the clients. Megabytes each.
 ACCESSES = 8
@@ -69,5 +79,14 @@ class Clients:
         key = service, region
         if key not in self._made:
             made: Any = self._session.client  # stubs know a list of names, and no plain string
-            self._made[key] = made(service, region_name=region or None, config=_CONFIG)
+            client = made(service, region_name=region or None, config=_CONFIG)
+            client.meta.events.register("before-parse", _refuse_page)
+            self._made[key] = client
         return self._made[key]
+
+
+def _refuse_page(response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Services that speak JSON take a page for an answer with nothing in it. What a server's own fault gives is asked again."""
+    status, body = response_dict["status_code"], response_dict["body"]
+    if status < 500 and isinstance(body, bytes) and _PAGE.match(body):
+        raise NotAwsError(status=status)

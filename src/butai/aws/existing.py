@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from butai.aws.arn import Arn, parse_arn, plain_arn
 from butai.aws.clients import Clients
@@ -22,6 +23,7 @@ from butai.aws.existing_calls import Calls, Raw
 from butai.aws.existing_kinds import KINDS, Kind
 from butai.aws.lookup import code_of
 from butai.aws.session import AccessError
+from butai.terraform.text import plain
 from butai.text import text
 
 # As many calls are under way at a time: AWS counts the calls of an account, and its deploys make some too.
@@ -29,6 +31,7 @@ AT_ONCE = 8
 TAGGED = "tagged"
 """The kind of a gap where the tagging API did not answer: tags are missing, and things that no other call lists."""
 TAGGED_AT_ONCE = 100
+_LONGEST = 300
 
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
 # The tags by which AWS marks what it made for a thing of somebody's.
@@ -119,10 +122,10 @@ def survey(session: boto3.Session, regions: Sequence[str], kinds: Sequence[Kind]
 def _account(clients: Clients, region: str) -> _Account:
     try:
         told = clients("sts", region).get_caller_identity()
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ResponseParserError) as error:
         raise AccessError(
             text("What exists in AWS cannot be listed."),
-            why=str(error),
+            why=plain(str(error), _LONGEST),
             next=text("Check the credentials of the worker's environment: `aws sts get-caller-identity`."),
         ) from error
     arn = parse_arn(told["Arn"])
@@ -149,8 +152,9 @@ def _answer(things: Iterable[Existing], account: _Account, kind: str, region: st
         found.extend(things)
     except ClientError as error:
         gap = Gap(account.id, region, kind, code_of(error), str(error))
-    except BotoCoreError as error:
-        gap = Gap(account.id, region, kind, type(error).__name__, str(error))
+    except (BotoCoreError, ResponseParserError) as error:
+        # The second is botocore's own for an answer that it cannot read, and no kind of the first. It quotes all of it.
+        gap = Gap(account.id, region, kind, type(error).__name__, plain(str(error), _LONGEST))
     return _Answer(tuple(found), gap, (kind, region))
 
 

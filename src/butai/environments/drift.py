@@ -12,6 +12,7 @@ from butai.runs.model import RunEnd, RunStatus
 from butai.terraform.attributes import OUTPUTS, Attribute, Changed
 
 _SILENT = frozenset({"", "read", "noop"})
+_OUTSIDE = frozenset({"update", "delete"})
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Difference:
     """One thing that is not as the code says.
 
     `outside`: what happened to it outside of Butai (update, delete), empty where nothing was seen. `action`: what an
-    update would do about it (create, update, delete, replace). `attributes`: where it is changed or replaced, the first
-    that differ, and how many `more` do; none where they could not be read.
+    update would do about it (create, update, delete, replace), empty where nobody asked that. `attributes`: where it is
+    changed or replaced, the first that differ, and how many `more` do; none where they could not be read.
     """
 
     address: str
@@ -57,6 +58,22 @@ def differences(told: Iterable[Told], changed: Mapping[str, Changed] = MappingPr
         Difference(address, action, outside.get(address, ""), each.attributes, each.more)
         for address, action in planned.items()
         for each in [changed.get(address, nothing)]
+    ]
+
+
+def changed_outside(told: Iterable[Told], changed: Mapping[str, Changed] = MappingProxyType({})) -> list[Difference]:
+    """What was changed or deleted since a state was written, out of a plan that asks nothing else: one entry an address.
+
+    What an update would do about it is not known: there was no look at the code. A change of no attribute is none, where
+    attributes were told.
+    """
+    seen = {each.address: each.action for each in told if each.kind == "drift" and each.action in _OUTSIDE}
+    nothing, told_of_none = Changed("", (), 0), {name for name, each in changed.items() if not each.attributes}
+    return [
+        Difference(address, "", action, each.attributes, each.more)
+        for address, action in seen.items()
+        for each in [changed.get(address, nothing)]
+        if action == "delete" or address not in told_of_none
     ]
 
 

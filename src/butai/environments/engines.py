@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 from butai.blueprints.service import AtCommit
 from butai.datafolder import write_private
@@ -11,6 +12,7 @@ from butai.settings import Settings
 from butai.terraform.download import pinned_tofu
 from butai.terraform.engine import Engine, choose, require_at_least
 from butai.terraform.environment import engine_environment
+from butai.terraform.hcl import Root
 from butai.terraform.providers import (
     Mirrors,
     check,
@@ -18,6 +20,14 @@ from butai.terraform.providers import (
     find_mirrors,
     registry_reachable,
 )
+
+
+class OfRoot(Protocol):
+    """Whatever has a root module."""
+
+    @property
+    def root(self) -> Root:
+        """The root module."""
 
 
 class Engines:
@@ -54,6 +64,12 @@ class Engines:
         check(at.root.requirements(engine.registry_host), self.mirrors, registry_reachable(self._environ))
         return engine
 
+    def for_root(self, of: OfRoot, lock_file: str) -> Engine:
+        """The engine for a root that no blueprint says anything of."""
+        engine = self.find(lock_file=lock_file)
+        check(of.root.requirements(engine.registry_host), self.mirrors, registry_reachable(self._environ))
+        return engine
+
     def keep(self, at: AtCommit, name: str, version: str) -> Engine:
         """The engine that an environment was made with, or a newer one of the same name; an older one is refused."""
         engine = self.find(flag=name)
@@ -61,7 +77,7 @@ class Engines:
         check(at.root.requirements(engine.registry_host), self.mirrors, registry_reachable(self._environ))
         return engine
 
-    def environment(self, at: AtCommit, engine: Engine, folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
+    def environment(self, at: OfRoot, engine: Engine, folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
         """The engine's environment variables, with a CLI configuration of its own in `folder`."""
         config = folder / "engine.tfrc"
         write_private(config, self.cli_config(at, engine).encode())
@@ -69,11 +85,11 @@ class Engines:
             self._environ, extra=extra, cli_config=config, plugin_cache=self.plugin_cache(at, engine)
         )
 
-    def cli_config(self, at: AtCommit, engine: Engine) -> str:
+    def cli_config(self, at: OfRoot, engine: Engine) -> str:
         """The text of the engine's CLI configuration."""
         return cli_config(self.mirrors, at.root.requirements(engine.registry_host))
 
-    def plugin_cache(self, at: AtCommit, engine: Engine) -> Path | None:
+    def plugin_cache(self, at: OfRoot, engine: Engine) -> Path | None:
         """A folder for providers from a registry, where there are any: they are large, and every run would fetch them."""
         if all(self.mirrors.versions(each.source) for each in at.root.requirements(engine.registry_host)):
             return None

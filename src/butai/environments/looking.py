@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from butai.aws.s3_state import S3State
 from butai.blueprints.service import Blueprints
 from butai.db import Database
 from butai.environments import store
 from butai.environments.drift_job import found_by
 from butai.environments.finding import find, find_of_time
+from butai.environments.place import remote_of
+from butai.environments.plan import from_params
+from butai.environments.root_checks import RootChecks, RootLook
 from butai.environments.views import DifferenceShape, EnvironmentView, as_compared, view
 from butai.errors import NotFoundError
 from butai.leases import service as leases
+from butai.runs.remote import open_remote
 from butai.runs.service import Runs, RunView, Standing
 from butai.text import text
 
@@ -25,6 +30,7 @@ class Looking:
 
     def __init__(self, database: Database, blueprints: Blueprints, runs: Runs, now: Callable[[], datetime]) -> None:
         self._database, self._blueprints, self._runs, self._now = database, blueprints, runs, now
+        self.roots = RootChecks(runs, now)
 
     def list(self) -> list[EnvironmentView]:
         """Every environment that is not gone."""
@@ -67,7 +73,7 @@ class Looking:
         """One environment, gone ones too."""
         with self._database.session() as session:
             row = session.get(store.Environment, environment_id)
-            if row is None:
+            if row is None or row.root:
                 raise NotFoundError(
                     text("There is no environment with the number {environment_id}.", environment_id=environment_id)
                 )
@@ -82,11 +88,33 @@ class Looking:
         """Blueprint and name of each environment, gone ones too."""
         return store.names(session, environment_ids)
 
+    def name_of(self, environment_id: int) -> str:
+        """Its name, or the root that runs with this number look at."""
+        with self._database.reading() as session:
+            return store.names(session, [environment_id])[environment_id][1]
+
     def differences_of(self, run_id: int) -> Sequence[DifferenceShape]:
         """What the plan of a run found."""
-        self._runs.get(run_id)
+        run = self._runs.get(run_id)
         with self._database.reading() as session:
-            return [DifferenceShape(**asdict(each)) for each in found_by(self._runs, session, run_id)]
+            return [DifferenceShape(**asdict(each)) for each in found_by(self._runs, session, run)]
+
+    def root_looks(self, numbers: Collection[int]) -> Mapping[int, RootLook]:
+        """How drift of roots stands that are no environments, by their numbers."""
+        with self._database.reading() as session:
+            return self.roots.looks(session, numbers)
+
+    def place_of(self, shown: EnvironmentView) -> str:
+        """The address of its state in the team's own bucket; empty where it lies in Butai's own database."""
+        with self._database.session() as session:
+            return session.get_one(store.Environment, shown.id).state_address
+
+    def remote(self, shown: EnvironmentView) -> S3State | None:
+        """The environment's state in the team's own bucket; none where it lies in Butai's own database."""
+        with self._database.session() as session:
+            place = session.get_one(store.Environment, shown.id).state_place
+        at = self._blueprints.at_commit(shown.blueprint, from_params(shown.last_run.params).commit) if place else None
+        return open_remote(remote_of(place, at.access)) if at else None
 
     def using(self, blueprint: str) -> Sequence[str]:
         """Names of the living environments of a blueprint."""

@@ -99,9 +99,14 @@ def backend_block(place: Mapping[str, Any] | None) -> str:
 
 def block_apart(folder: Path) -> str:
     """A state of one run alone, in its folder; a workspace's as well."""
-    own = {"path": str(folder / "orphan.tfstate"), "workspace_dir": str(folder / "orphan.tfstate.d")}
+    own = {"path": str(folder / "apart.tfstate"), "workspace_dir": str(folder / "apart.tfstate.d")}
     lines = [f"    {name} = {json.dumps(value)}" for name, value in own.items()]
     return "\n".join(["terraform {", '  backend "local" {', *lines, "  }", "}", ""])
+
+
+def state_apart(folder: Path, workspace: str = "") -> Path:
+    """Where `block_apart` has the state of a workspace."""
+    return folder / f"apart.tfstate.d/{workspace}/terraform.tfstate" if workspace else folder / "apart.tfstate"
 
 
 def remote_of(place: Mapping[str, Any] | None, access: Access) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from butai.aws.s3_state import S3State
 from butai.blueprints.service import AtCommit, Blueprints
 from butai.datafolder import DataFolder
 from butai.db import Database
@@ -22,11 +21,13 @@ from butai.environments.finding import only_blueprint, refuse_taken
 from butai.environments.hold import refuse_held
 from butai.environments.looking import Looking
 from butai.environments.model import check_name
-from butai.environments.place import refuse_workspace_root, remote_of, settle_place
+from butai.environments.place import refuse_workspace_root, settle_place
 from butai.environments.plan import Wanted, choose_services, exchanged, from_params, rests_on, values_of, with_deploys
+from butai.environments.root_checks import RootCheck, RootLook
 from butai.environments.views import (
     CreateRequest,
     DestroyRequest,
+    DriftShape,
     EnvironmentView,
     ServiceChoice,
     ServiceShape,
@@ -39,7 +40,6 @@ from butai.leases import service as leases
 from butai.runs.migrations import Migrated, Versions
 from butai.runs.model import READ_ONLY, NextAction, RunKind
 from butai.runs.queue import Priority
-from butai.runs.remote import open_remote
 from butai.runs.service import Runs, RunView, Terms
 from butai.states.service import States
 from butai.text import restored, text
@@ -47,8 +47,11 @@ from butai.text import restored, text
 __all__ = [
     "CreateRequest",
     "DestroyRequest",
+    "DriftShape",
     "EnvironmentView",
     "Environments",
+    "RootCheck",
+    "RootLook",
     "ServiceChoice",
     "ServiceShape",
     "Started",
@@ -291,18 +294,6 @@ class Environments(Looking):
                 next=text("Wait for it, or stop it: `butai env cancel {name}`.", name=row.name),
                 code="busy",
             )
-
-    def place_of(self, shown: EnvironmentView) -> str:
-        """The address of its state in the team's own bucket; empty where it lies in Butai's own database."""
-        with self._database.session() as session:
-            return session.get_one(store.Environment, shown.id).state_address
-
-    def remote(self, shown: EnvironmentView) -> S3State | None:
-        """The environment's state in the team's own bucket; none where it lies in Butai's own database."""
-        with self._database.session() as session:
-            place = session.get_one(store.Environment, shown.id).state_place
-        at = self._blueprints.at_commit(shown.blueprint, from_params(shown.last_run.params).commit) if place else None
-        return open_remote(remote_of(place, at.access)) if at else None
 
     def submit(
         self,

@@ -38,7 +38,7 @@ class Stopping:
         return self.runs.cancel(run_id, hard=request.hard)
 
     def _check_hard(self, run: RunView, confirm: str) -> None:
-        name = self.environments.by_id(run.environment_id).name
+        name = self.environments.name_of(run.environment_id)
         if not (run.cancel_requested and run.end is None):
             raise RefusedError(
                 text("Run {run} cannot be stopped hard now.", run=run.id),

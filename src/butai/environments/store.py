@@ -39,7 +39,8 @@ class Environment(Base):
     life, none for Butai's own database; `state_address` the same in one word. `hold`: who has it, {by, reason, since,
     until}; one whose end is past counts no more. `adopted`: none for what Butai makes; where it was made elsewhere, where
     its services are: {cluster, named, found}, `named` what a person said of {service: name of the ECS service}, `found`
-    what the newest look saw, {service: {cluster, service}}.
+    what the newest look saw, {service: {cluster, service}}. `root`: empty; else this is a root that is no environment, and
+    only looked at (`REPOSITORY/FOLDER`).
     """
 
     __tablename__ = "environments"
@@ -92,6 +93,7 @@ class Environment(Base):
     hold: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     adopted: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     migrated: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    root: Mapped[str] = mapped_column(Text, default="")
 
     def note_health(self, health: str, reason: str = "") -> None:
         """What is known now, and why, with what a translation of it is made of."""
@@ -107,20 +109,24 @@ class Environment(Base):
         self.migrated = after_run(self.migrated or {}, run, placed)
 
 
+_OURS = Environment.root == ""
+_LIVING = (Environment.destroyed_at.is_(None), _OURS)
+
+
 def living(session: Session) -> list[Environment]:
     """Every environment that is not gone, by blueprint and name."""
-    query = select(Environment).where(Environment.destroyed_at.is_(None))
+    query = select(Environment).where(*_LIVING)
     return list(session.scalars(query.order_by(Environment.blueprint, Environment.name)))
 
 
 def count_living(session: Session) -> int:
     """How many environments are not gone."""
-    return session.scalar(select(func.count()).where(Environment.destroyed_at.is_(None))) or 0
+    return session.scalar(select(func.count()).where(*_LIVING)) or 0
 
 
 def named(session: Session, name: str, blueprint: str | None = None) -> list[Environment]:
     """Living environments of that name: at most one per blueprint."""
-    query = select(Environment).where(Environment.destroyed_at.is_(None), Environment.name == name)
+    query = select(Environment).where(*_LIVING, Environment.name == name)
     if blueprint is not None:
         query = query.where(Environment.blueprint == blueprint)
     return list(session.scalars(query.order_by(Environment.blueprint)))
@@ -128,13 +134,13 @@ def named(session: Session, name: str, blueprint: str | None = None) -> list[Env
 
 def newest_named(session: Session, name: str, blueprint: str) -> Environment | None:
     """The newest environment of that name, gone or not."""
-    query = select(Environment).where(Environment.name == name, Environment.blueprint == blueprint)
+    query = select(Environment).where(_OURS, Environment.name == name, Environment.blueprint == blueprint)
     return session.scalars(query.order_by(Environment.id.desc()).limit(1)).first()
 
 
 def once_named(session: Session, name: str, blueprint: str | None, at: datetime) -> list[Environment]:
     """Environments that were made by then under that name, gone or not, newest first."""
-    query = select(Environment).where(Environment.name == name, Environment.created_at <= at)
+    query = select(Environment).where(_OURS, Environment.name == name, Environment.created_at <= at)
     if blueprint is not None:
         query = query.where(Environment.blueprint == blueprint)
     return list(session.scalars(query.order_by(Environment.id.desc())))
@@ -142,18 +148,18 @@ def once_named(session: Session, name: str, blueprint: str | None, at: datetime)
 
 def with_state_at(session: Session, address: str) -> Environment | None:
     """The living environment whose state lies there."""
-    query = select(Environment).where(Environment.destroyed_at.is_(None), Environment.state_address == address)
+    query = select(Environment).where(*_LIVING, Environment.state_address == address)
     return session.scalars(query).first()
 
 
 def any_of_blueprint(session: Session, blueprint: str) -> list[str]:
     """Names of the living environments of a blueprint."""
-    query = select(Environment.name).where(Environment.destroyed_at.is_(None), Environment.blueprint == blueprint)
+    query = select(Environment.name).where(*_LIVING, Environment.blueprint == blueprint)
     return list(session.scalars(query.order_by(Environment.name)))
 
 
 def names(session: Session, environment_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
-    """Blueprint and name of each."""
-    query = select(Environment.id, Environment.blueprint, Environment.name)
+    """Blueprint and name of each; of a root that is no environment none, and the root."""
+    query = select(Environment.id, Environment.blueprint, Environment.name, Environment.root)
     rows = session.execute(query.where(Environment.id.in_(list(environment_ids))))
-    return {key: (blueprint, name) for key, blueprint, name in rows}
+    return {key: (blueprint, root or name) for key, blueprint, name, root in rows}

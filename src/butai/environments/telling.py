@@ -1,6 +1,8 @@
 """The program that tells which attributes a plan would change, after the engine has made the plan.
 
-    python -m butai.environments.telling PLAN_FILE SHOW_COMMAND...
+    python -m butai.environments.telling [--drifted] PLAN_FILE SHOW_COMMAND...
+
+With `--drifted`: which attributes of things were changed since the state was written, of a plan that only looks for that.
 
 A run's supervisor starts it like the engine. A plan holds every value, secret ones too: it is read in memory, its file goes,
 and only what `terraform/attributes.py` lets through is told.
@@ -15,16 +17,19 @@ from pathlib import Path
 
 from butai.runs.saying import say
 from butai.terraform.attended import run_engine
-from butai.terraform.attributes import Changed, changed
-from butai.text import text
+from butai.terraform.attributes import Changed, changed, drifted
+from butai.text import Text, text
+
+DRIFTED = "--drifted"
 
 
-def main(plan: Path, show: list[str]) -> int:
+def main(plan: Path, show: list[str], *, only_drifted: bool) -> int:
     """Tell it. What was planned stands in the log already, so it is only said where this cannot be told."""
     try:
         _, document = run_engine(show, keep=True)
-        for each in changed(json.loads(document)):
-            _tell(each)
+        plan_document = json.loads(document)
+        for each in drifted(plan_document) if only_drifted else changed(plan_document):
+            _tell(each, only_drifted=only_drifted)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         # Not the error's own words: those of a document that cannot be read may quote it.
         say(text("Which attributes differ could not be read: {why}", why=type(error).__name__))
@@ -33,15 +38,29 @@ def main(plan: Path, show: list[str]) -> int:
     return 0
 
 
-def _tell(each: Changed) -> None:
-    lines = "; ".join(f"{one.path}: {one.before} → {one.after}" for one in each.attributes)
-    words = text("{address} would change: {attributes}", address=each.address, attributes=lines)
+def _tell(each: Changed, *, only_drifted: bool) -> None:
+    words = _was(each) if only_drifted else _would(each)
     known = [asdict(one) for one in each.attributes]
     say(words, kind="attributes", change={"resource": {"addr": each.address}, "more": each.more}, attributes=known)
 
 
+def _would(each: Changed) -> Text:
+    lines = "; ".join(f"{one.path}: {one.before} → {one.after}" for one in each.attributes)
+    return text("{address} would change: {attributes}", address=each.address, attributes=lines)
+
+
+def _was(each: Changed) -> Text:
+    if not each.attributes:
+        return text("{address} was not changed: what is empty is read in another way.", address=each.address)
+    lines = "; ".join(f"{one.path}: {one.after} → {one.before}" for one in each.attributes)
+    return text("{address} was changed outside: {attributes}", address=each.address, attributes=lines)
+
+
 if __name__ == "__main__":
+    given = sys.argv[1:]
+    only_drifted = given[:1] == [DRIFTED]
+    file, *show_command = given[only_drifted:]
     try:
-        sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
+        sys.exit(main(Path(file), show_command, only_drifted=only_drifted))
     except KeyboardInterrupt:
         sys.exit(1)

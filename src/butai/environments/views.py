@@ -86,7 +86,7 @@ class AttributeShape(BaseModel):
 
     path: str
     before: str = Field(description="What it is now.")
-    after: str = Field(description="What an update would make of it.")
+    after: str = Field(description="What an update would make of it; where nobody asked that, what the state has.")
     forces: bool = Field(default=False, description="It is why the thing would be made anew.")
 
 
@@ -94,7 +94,7 @@ class DifferenceShape(BaseModel):
     """One thing that is not as the code says: what happened to it outside, and what an update would do about it."""
 
     address: str
-    action: str = Field(description="create, update, delete, replace.")
+    action: str = Field(description="create, update, delete, replace; empty where only the world was asked.")
     outside: str = Field(description="update or delete, where that was seen in the world; else empty.")
     attributes: list[AttributeShape] = Field(
         default_factory=list, description="Of what would be changed or replaced: the first that differ."

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from butai.errors import ButaiError, NotFoundError, WrongUseError, did_you_mean
+from butai.errors import ButaiError, WrongUseError
 from butai.git.repository import Repository
 from butai.history.figures import Figures as PastFigures
 from butai.history.git_log import find, resolve
@@ -16,6 +16,7 @@ from butai.inventory.git_source import git_commit
 from butai.inventory.held import Held, held
 from butai.inventory.measures import Figures, age_and_churn
 from butai.inventory.model import Graph
+from butai.inventory.naming import root_named
 from butai.inventory.past import changes, spans
 from butai.inventory.past_views import ThingPast, most_changed
 from butai.inventory.reading import Cache, read_graph
@@ -99,13 +100,8 @@ def _root(graph: Graph, root: str) -> str:
     roots = [each.folder for each in graph.roots()]
     if not root and len(roots) == 1:
         return roots[0]
-    wanted = root.rstrip("/").removeprefix("./") or "."
-    if root and wanted in graph.modules:
-        return wanted
     if root:
-        raise NotFoundError(
-            text("There is no root `{folder}`.", folder=root), next=did_you_mean(wanted, roots), code="no-such-root"
-        )
+        return root_named(graph, root)
     raise WrongUseError(
         text("There are {count} roots: say which one the state is of.", count=len(roots)),
         next=text("Name it with `--root`: {folders}.", folders=", ".join(roots[:8])),

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from butai.inventory.coverage_service import Coverages
-from butai.inventory.coverage_views import CoverageView, ImportRequest, ImportsView, LookRequest, PlaceRequest
+from butai.inventory.coverage_views import CoverageView, ImportRequest, ImportsView, LookRequest
 
 router = APIRouter(prefix="/api/v1/inventory", tags=["inventory"])
 
@@ -37,21 +37,3 @@ def look_at_accounts(service: Service, name: str, body: LookRequest | None = Non
 def write_imports(service: Service, name: str, body: ImportRequest) -> ImportsView:
     """`import` blocks for things that no state holds."""
     return service.imports(name, body.arns, body.providers)
-
-
-@router.get("/{name}/states")
-def list_states(service: Service, name: str) -> list[str]:
-    """Where states lie that Butai does not keep and somebody told of."""
-    return service.states(name)
-
-
-@router.post("/{name}/states", status_code=201)
-def add_state(service: Service, name: str, body: PlaceRequest) -> list[str]:
-    """Tell where another state lies; all that are known then."""
-    return service.add_state(name, body.place)
-
-
-@router.delete("/{name}/states")
-def remove_state(service: Service, name: str, place: str) -> list[str]:
-    """Forget one that somebody told of; those that are left."""
-    return service.remove_state(name, place)

@@ -70,32 +70,6 @@ def import_(
         say("then `butai inventory mend generated.tf`, and plan again.")
 
 
-def states(
-    name: RepositoryArgument,
-    add: Annotated[
-        str, typer.Option(metavar="PLACE", help="s3://BUCKET/KEY, https://HOST/PATH, or a file on the server.")
-    ] = "",
-    remove: Annotated[str, typer.Option(metavar="PLACE", help="Forget this one.")] = "",
-    json: JsonFlag = False,
-) -> None:
-    """States that Butai does not keep, and that coverage counts beside its own."""
-    if add and remove:
-        raise WrongUseError("Either `--add` or `--remove`.", where="--add")
-    server, path = api(), f"/api/v1/inventory/{name}/states"
-    if add:
-        found = server.post(path, {"place": add})
-    elif remove:
-        found = server.delete(path, place=remove)
-    else:
-        found = server.get(path)
-    if json:
-        print_json(found)
-        return
-    if not found:
-        say(f"None. `butai inventory states {name} --add PLACE` tells of one; those of environments are known.")
-    table(["PLACE"], [[each] for each in found])
-
-
 def mend(
     file: Annotated[Path, typer.Argument(help="What `terraform plan -generate-config-out=FILE` wrote.")],
 ) -> None:
@@ -160,7 +134,7 @@ def _show_gaps(found: dict[str, Any]) -> None:
         where = " ".join(filter(None, (each["account"], each["region"], each["kind"])))
         say(f"{where}: {each['what'] or ('not allowed' if each['denied'] else 'failed')} ({each['why']})")
     for each in unread:
-        say(f"{each['problem']}{' ' + each['why'] if each['why'] else ''}")
+        say(" ".join(filter(None, (each["problem"], each["why"], each["next"]))))
 
 
 def _percent(share: dict[str, Any]) -> str:

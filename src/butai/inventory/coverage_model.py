@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from butai.aws.existing import Existing, Gap, Survey
 from butai.aws.session import Access
 from butai.inventory.held import declared
 from butai.inventory.measures import Figures
-from butai.inventory.model import Graph, Kind
+from butai.inventory.model import Graph
 from butai.terraform.state_index import StateInstance
 
 HELD, NOT_HELD = 100.0, 0.0
@@ -31,19 +31,6 @@ def by_account(surveys: Sequence[Survey]) -> list[Survey]:
     for each in surveys:
         accounts[each.account].append(each)
     return [_together(account, each) for account, each in accounts.items()]
-
-
-def root_of(graph: Graph, place: str, instances: Sequence[StateInstance]) -> str | None:
-    """The root whose state it is: the one that says so, else the only one that declares more than half of what is in it."""
-    for node in graph.nodes.values():
-        if node.kind is Kind.BACKEND and node.block and place in _places(node.name, node.block.value):
-            return node.module
-    managed = [each for each in instances if each.mode == "managed"]
-    counts = {
-        each.folder: sum(graph.find(each.folder, one.path) is not None for one in managed) for each in graph.roots()
-    }
-    best = [folder for folder, count in counts.items() if 2 * count > len(managed) and count == max(counts.values())]
-    return best[0] if len(best) == 1 else None
 
 
 def paths(instances: Iterable[StateInstance]) -> set[str]:
@@ -75,10 +62,3 @@ def _together(account: str, surveys: Sequence[Survey]) -> Survey:
         items |= {each.arn: each for each in survey.items if each.arn not in items}
         gaps |= {(each.kind, each.region): each for each in survey.gaps if (each.kind, each.region) not in listed}
     return Survey(account, tuple(items.values()), tuple(gaps.values()), listed)
-
-
-def _places(backend: str, value: Callable[..., object]) -> set[str]:
-    """Where a backend's block says that the state lies, as a person tells it here."""
-    if backend == "s3":
-        return {f"s3://{value('bucket')}/{value('key')}"}
-    return {str(value("address"))} if backend == "http" else set()

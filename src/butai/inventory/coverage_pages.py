@@ -9,8 +9,9 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from butai.errors import ButaiError
-from butai.inventory import coverage_api
+from butai.inventory import coverage_api, told_api
 from butai.inventory.coverage_views import ImportsView
+from butai.inventory.told_views import PlaceRequest
 from butai.web.render import pages_of
 
 router = APIRouter(prefix="/inventory", include_in_schema=False)
@@ -51,10 +52,9 @@ def write_imports(
 @router.post("/{name}/coverage/states")
 def add_state(request: Request, name: str, place: Field = "") -> Response:
     """Tell where another state lies, and look with it."""
-    service = coverage_api.coverages(request)
     try:
-        service.add_state(name, place.strip())
-        service.look(name)
+        told_api.told(request).add(name, PlaceRequest(place=place.strip()))
+        coverage_api.coverages(request).look(name)
     except ButaiError as error:
         return _show(request, name, error=error)
     return RedirectResponse(f"/inventory/{name}/coverage", 303)
@@ -64,7 +64,7 @@ def add_state(request: Request, name: str, place: Field = "") -> Response:
 def remove_state(request: Request, name: str, place: Field = "") -> Response:
     """Forget a state that somebody told of."""
     try:
-        coverage_api.coverages(request).remove_state(name, place)
+        told_api.told(request).remove(name, place)
     except ButaiError as error:
         return _show(request, name, error=error)
     return RedirectResponse(f"/inventory/{name}/coverage", 303)
@@ -88,7 +88,7 @@ def _show(
         "inventory/coverage_part.html" if part else "inventory/coverage.html",
         status=error.status if error else 200,
         found=found,
-        places=service.states(name),
+        places=[each.place for each in told_api.told(request).list(name)],
         listed=listed[:MOST_SHOWN],
         total=len(listed),
         kind=kind,

@@ -13,13 +13,12 @@ from sqlalchemy.orm import Session
 
 from butai.aws.existing import Survey, survey
 from butai.aws.session import Access, session_for
-from butai.blueprints.service import Blueprints
 from butai.db import Database
-from butai.errors import ButaiError, NotFoundError, RefusedError, WrongUseError
+from butai.errors import ButaiError, NotFoundError, WrongUseError
 from butai.inventory import coverage_store as store
-from butai.inventory import places
+from butai.inventory.backends import root_of
 from butai.inventory.coverage import coverage
-from butai.inventory.coverage_model import by_account, looks, paths, root_of
+from butai.inventory.coverage_model import by_account, looks, paths
 from butai.inventory.coverage_views import (
     CoverageView,
     FailureView,
@@ -35,6 +34,7 @@ from butai.inventory.imports import imports
 from butai.inventory.known_states import KnownState, KnownStates
 from butai.inventory.model import Kind
 from butai.inventory.service import Inventory, RepositoryView
+from butai.inventory.told import Told
 from butai.terraform.text import plain
 from butai.text import restored, text
 
@@ -55,13 +55,12 @@ class Coverages:
         self,
         database: Database,
         inventory: Inventory,
-        blueprints: Blueprints,
         known: KnownStates,
-        environ: Mapping[str, str],
+        told: Told,
         now: Callable[[], datetime],
     ) -> None:
-        self._database, self._inventory, self._blueprints = database, inventory, blueprints
-        self._known, self._environ, self._now = known, environ, now
+        self._database, self._inventory = database, inventory
+        self._known, self._told, self._now = known, told, now
         self._lock = threading.Lock()
         self._looking: dict[str, Future[None]] = {}
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="coverage")
@@ -119,38 +118,6 @@ class Coverages:
         blocks = [ImportBlock(to=each.to, id=each.id, arn=each.existing.arn) for each in made.blocks]
         return ImportsView(hcl=made.hcl, blocks=blocks, left=[each.arn for each in made.left])
 
-    # --- states -----------------------------------------------------------------------------------------------------
-
-    def states(self, name: str) -> list[str]:
-        """Places of states that somebody told of."""
-        self._inventory.mirror(name)
-        with self._database.reading() as session:
-            return [each.place for each in store.states_of(session, name)]
-
-    def add_state(self, name: str, place: str) -> list[str]:
-        """Tell where a state lies that Butai does not keep. It is read with the next look."""
-        self._inventory.mirror(name)
-        place = places.checked(place)
-        with self._database.session() as session:
-            if store.state_at(session, name, place):
-                raise RefusedError(
-                    text("The state at {place} is known already.", place=place), where="place", code="state-known"
-                )
-            session.add(store.InventoryState(repository=name, place=place, added_at=self._now()))
-        return self.states(name)
-
-    def remove_state(self, name: str, place: str) -> list[str]:
-        """Forget a state that somebody told of."""
-        self._inventory.mirror(name)
-        with self._database.session() as session:
-            row = store.state_at(session, name, place)
-            if row is None:
-                raise NotFoundError(
-                    text("Nobody told of a state at {place}.", place=plain(place)), where="place", code="unknown-state"
-                )
-            session.delete(row)
-        return self.states(name)
-
     # --- within -----------------------------------------------------------------------------------------------------
 
     def _is_looking(self, name: str) -> bool:
@@ -162,17 +129,15 @@ class Coverages:
                 raise WrongUseError(
                     text("`{region}` is no region.", region=plain(each)), where="regions", code="bad-region"
                 )
-        blueprints = (self._blueprints.newest_known(each) for each in repository.blueprints)
-        accesses = [Access(each.region, each.profile or "", each.role or "") for each in blueprints if each]
-        region = next(iter(regions), "") or self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION")
-        if not accesses and not region:
+        accesses = self._told.accesses(repository.name) or [Access(each) for each in regions[:1]]
+        if not accesses:
             raise WrongUseError(
                 text("No blueprint lies in `{name}` that says in which region to look.", name=repository.name),
                 next=text("Name one: `--region REGION`, or AWS_REGION in the server's environment."),
                 where="regions",
                 code="no-region",
             )
-        return looks(accesses or [Access(str(region))], regions)
+        return looks(accesses, regions)
 
     def _look(self, repository: RepositoryView, asked: Looks) -> None:
         """In a thread of its own: whatever happens is told by what is kept."""
@@ -206,8 +171,8 @@ class Coverages:
         graph = self._inventory.read(name).graph
         found: dict[str, set[str]] = {}
         for each in told:
-            root = None if each.view.problem else root_of(graph, each.view.name, each.instances)
-            if root is not None:
+            root = each.root or root_of(graph, each.view.name, each.instances)
+            if root is not None and not each.view.problem:
                 found.setdefault(root, set()).update(paths(each.instances))
         return {root: sorted(of_root) for root, of_root in found.items()}
 

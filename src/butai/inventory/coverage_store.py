@@ -6,14 +6,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, LargeBinary, String, Text, UniqueConstraint, delete, select
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, UniqueConstraint, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from butai.db import Base, UtcDateTime
 
 
 class InventoryState(Base):
-    """A state that Butai does not keep. `place`: as `places.checked` gives it; no secret is in it."""
+    """A state that Butai does not keep. `place`: as `places.checked` gives it; no secret is in it.
+
+    `root`: the folder whose state it is, as somebody said; else empty. `region`, `profile`, `role`: as whom it is read, where
+    that is not as the blueprints say. `var_files`: what the root's variables are set by, as paths from its folder. What was
+    in it when it was read last (`read_at`) is `instances`, compressed; `failure` why it could not be read since.
+    `environment_id`: of what runs are that look for its drift; none before the first.
+    """
 
     __tablename__ = "inventory_states"
     __table_args__ = (UniqueConstraint("repository", "place"),)
@@ -22,6 +28,15 @@ class InventoryState(Base):
     repository: Mapped[str] = mapped_column(String(63))
     place: Mapped[str] = mapped_column(Text)
     added_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    root: Mapped[str] = mapped_column(Text, default="")
+    region: Mapped[str] = mapped_column(String(32), default="")
+    profile: Mapped[str] = mapped_column(String(128), default="")
+    role: Mapped[str] = mapped_column(String(250), default="")
+    var_files: Mapped[list[str]] = mapped_column(JSON, default=list)
+    read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    instances: Mapped[bytes | None] = mapped_column(LargeBinary)
+    failure: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    environment_id: Mapped[int | None] = mapped_column(ForeignKey("environments.id"))
 
 
 class InventorySurvey(Base):

@@ -93,6 +93,7 @@ class StateView(BaseModel):
     instances: int
     problem: Words = ""
     why: Words = ""
+    next: Words = ""
 
 
 class FailureView(BaseModel):
@@ -142,12 +143,6 @@ class ImportsView(BaseModel):
     hcl: str
     blocks: list[ImportBlock]
     left: list[str]
-
-
-class PlaceRequest(BaseModel):
-    """Where a state lies."""
-
-    place: str = Field(description="s3://BUCKET/KEY, https://HOST/PATH, or an absolute path of a file on the server.")
 
 
 class LookRequest(BaseModel):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from butai.aws.session import Access
 from butai.blueprints.service import Blueprints
@@ -14,11 +14,11 @@ from butai.environments.service import Environments, EnvironmentView
 from butai.errors import ButaiError
 from butai.git.repository import Repository
 from butai.inventory import coverage_store as store
-from butai.inventory import places
 from butai.inventory.coverage_model import figures, paths
 from butai.inventory.coverage_views import StateView
 from butai.inventory.measures import Figures
 from butai.inventory.model import Graph
+from butai.inventory.told_states import ToldStates
 from butai.states.service import States
 from butai.terraform.state_index import StateInstance, index
 
@@ -28,10 +28,11 @@ TOP = "."
 
 @dataclass(frozen=True)
 class KnownState:
-    """A state with what is in it; nothing where it could not be read, which the view tells."""
+    """A state with what is in it; nothing where it could not be read, which the view tells. `root`: as somebody said."""
 
     view: StateView
     instances: tuple[StateInstance, ...] = ()
+    root: str = ""
 
 
 class KnownStates:
@@ -43,10 +44,10 @@ class KnownStates:
         blueprints: Blueprints,
         environments: Environments,
         states: States,
-        environ: Mapping[str, str],
+        told: ToldStates,
     ) -> None:
         self._database, self._blueprints, self._environments = database, blueprints, environments
-        self._states, self._environ = states, environ
+        self._states, self._told = states, told
         self._lock = threading.Lock()
         self._newest: dict[int, tuple[object, tuple[StateInstance, ...]]] = {}
 
@@ -71,9 +72,13 @@ class KnownStates:
 
     def told(self, repository: str, accesses: Sequence[Access]) -> list[KnownState]:
         """Those that somebody told of for a repository, read now."""
-        with self._database.reading() as session:
-            rows = store.states_of(session, repository)
-        return [self._told(each.place, accesses) for each in rows]
+        found = self._told.read(repository, accesses)
+        return [
+            _unknown(each.place, each.failure, own=False)
+            if each.failure
+            else replace(_known(each.place, each.instances, own=False), root=each.root)
+            for each in found
+        ]
 
     def figures(self, repository: Repository, _commit: str, graph: Graph) -> Figures:
         """How much of each resource of a commit known states hold. Environments' are those of now, others of the last look."""
@@ -103,12 +108,6 @@ class KnownStates:
         except ButaiError as error:
             return _unknown(name, error, own=True)
 
-    def _told(self, place: str, accesses: Sequence[Access]) -> KnownState:
-        try:
-            return _known(place, tuple(index(places.read(place, accesses, self._environ))), own=False)
-        except ButaiError as error:
-            return _unknown(place, error, own=False)
-
     def _paths_of(self, environment_id: int) -> set[str] | None:
         try:
             instances = self.newest(environment_id)
@@ -123,4 +122,4 @@ def _known(name: str, instances: tuple[StateInstance, ...], *, own: bool) -> Kno
 
 
 def _unknown(name: str, error: ButaiError, *, own: bool) -> KnownState:
-    return KnownState(StateView(name=name, own=own, instances=0, problem=error.what, why=error.why))
+    return KnownState(StateView(name=name, own=own, instances=0, problem=error.what, why=error.why, next=error.next))

@@ -25,26 +25,35 @@ def past(name: RepositoryArgument, node: NodeOption = "", json: JsonFlag = False
 
 
 def environments(name: RepositoryArgument, node: NodeOption = "", json: JsonFlag = False) -> None:
-    """What the states of environments hold against the newest code, and what drifted."""
+    """What states hold against the newest code, those of environments and told ones, and what drifted."""
     path = f"/api/v1/inventory/{name}/environments"
     found = api().get(f"{path}/node", id=node) if node else api().get(path)
     if json:
         print_json(found)
     elif not found:
-        say("No environment holds it." if node else "No environment is made from this repository.")
+        say("No state holds it." if node else f"None. `butai inventory states {name} --add PLACE` tells of a state.")
     elif node:
-        rows = [[each["environment"], one["address"], one["id"]] for each in found for one in each["instances"]]
-        table(["ENVIRONMENT", "ADDRESS", "ID"], rows)
+        rows = [
+            [_whose(each), *(one[key] for key in ("address", "id", "region", "account"))]
+            for each in found
+            for one in each["instances"]
+        ]
+        table(["STATE", "ADDRESS", "ID", "REGION", "ACCOUNT"], rows)
     else:
-        table(
-            ["ENVIRONMENT", "ROOT", "IN STATE", "MISSING", "NOT IN CODE", "DRIFT"], [_standing(each) for each in found]
-        )
+        table(["STATE", "ROOT", "IN STATE", "MISSING", "NOT IN CODE", "DRIFT"], [_standing(each) for each in found])
+    for each in found if not json and not node else ():
+        if each["failure"]:
+            say(" ".join(filter(None, (each["failure"], each["why"], each["next"]))))
 
 
 def _standing(each: Any) -> list[str]:
     drift = "?" if each["drift_at"] is None else str(len(each["drift"]))
     counts = [str(each["instances"]), str(len(each["missing"])), str(len(each["undeclared"])), drift]
-    return [each["environment"], each["root"], *counts]
+    return [_whose(each), each["root"] or "?", *counts]
+
+
+def _whose(each: Any) -> str:
+    return str(each["environment"] or each["place"])
 
 
 def _show_past(found: Any) -> None:

@@ -1,11 +1,12 @@
-"""Names of repositories in the inventory. Pure."""
+"""Names of repositories in the inventory, and of roots in them. Pure."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-from butai.errors import RefusedError, WrongUseError
+from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mean
+from butai.inventory.model import Graph
 from butai.terraform.text import plain
 from butai.text import text
 
@@ -44,4 +45,18 @@ def taken(name: str) -> RefusedError:
         next=text("Give it another name."),
         where="name",
         code="name-taken",
+    )
+
+
+def root_named(graph: Graph, root: str) -> str:
+    """The folder of a root that somebody named. Raises NotFoundError."""
+    wanted = root.rstrip("/").removeprefix("./") or "."
+    if wanted in graph.modules:
+        return wanted
+    roots = [each.folder for each in graph.roots()]
+    raise NotFoundError(
+        text("There is no root `{folder}`.", folder=plain(root)),
+        next=did_you_mean(wanted, roots),
+        where="root",
+        code="no-such-root",
     )

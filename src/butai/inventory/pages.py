@@ -11,7 +11,16 @@ from fastapi.responses import RedirectResponse, Response
 from markupsafe import Markup
 
 from butai.errors import ButaiError
-from butai.inventory import api, coverage_api, coverage_pages, past_api, past_pages, standing_api, standing_pages
+from butai.inventory import (
+    api,
+    coverage_api,
+    coverage_pages,
+    past_api,
+    past_pages,
+    standing_api,
+    standing_pages,
+    told_api,
+)
 from butai.inventory.measures import STEPS
 from butai.inventory.picture import document
 from butai.inventory.view import HIDDEN, KINDS, MOST_STEPS, Colour, View
@@ -31,6 +40,7 @@ ROOM = Room(
         past_api.router,
         standing_api.router,
         coverage_api.router,
+        told_api.router,
         router,
         past_pages.router,
         standing_pages.router,

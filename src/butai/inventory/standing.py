@@ -1,147 +1,132 @@
-"""How what a repository's code declares stands in the environments made from it: their states, and their drift."""
+"""How what a repository's code declares stands in states: those of environments, and those that somebody told of."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, Field
-
 from butai.blueprints.service import Blueprints
-from butai.environments.service import Environments, EnvironmentView
+from butai.environments.service import DriftShape, Environments, EnvironmentView, RootLook
 from butai.errors import ButaiError
+from butai.inventory.backends import root_of
 from butai.inventory.held import Held, by_node, held
 from butai.inventory.known_states import TOP, KnownStates
 from butai.inventory.model import Graph
 from butai.inventory.service import Inventory
+from butai.inventory.standing_views import DriftView, NodeStanding, StandingView, Whose, check_view, instance_view
+from butai.inventory.told_states import ToldState, ToldStates
 from butai.terraform.state_index import StateInstance
 
 
-class InstanceView(BaseModel):
-    """Something that a state holds."""
+@dataclass(frozen=True)
+class _State:
+    """One state of a repository's, whosever it is. `drift`: what the newest check found. `more`: what else is shown."""
 
-    address: str
-    id: str
-    arn: str
-    region: str
-    account: str
-    tainted: bool
-
-
-class DriftView(BaseModel):
-    """What the newest drift check found about one address. `node`: where that is written, if it is in this repository."""
-
-    address: str
-    node: str
-    action: str = Field(description="What an update would do: create, update, delete, replace.")
-    outside: str = Field(description="update or delete, where that was seen in the world; else empty.")
-
-
-class EnvironmentStanding(BaseModel):
-    """One environment's state against the newest code of its root."""
-
-    environment: str
-    blueprint: str
-    root: str
-    commit: str = Field(description="The blueprint's commit that the environment is on.")
-    instances: int = Field(description="What its state holds; data sources left out.")
-    failure: str = Field(default="", description="Why its state cannot be read.")
-    missing: list[str] = Field(default=[], description="In code and not in the state.")
-    perhaps_missing: list[str] = Field(
-        default=[], description="The same of what `count` or `for_each` may make none of."
-    )
-    undeclared: list[InstanceView] = Field(default=[], description="In the state and not in code.")
-    elsewhere: int = Field(default=0, description="Instances of modules whose code is in no folder of this repository.")
-    drift_at: datetime | None = Field(default=None, description="When drift was last looked for.")
-    drift_run: int | None = None
-    drift: list[DriftView] = []
-
-
-class NodeStanding(BaseModel):
-    """What one environment's state holds of a node, and the drift of that."""
-
-    environment: str
-    blueprint: str
-    instances: list[InstanceView]
-    drift: list[DriftView]
+    whose: Whose
+    instances: Sequence[StateInstance]
+    failure: ButaiError | None = None
+    drift: DriftShape | None = None
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 class Standings:
-    """The environments of the inventory's repositories."""
+    """All states of the inventory's repositories, side by side with their code."""
 
     def __init__(
-        self, inventory: Inventory, environments: Environments, blueprints: Blueprints, known: KnownStates
+        self,
+        inventory: Inventory,
+        environments: Environments,
+        blueprints: Blueprints,
+        known: KnownStates,
+        told: ToldStates,
     ) -> None:
         self._inventory, self._environments = inventory, environments
-        self._blueprints, self._states = blueprints, known
+        self._blueprints, self._known, self._told = blueprints, known, told
 
-    def of(self, name: str) -> list[EnvironmentStanding]:
-        """Every environment that is made from a repository. Raises NotFoundError."""
+    def of(self, name: str) -> list[StandingView]:
+        """Every state of a repository's roots. Raises NotFoundError."""
         graph = self._inventory.read(name).graph
-        return [self._standing(graph, shown, root) for shown, root in self._environments_of(name)]
+        return [_standing(graph, each) for each in self._states(name, graph)]
 
     def of_node(self, name: str, id_: str) -> list[NodeStanding]:
-        """One node in every environment that has it."""
+        """One node in every state that has it."""
         graph = self._inventory.read(name).graph
         found = []
-        for shown, root in self._environments_of(name):
-            instances, _ = self._instances(shown)
-            here = by_node(graph, root, instances).get(id_, ())
-            drift = [each for each in _drift(graph, shown, root) if each.node == id_]
+        for each in self._states(name, graph):
+            here = by_node(graph, each.whose.root, each.instances).get(id_, ())
+            drift = [one for one in _drift(graph, each) if one.node == id_]
             if here or drift:
-                views = [_instance(each) for each in here]
-                standing = NodeStanding(environment=shown.name, blueprint=shown.blueprint, instances=views, drift=drift)
-                found.append(standing)
+                views = [instance_view(one) for one in here]
+                found.append(NodeStanding(**vars(each.whose), instances=views, drift=drift))
         return found
 
-    def _environments_of(self, name: str) -> Iterator[tuple[EnvironmentView, str]]:
+    def _states(self, name: str, graph: Graph) -> Iterator[_State]:
         theirs = self._inventory.blueprints_of(name)
         roots = {each.name: each.root or TOP for each in self._blueprints.list() if each.name in theirs}
-        for shown in self._environments.list():
+        for shown in self._environments.list() if roots else ():
             if shown.blueprint in roots:
-                yield shown, roots[shown.blueprint]
+                yield self._of_environment(shown, roots[shown.blueprint])
+        told = self._told.kept(name)
+        looks = self._environments.root_looks([each.environment_id for each in told if each.environment_id])
+        for each in told:
+            yield _of_told(graph, each, looks.get(each.environment_id or 0))
 
-    def _instances(self, shown: EnvironmentView) -> tuple[Sequence[StateInstance], str]:
+    def _of_environment(self, shown: EnvironmentView, root: str) -> _State:
+        whose = Whose(environment=shown.name, blueprint=shown.blueprint, root=root)
+        more = {"commit": shown.commit}
         try:
-            return self._states.newest(shown.id) or (), ""
+            return _State(whose, self._known.newest(shown.id) or (), drift=shown.drift, more=more)
         except ButaiError as error:
-            return (), error.what
+            return _State(whose, (), error, shown.drift, more)
 
-    def _standing(self, graph: Graph, shown: EnvironmentView, root: str) -> EnvironmentStanding:
-        instances, failure = self._instances(shown)
-        side = held(graph, root, instances) if root in graph.modules and not failure else None
-        drift = shown.drift
-        return EnvironmentStanding(
-            environment=shown.name,
-            blueprint=shown.blueprint,
-            root=root,
-            commit=shown.commit,
-            instances=sum(each.mode == "managed" for each in instances),
-            failure=failure,
-            **(_differences(side) if side else {}),
-            drift_at=drift.at if drift else None,
-            drift_run=drift.run if drift else None,
-            drift=list(_drift(graph, shown, root)),
-        )
+
+def _of_told(graph: Graph, told: ToldState, look: RootLook | None) -> _State:
+    whose = Whose(place=told.place, root=told.root or root_of(graph, told.place, told.instances) or "")
+    more = {"read_at": told.read_at, "check": check_view(look) if look else None}
+    return _State(whose, told.instances, told.failure, look.drift if look else None, more)
+
+
+def _standing(graph: Graph, state: _State) -> StandingView:
+    instances, root, drift, failure = state.instances, state.whose.root, state.drift, state.failure
+    # A state that cannot be read any more is told of as it was read last, if it ever was.
+    side = held(graph, root, instances) if root in graph.modules and (instances or not failure) else None
+    managed = [each for each in instances if each.mode == "managed"]
+    return StandingView(
+        **vars(state.whose),
+        **state.more,
+        instances=len(managed),
+        accounts=sorted({each.account for each in managed} - {""}),
+        regions=sorted({each.region for each in managed} - {""}),
+        **(_said(failure) if failure else {}),
+        **(_differences(side) if side else {}),
+        drift_at=drift.at if drift else None,
+        drift_run=drift.run if drift else None,
+        drift=list(_drift(graph, state)),
+    )
+
+
+def _said(failure: ButaiError) -> dict[str, Any]:
+    return {"failure": failure.what, "why": failure.why, "next": failure.next}
 
 
 def _differences(side: Held) -> dict[str, Any]:
     return {
         "missing": [each.path for each in side.joined.missing],
         "perhaps_missing": [each.path for each in side.joined.perhaps_missing],
-        "undeclared": [_instance(each) for each in side.joined.undeclared],
+        "undeclared": [instance_view(each) for each in side.joined.undeclared],
         "elsewhere": side.elsewhere,
     }
 
 
-def _drift(graph: Graph, shown: EnvironmentView, root: str) -> Iterator[DriftView]:
-    for each in shown.drift.items if shown.drift else ():
+def _drift(graph: Graph, state: _State) -> Iterator[DriftView]:
+    root = state.whose.root
+    for each in state.drift.items if state.drift else ():
         node = graph.find(root, each.address) if root in graph.modules else None
-        yield DriftView(address=each.address, node=node.id if node else "", action=each.action, outside=each.outside)
-
-
-def _instance(each: StateInstance) -> InstanceView:
-    return InstanceView(
-        address=each.address, id=each.id, arn=each.arn, region=each.region, account=each.account, tainted=each.tainted
-    )
+        yield DriftView(
+            address=each.address,
+            node=node.id if node else "",
+            action=each.action,
+            outside=each.outside,
+            attributes=[one.path for one in each.attributes],
+        )

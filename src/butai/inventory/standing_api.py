@@ -1,4 +1,4 @@
-"""The JSON API of how a repository's code stands in environments."""
+"""The JSON API of how a repository's code stands in states."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
-from butai.inventory.standing import EnvironmentStanding, NodeStanding, Standings
+from butai.inventory.standing import Standings
+from butai.inventory.standing_views import NodeStanding, StandingView
 
 router = APIRouter(prefix="/api/v1/inventory", tags=["inventory"])
 
@@ -21,8 +22,8 @@ Service = Annotated[Standings, Depends(standings)]
 
 
 @router.get("/{name}/environments")
-def show_environments(service: Service, name: str) -> list[EnvironmentStanding]:
-    """Every environment's state against the newest code, and its drift."""
+def show_environments(service: Service, name: str) -> list[StandingView]:
+    """Every state of its roots, environments' and told ones, against the newest code, and its drift."""
     return service.of(name)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -164,6 +164,10 @@ class Runs:
     def newest_of(self, session: Session, environment_ids: list[int]) -> dict[int, RunView]:
         """The newest run of each environment."""
         return {key: view(run) for key, run in store.newest_of(session, environment_ids).items()}
+
+    def newest_at_all(self, session: Session, environment_ids: Collection[int]) -> dict[int, RunView]:
+        """The newest run of each, whatever it does."""
+        return {key: view(run) for key, run in store.newest_at_all(session, environment_ids).items()}
 
     def events(self, run_id: int, *, after: int = 0, limit: int = 1000) -> list[EventView]:
         """Lines of the log after a sequence number, in order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -208,4 +208,10 @@ def newest_of(session: Session, environment_ids: list[int]) -> dict[int, Run]:
     telling = or_(Run.kind.in_(MAIN), and_(Run.kind.not_in(READ_ONLY), Run.settled_at.is_(None)))
     newest = select(func.max(Run.id)).where(Run.environment_id.in_(environment_ids), telling)
     newest = newest.group_by(Run.environment_id)
+    return {run.environment_id: run for run in session.scalars(select(Run).where(Run.id.in_(newest)))}
+
+
+def newest_at_all(session: Session, environment_ids: Collection[int]) -> dict[int, Run]:
+    """The newest run of each environment, whatever it does."""
+    newest = select(func.max(Run.id)).where(Run.environment_id.in_(environment_ids)).group_by(Run.environment_id)
     return {run.environment_id: run for run in session.scalars(select(Run).where(Run.id.in_(newest)))}

@@ -18,6 +18,8 @@ LONGEST = 80
 AT_MOST = 12
 # A thing that is made or destroyed whole has no attribute that differs: all of them do.
 _CHANGES = (["update"], ["delete", "create"], ["create", "delete"])
+_EMPTY = frozenset({"null", '""', "[]", "{}"})
+_SIDES = (("before", "after"), ("before_sensitive", "after_sensitive"))
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,20 @@ def changed(plan: Mapping[str, Any]) -> Iterator[Changed]:
     found = [one for name in sorted(outputs) for one in differing(outputs[name], name)]
     if found:
         yield _first(OUTPUTS, found)
+
+
+def drifted(plan: Mapping[str, Any]) -> Iterator[Changed]:
+    """Every address that was changed since its state was written: as `changed` would tell a change back to that.
+
+    Providers read what is empty in another way than they wrote it (no tags for none): where nothing else differs, the
+    address has no attribute.
+    """
+    for each in plan.get("resource_drift", ()):
+        if each["change"]["actions"] in _CHANGES and not each.get("deposed"):
+            there = each["change"]
+            back = {side: there.get(other) for one in _SIDES for side, other in (one, one[::-1])}
+            found = [one for one in differing(back) if not {one.before, one.after} <= _EMPTY]
+            yield _first(each["address"], found)
 
 
 def differing(change: Mapping[str, Any], name: str = "") -> Iterator[Attribute]:

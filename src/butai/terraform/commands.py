@@ -34,9 +34,11 @@ def plan(engine: Engine, var_files: Sequence[Path] = (), *, out: Path | None = N
     return [str(engine.path), "plan", "-json", "-input=false", "-detailed-exitcode", *more, *_var_files(var_files)]
 
 
-def plan_refresh_only(engine: Engine, var_files: Sequence[Path] = ()) -> list[str]:
+def plan_refresh_only(
+    engine: Engine, var_files: Sequence[Path] = (), *, out: Path | None = None, lock: bool = True
+) -> list[str]:
     """What differs between the state and the world, as JSON lines (`resource_drift`). Exit codes as for `plan`."""
-    return [*plan(engine), "-refresh-only", *_var_files(var_files)]
+    return [*plan(engine, out=out, lock=lock), "-refresh-only", *_var_files(var_files)]
 
 
 def apply(engine: Engine, var_files: Sequence[Path] = ()) -> list[str]:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from butai.environments.drift import Difference, Looked, Told, differences, due, due_at, newest_check
+from butai.environments.drift import Difference, Looked, Told, changed_outside, differences, due, due_at, newest_check
 from butai.interval import interval
 from butai.runs.model import RunEnd, RunStatus
+from butai.terraform.attributes import Attribute, Changed
 
 pytestmark = pytest.mark.model
 
@@ -44,6 +45,25 @@ def test_every_address_that_an_update_would_change_stands_there_once_and_no_othe
     assert len(found) == len(set(found)) and set(found) == planned
     drifted = {each.address for each in told if each.kind == "drift"}
     assert all(each.address in drifted for each in differences(told) if each.outside)
+
+
+@given(st.lists(lines))
+def test_what_was_changed_outside_is_what_drifted_whatever_else_was_planned(told: list[Told]) -> None:
+    found = changed_outside(told)
+    drifted = {each.address for each in told if each.kind == "drift" and each.action in ("update", "delete")}
+    assert [each.address for each in found] == list(dict.fromkeys(each.address for each in found))
+    assert {each.address for each in found} == drifted and not any(each.action for each in found)
+
+
+def test_a_change_of_no_attribute_is_none_where_attributes_were_told() -> None:
+    told = [Told("drift", "a.b", "update"), Told("drift", "a.c", "update"), Told("drift", "a.d", "delete")]
+    tag = Attribute("tags.Team", '"y"', '"x"')
+    known = {"a.b": Changed("a.b", [tag], 2), "a.c": Changed("a.c", [], 0), "a.d": Changed("a.d", [], 0)}
+    assert changed_outside(told, known) == [
+        Difference("a.b", "", "update", [tag], 2),
+        Difference("a.d", "", "delete", [], 0),
+    ]
+    assert [each.address for each in changed_outside(told)] == ["a.b", "a.c", "a.d"], "unread, nothing is left out"
 
 
 @pytest.mark.parametrize(

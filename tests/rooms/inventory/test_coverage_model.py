@@ -1,4 +1,4 @@
-"""Which accounts are looked at, what several looks at one are together, and whose state a told one is."""
+"""Which accounts are looked at, and what several looks at one are together."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import pytest
 
 from butai.aws.existing import Existing, Gap, Survey
 from butai.aws.session import Access
-from butai.inventory.coverage_model import by_account, figures, looks, root_of
+from butai.inventory.coverage_model import by_account, figures, looks
 from butai.inventory.model import Graph
-from butai.terraform.state_index import StateInstance
 from support.written import graph_of
 
 pytestmark = pytest.mark.model
@@ -35,24 +34,9 @@ def test_two_looks_at_one_account_count_a_thing_once_and_what_one_may_list_is_no
     assert second is elsewhere
 
 
-def instances(*names: str) -> list[StateInstance]:
-    return [
-        StateInstance(f"aws_sqs_queue.{each}", f"aws_sqs_queue.{each}", "aws_sqs_queue", "managed", "", each)
-        for each in names
-    ]
-
-
 def two_roots(backend: str = "") -> Graph:
     code = QUEUE.format(name="a") + QUEUE.format(name="b")
     return graph_of({"live/main.tf": code + backend, "test/main.tf": code, "other/main.tf": QUEUE.format(name="c")})
-
-
-def test_a_told_state_is_the_roots_that_says_so_or_alone_declares_most_of_it() -> None:
-    assert root_of(two_roots(), "/x", instances("c")) == "other"
-    assert root_of(two_roots(), "/x", instances("c", "x")) is None, "half of it is not enough"
-    assert root_of(two_roots(), "/x", instances("a", "b")) is None, "either could be it"
-    said = 'terraform {\n  backend "s3" {\n    bucket = "states"\n    key = "live"\n  }\n}\n'
-    assert root_of(two_roots(said), "s3://states/live", instances("a", "b")) == "live"
 
 
 def test_a_resource_is_held_or_not_and_nothing_is_said_without_a_state_of_its_root() -> None:

@@ -13,7 +13,9 @@ from starlette.testclient import TestClient
 from butai.assembly import Butai, assemble
 from butai.environments.store import Environment
 from butai.settings import Settings
+from butai.web.sign_in import SignIn
 from support.in_process import signed_in
+from support.repository import WorkingTree
 from support.rows import NOW, add_environment, add_run
 from support.tiny_team import TinyTeam
 
@@ -32,7 +34,9 @@ def butai(tmp_path: Path) -> Iterator[Butai]:
 
 @pytest.fixture
 def client(butai: Butai) -> TestClient:
-    return signed_in(butai, PORT)
+    client = signed_in(butai, PORT)
+    client.headers["Authorization"] = f"Bearer {SignIn(butai.data).cli_key}"
+    return client
 
 
 def live(butai: Butai) -> int:
@@ -83,6 +87,112 @@ def test_pages_show_both(butai: Butai, client: TestClient) -> None:
     assert "Who to ask" in panel
 
 
+def document(*resources: dict[str, Any]) -> bytes:
+    known = {"version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "l", "outputs": {}}
+    return json.dumps({**known, "resources": resources}).encode()
+
+
+def queue(name: str) -> dict[str, Any]:
+    arn = f"arn:aws:sqs:eu-west-1:123456789012:{name}"
+    return {
+        **resource("aws_sqs_queue", name, f"https://sqs/{name}"),
+        "instances": [{"attributes": {"id": name, "arn": arn}}],
+    }
+
+
+LIVE = """\
+terraform {
+  backend "s3" {
+    bucket = "states"
+    key    = "live"
+  }
+}
+resource "aws_sqs_queue" "calls" {}
+resource "aws_sqs_queue" "letters" {}
+variable "kind" { type = string }
+"""
+
+
+def test_a_state_that_somebody_told_of_stands_beside_the_code_as_an_environments_does(
+    butai: Butai, client: TestClient, tmp_path: Path
+) -> None:
+    live(butai)
+    team = WorkingTree(tmp_path / "team" / "infra")
+    team.commit({"live/main.tf": LIVE, "live/prod.tfvars": 'kind = "x"\n'})
+    butai.blueprints.fetch_all(0)
+    file = tmp_path / "live.tfstate"
+    file.write_bytes(document(queue("calls"), queue("by-hand")))
+    path = "/api/v1/inventory/infra/states"
+    [told] = client.post(path, json={"place": str(file), "root": "./live/", "var_files": ["prod.tfvars"]}).json()
+    assert (told["root"], told["instances"], told["problem"], told["var_files"]) == ("live", 2, "", ["prod.tfvars"])
+
+    qa, prod = client.get("/api/v1/inventory/infra/environments").json()
+    assert (qa["environment"], qa["place"], prod["environment"], prod["place"]) == ("qa-1", "", "", str(file))
+    assert set(qa) == set(prod), "one kind of thing"
+    assert (prod["root"], prod["missing"]) == ("live", ["aws_sqs_queue.letters"])
+    assert [(each["address"], each["id"], each["region"], each["account"]) for each in prod["undeclared"]] == [
+        ("aws_sqs_queue.by-hand", "by-hand", "eu-west-1", "123456789012")
+    ]
+    assert (prod["regions"], prod["accounts"]) == (["eu-west-1"], ["123456789012"])
+    [node] = client.get("/api/v1/inventory/infra/environments/node", params={"id": "live:aws_sqs_queue.calls"}).json()
+    assert node["place"] == str(file) and [each["id"] for each in node["instances"]] == ["calls"]
+    page = client.get("/inventory/infra/environments").text
+    assert str(file) in page and "aws_sqs_queue.by-hand" in page and "qa-1" in page
+    assert str(file) in client.get("/inventory/infra/map", params={"node": "live:aws_sqs_queue.calls"}).text
+
+    file.write_bytes(document(queue("calls"), queue("letters")))
+    [read] = client.post(f"{path}/read").json()
+    _, prod = client.get("/api/v1/inventory/infra/environments").json()
+    assert prod["missing"] == prod["undeclared"] == [] and read["read_at"] >= told["read_at"]
+    file.unlink()
+    client.post(f"{path}/read")
+    _, prod = client.get("/api/v1/inventory/infra/environments").json()
+    assert "no state" in prod["failure"] and prod["instances"] == 2, "as it was read last"
+    assert client.delete(path, params={"place": str(file)}).json() == []
+
+
+def test_whose_state_it_is_follows_from_the_code_and_what_cannot_be_is_refused(
+    butai: Butai, client: TestClient, tmp_path: Path
+) -> None:
+    team = WorkingTree(tmp_path / "team" / "infra")
+    team.commit({"live/main.tf": LIVE})
+    butai.blueprints.fetch_all(0)
+    path = "/api/v1/inventory/infra/states"
+    for body, code in (
+        ({"place": "/x", "root": "lvie"}, "no-such-root"),
+        ({"root": "staging"}, "no-place"),
+        ({}, "no-place"),
+        ({"place": "/x", "root": "live", "var_files": ["../../x"]}, "bad-var-file"),
+        ({"place": "/x", "root": "live", "var_files": ["/etc/passwd"]}, "bad-var-file"),
+        ({"place": "/x", "profile": "p", "role": "r"}, "wrong-use"),
+    ):
+        refused = client.post(path, json=body)
+        assert (refused.status_code in (404, 422), refused.json()["error"]["code"]) == (True, code), body
+    assert client.post(path, json={"place": "/x", "root": "live", "var_files": ["none.tfvars"]}).status_code >= 400
+    assert client.get(path).json() == []
+
+    elsewhere = tmp_path / "unknown.tfstate"
+    elsewhere.write_bytes(document(queue("nobodys")))
+    [told] = client.post(path, json={"place": str(elsewhere)}).json()
+    assert told["root"] == ""
+    [shown] = client.get("/api/v1/inventory/infra/environments").json()
+    assert (shown["root"], shown["instances"], shown["missing"]) == ("", 1, [])
+    assert "It is not known whose state this is" in client.get("/inventory/infra/environments").text
+    client.post(path, json={"place": str(elsewhere), "region": "eu-west-1"})
+    [told] = client.post(path, json={"place": str(elsewhere), "root": "live"}).json()
+    assert (told["root"], told["region"]) == ("live", "eu-west-1"), "one that is known may be told more of"
+    assert client.post(path, json={"place": str(elsewhere)}).status_code == 409
+    answer = client.post(
+        "/inventory/infra/environments/states", data={"token": token(client), "root": "nothing", "place": "/kept"}
+    )
+    assert answer.status_code == 404 and "/kept" in answer.text, "what was typed stays"
+
+
+def token(client: TestClient) -> str:
+    page: str = client.get("/inventory/infra/environments").text
+    return page.partition('name="token" value="')[2].partition('"')[0]
+
+
 def test_git_tells_who_knows_what_and_keeps_it(butai: Butai, client: TestClient) -> None:
     assert client.get("/api/v1/inventory/infra/past").json()["commit"]
     found = client.get("/api/v1/inventory/infra/past", params={"wait": True}).json()
@@ -99,5 +209,5 @@ def test_git_tells_who_knows_what_and_keeps_it(butai: Butai, client: TestClient)
 def test_what_is_unknown_is_said(client: TestClient) -> None:
     assert client.get("/api/v1/inventory/nothing/past").status_code == 404
     assert client.get("/api/v1/inventory/infra/environments").json() == []
-    assert "No environment is made from this repository" in client.get("/inventory/infra/environments").text
+    assert "nobody told where a state of its roots lies" in client.get("/inventory/infra/environments").text
     assert client.get("/api/v1/inventory/infra/past/node", params={"id": "staging:nothing"}).status_code == 404
