@@ -35,10 +35,12 @@ from butai.environments.rollouts import Rollouts
 from butai.environments.service import Environments
 from butai.environments.state import EnvironmentStates
 from butai.environments.state_job import StateJob
+from butai.inventory.code_costs import CodeCosts
 from butai.inventory.coverage_service import Coverages
 from butai.inventory.known_states import KnownStates
 from butai.inventory.past import Past
 from butai.inventory.past_service import Pasts
+from butai.inventory.prices_service import Prices
 from butai.inventory.service import Colour, Inventory
 from butai.inventory.standing import Standings
 from butai.runs.carry import Carrier
@@ -75,6 +77,8 @@ class Butai:
     pasts: Pasts
     standings: Standings
     coverages: Coverages
+    prices: Prices
+    code_costs: CodeCosts
 
     @property
     def environment_states(self) -> EnvironmentStates:
@@ -174,11 +178,13 @@ def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Bu
     board = Board(database, runs, environments, now)
     past = Past(data.history, now)
     known = KnownStates(database, blueprints, environments, states, environ)
-    figures = {Colour.COVERAGE: known.figures}
+    prices = Prices(database, blueprints, environ, now)
+    code_costs = CodeCosts(blueprints, prices)
+    figures = {Colour.COVERAGE: known.figures, Colour.COST: code_costs.figures}
     inventory = Inventory(database, blueprints, data, now, history=past.changes, figures=figures)
     pasts = Pasts(inventory, past)
     standings = Standings(inventory, environments, blueprints, known)
-    coverages = Coverages(database, inventory, blueprints, known, environ, now)
+    coverages = Coverages(database, inventory, blueprints, known, prices, environ, now)
     return Butai(
         settings,
         data,
@@ -193,4 +199,6 @@ def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Bu
         pasts,
         standings,
         coverages,
+        prices,
+        code_costs,
     )

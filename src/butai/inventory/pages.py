@@ -9,12 +9,22 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from butai.errors import ButaiError
-from butai.inventory import api, coverage_api, coverage_pages, past_api, past_pages, standing_api, standing_pages
+from butai.inventory import (
+    api,
+    coverage_api,
+    coverage_pages,
+    past_api,
+    past_pages,
+    prices_api,
+    standing_api,
+    standing_pages,
+)
 from butai.inventory.alone import as_script
+from butai.inventory.cost_views import CostView, cost_view
 from butai.inventory.measures import STEPS
 from butai.inventory.picture import document
 from butai.inventory.view import HIDDEN, KINDS, MOST_STEPS, Colour, View
-from butai.inventory.views import AddRequest
+from butai.inventory.views import AddRequest, MapView
 from butai.web.render import pages_of
 from butai.web.room import Room
 
@@ -30,6 +40,7 @@ ROOM = Room(
         past_api.router,
         standing_api.router,
         coverage_api.router,
+        prices_api.router,
         router,
         past_pages.router,
         standing_pages.router,
@@ -98,7 +109,16 @@ def show_map(request: Request, name: str, view: api.AskedView) -> Response:
         most_steps=MOST_STEPS,
         past=past_api.pasts(request).of_node(name, view.node, found.read.commit) if found.node else None,
         standing=standing_api.standings(request).of_node(name, view.node) if found.node else [],
+        cost=_cost(request, name, found),
+        priced=view.colour is not Colour.COST or bool(prices_api.prices(request).get().kept),
     )
+
+
+@router.post("/{name}/map/prices")
+def read_prices(request: Request, name: str) -> Response:
+    """Begin to ask AWS's Price List; the view is shown again."""
+    prices_api.prices(request).read()
+    return RedirectResponse(f"/inventory/{name}/map?{request.url.query}", 303)
 
 
 @router.get("/{name}/source/{file:path}")
@@ -109,6 +129,14 @@ def show_source(request: Request, name: str, file: str, commit: str = "", to: in
     return pages_of(request).html(
         request, "inventory/source.html", repository=service.get(name), source=source, view=View(), to=to
     )
+
+
+def _cost(request: Request, name: str, found: MapView) -> CostView | None:
+    if found.node is None:
+        return None
+    at = api.inventory(request).mirror(name), found.read.commit, found.read.graph
+    cost = prices_api.code_costs(request).of_node(*at, found.node.node.id)
+    return cost_view(cost) if cost else None
 
 
 def _list(request: Request, form: dict[str, str], error: ButaiError | None) -> Response:
