@@ -39,9 +39,9 @@ Owned = Mapping[str, tuple[str, Billing]]
 """By node: the region (empty: not known) and what is paid there."""
 
 
-def code_billings(graph: Graph, values: Values, regions: Mapping[str, str]) -> Owned:
-    """Of every resource of AWS. `regions`: those that are known otherwise, by root."""
-    here = _regions(graph, {**regions, **_said(graph, values)})
+def code_billings(graph: Graph, values: Values, regions: Mapping[str, str], otherwise: str = "") -> Owned:
+    """Of every resource of AWS. `regions`: those that are known from elsewhere, by root; `otherwise`: that of other roots."""
+    here = _regions(graph, {**regions, **_said(graph, values)}, otherwise)
     resources = [each for each in graph.nodes.values() if each.kind is Kind.RESOURCE and each.type.startswith(AWS)]
     return {
         each.id: (_region(graph, values, each, here.get(each.module, "")), _billing(graph, values, each))
@@ -143,12 +143,12 @@ def _said(graph: Graph, values: Values) -> dict[str, str]:
     return {folder: str(region) for folder, region in said.items() if region and region is not UNKNOWN}
 
 
-def _regions(graph: Graph, regions: Mapping[str, str]) -> dict[str, str]:
+def _regions(graph: Graph, regions: Mapping[str, str], otherwise: str) -> dict[str, str]:
     """By folder, where all roots that lead to it say the same."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     for root in [each.folder for each in graph.roots()] + [each for each in regions if each in graph.modules]:
         for folder, is_same in _below(graph, graph.modules[root]):
-            found[folder].add(regions.get(root, "") if is_same else "")
+            found[folder].add(regions.get(root, otherwise) if is_same else "")
     return {folder: next(iter(of_roots)) for folder, of_roots in found.items() if len(of_roots) == 1}
 
 

@@ -23,7 +23,10 @@ _Key = tuple[str, str, tuple[tuple[str, str], ...]]
 
 
 class CodeCosts:
-    """Costs of nodes, in the regions of blueprints where the code does not say another."""
+    """Costs of nodes, in the regions of blueprints where the code does not say another.
+
+    A root that is no blueprint's is where the repository's blueprints are, if those are in one region.
+    """
 
     def __init__(self, blueprints: Blueprints, prices: Prices) -> None:
         self._blueprints, self._prices = blueprints, prices
@@ -54,7 +57,9 @@ class CodeCosts:
             if known is not None:
                 self._kept.move_to_end(key)
                 return known
-        made = code_billings(graph, Values(graph, content_at(repository, commit), handed=True), regions)
+        made = code_billings(
+            graph, Values(graph, content_at(repository, commit), handed=True), regions, _only({*regions.values()})
+        )
         with self._lock:
             self._kept[key] = made
             while len(self._kept) > MOST_KEPT:
@@ -67,4 +72,9 @@ class CodeCosts:
         for each in self._blueprints.list():
             if each.repository == repository.location:
                 found.setdefault(each.root or TOP, set()).add(each.region)
-        return {root: next(iter(regions)) for root, regions in found.items() if len(regions) == 1}
+        return {root: _only(of_root) for root, of_root in found.items()}
+
+
+def _only(regions: set[str]) -> str:
+    """The region, if there is one; empty if it is not known which."""
+    return next(iter(regions)) if len(regions) == 1 else ""

@@ -77,7 +77,8 @@ class Cost:
 
 def cost(billing: Billing, region: str, known: Book) -> Cost:
     """What is paid for a thing in a region (empty: it is not known, or the thing belongs to none)."""
-    if not billing.is_known:
+    is_somewhere = bool(region) or all(each.rate.service in _GLOBAL for each in billing.parts)
+    if not billing.is_known or not is_somewhere:
         return Cost(Paid.UNKNOWN)
     if not billing.parts:
         return Cost(Paid.BY_USE, by_use=True) if billing.by_use else Cost(Paid.FREE, Decimal(0).quantize(CENT))

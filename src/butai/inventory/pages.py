@@ -110,7 +110,7 @@ def show_map(request: Request, name: str, view: api.AskedView) -> Response:
         past=past_api.pasts(request).of_node(name, view.node, found.read.commit) if found.node else None,
         standing=standing_api.standings(request).of_node(name, view.node) if found.node else [],
         cost=_cost(request, name, found),
-        priced=view.colour is not Colour.COST or bool(prices_api.prices(request).get().kept),
+        prices=prices_api.prices(request).get() if view.colour is Colour.COST else None,
     )
 
 

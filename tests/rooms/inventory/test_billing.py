@@ -225,7 +225,7 @@ def test_a_figure_is_unit_price_times_hours_times_number() -> None:
     assert (found.paid, found.month, found.by_use) == (Paid.MONTHLY, Decimal("90.52"), True)
     assert found.lines == (Line(price(NAT, "0.062"), Decimal(2)),) and found.read_at == NOW
     assert cost(gateway, "us-east-1", book([price(NAT, "0.062")])).paid is Paid.UNPRICED
-    assert cost(gateway, "", book([price(NAT, "0.062")])).month is None, "where it stands is not known"
+    assert cost(gateway, "", book([price(NAT, "0.062")])).paid is Paid.UNKNOWN, "where it stands is not known"
 
 
 def test_a_figure_with_a_part_missing_is_none() -> None:

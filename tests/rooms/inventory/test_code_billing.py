@@ -111,6 +111,9 @@ def test_a_module_has_a_region_where_all_roots_agree_and_hand_no_provider_in() -
     at = "m:aws_nat_gateway.out"
     assert billings(files, {"a": TOKYO, "b": TOKYO})[at][0] == TOKYO
     assert billings(files, {"a": TOKYO, "b": VIRGINIA})[at][0] == ""
+    graph = graph_of(files)
+    assert code_billings(graph, Values(graph, handed=True), {"a": TOKYO}, TOKYO)[at][0] == TOKYO
+    assert code_billings(graph, Values(graph, handed=True), {"a": TOKYO, "b": ""}, TOKYO)[at][0] == ""
     files["b/main.tf"] = call.replace('"../m"\n', '"../m"\nproviders = { aws = aws.v }\n')
     assert billings(files, {"a": TOKYO, "b": TOKYO})[at][0] == ""
 
