@@ -98,7 +98,9 @@ def test_somebody_reads_prices_and_sees_of_what_a_figure_is_made(portal: Portal,
     page.goto(f"{portal.url}/inventory/queues/map?colour=cost&node=.:aws_nat_gateway.out")
     expect(page.locator(".legend")).to_contain_text("US dollars a month")
     expect(page.locator("#map-bar")).not_to_contain_text("No prices are kept yet")
-    expect(page.locator("#map-node")).to_contain_text("$45.26 + use")
+    expect(page.locator("#map-node .facts")).to_contain_text("$45.26 + use")
+    page.locator("#made-of summary").click()
+    expect(page.locator("#made-of")).to_contain_text("NatGateway-Hours $0.062 × 730 hours × 1")
     expect(page.locator("#map-list .is-step-2")).not_to_have_count(0)
 
 

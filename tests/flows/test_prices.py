@@ -178,7 +178,10 @@ def test_only_what_was_read_is_replaced_and_a_failure_is_told(listed: PriceList,
     assert set(by_service) == {"AmazonEC2", "AmazonElastiCache"}, "what the list has no more is gone"
     [before] = [each for each in first["kept"] if each["service"] == "AmazonEC2"]
     assert by_service["AmazonEC2"] == before and by_service["AmazonElastiCache"]["count"] == 1
-    listed.documents = []
+    listed.refused, before = {"AmazonRoute53"}, len(listed.asked)
+    failed = read(client)["failure"]
+    assert "pricing:GetProducts" in failed["why"] and len(listed.asked) == before + 1, "nothing else is asked then"
+    listed.documents, listed.refused = [], set()
     assert read(client)["failure"]["what"] == "The Price List told no price."
     assert client.get("/api/v1/prices").json()["kept"] == second["kept"]
     assert client.post("/api/v1/prices", json={"regions": ["evil.example"]}).status_code == 422

@@ -22,6 +22,11 @@ def billing(type_: str, attributes: Mapping[str, Any]) -> Billing:
         return NOT_KNOWN
 
 
+def has_rule(type_: str) -> bool:
+    """Whether attributes of a thing of this type decide what is paid for it."""
+    return type_ in _RULES
+
+
 NOTHING: Final = frozenset(
     {
         "aws_db_parameter_group",

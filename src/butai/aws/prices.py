@@ -44,16 +44,22 @@ class Reading:
 
 
 def read_prices(session: boto3.Session, regions: Sequence[str], read_at: datetime) -> Reading:
-    """Every price that Butai understands, in these regions and in none."""
+    """Every price that Butai understands, in these regions and in none.
+
+    Where the first question has no answer no other is asked: whoever may ask about one service may ask about all.
+    """
     client = Clients(session)("pricing", WHERE)
     asks = [
         (region, family, variant)
-        for family in FAMILIES
+        for family in sorted(FAMILIES, key=lambda each: not each.is_global)
         for variant in family.variants
         for region in ([""] if family.is_global else regions)
     ]
+    answers = [_answer(client, read_at, *asks[0])]
+    if isinstance(answers[0], Unread):
+        return Reading((), (answers[0],), frozenset())
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        answers = list(pool.map(partial(_answer, client, read_at), *zip(*asks, strict=True)))
+        answers += pool.map(partial(_answer, client, read_at), *zip(*asks[1:], strict=True))
     unread = {(each.region, each.service): each for each in answers if isinstance(each, Unread)}
     asked = {(region, family.service) for region, family, _ in asks} - unread.keys()
     prices = settled(price for each in answers if not isinstance(each, Unread) for price in each)

@@ -6,14 +6,14 @@ What stands in a module is one of its call: with what all calls hand in alike. H
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections import ChainMap, Counter, defaultdict
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any, Final, cast
 
 from butai.aws.billing import NOT_KNOWN, Billing
-from butai.aws.billing_rules import billing
+from butai.aws.billing_rules import billing, has_rule
 from butai.inventory.coverage import SAME
-from butai.inventory.model import Graph, Kind, Module, Node, Uses
+from butai.inventory.model import Graph, Kind, Module, Node
 from butai.inventory.values import Values
 from butai.terraform.hcl_literals import UNKNOWN
 
@@ -35,26 +35,103 @@ _GROUP: Final = {
 _COUNTS: Final = re.compile(r"\b(desired_count|all)\b")
 
 Attributes = Mapping[str, Any]
-Owned = Mapping[str, tuple[str, Billing]]
-"""By node: the region (empty: not known) and what is paid there."""
 
 
-def code_billings(graph: Graph, values: Values, regions: Mapping[str, str], otherwise: str = "") -> Owned:
-    """Of every resource of AWS. `regions`: those that are known from elsewhere, by root; `otherwise`: that of other roots."""
-    here = _regions(graph, {**regions, **_said(graph, values)}, otherwise)
-    resources = [each for each in graph.nodes.values() if each.kind is Kind.RESOURCE and each.type.startswith(AWS)]
-    return {
-        each.id: (_region(graph, values, each, here.get(each.module, "")), _billing(graph, values, each))
-        for each in resources
-    }
+class CodeBillings:
+    """Of the resources of a graph. `regions`: those that are known from elsewhere, by root; `otherwise`: that of other roots."""
+
+    def __init__(self, graph: Graph, values: Values, regions: Mapping[str, str], otherwise: str = "") -> None:
+        self._graph, self._values = graph, values
+        self._providers = {each.id: values.of(each) for each in graph.nodes.values() if each.kind is Kind.PROVIDER}
+        self._regions = _regions(graph, {**regions, **_said(graph, self._providers)}, otherwise)
+
+    def all(self) -> dict[str, tuple[str, Billing]]:
+        """Region (empty: not known) and what is paid there, by node."""
+        return {each.id: self.of(each) for each in self._graph.nodes.values() if is_of_aws(each)}
+
+    def of(self, node: Node) -> tuple[str, Billing]:
+        """The same of one resource."""
+        return self._region(node), self._billing(node)
+
+    def _billing(self, node: Node) -> Billing:
+        type_ = SAME.get(node.type, node.type)
+        if not has_rule(type_):
+            return billing(type_, {})
+        attributes = _Written(self._values, node)
+        number = _number(attributes)
+        return NOT_KNOWN if number is None else billing(type_, self._sizes(node, attributes)).times(number)
+
+    def _sizes(self, node: Node, own: Attributes) -> Attributes:
+        """The attributes as `billing` names them."""
+        match node.type:
+            case "aws_ecs_service":
+                task = self._other(node)
+                return ChainMap(_service(node, own), {name: task.get(said) for said, name in _TASK.items()}, _base(own))
+            case "aws_rds_cluster_instance":
+                cluster = self._other(node)
+                stored = cluster.get("storage_type") if cluster else UNKNOWN
+                return ChainMap({"engine": _known(own, cluster, "engine"), "storage_type": stored}, _base(own))
+            case "aws_elasticache_replication_group":
+                return ChainMap({name: own[said] for said, name in _GROUP.items() if said in own}, _base(own))
+            case "aws_cloudwatch_metric_alarm":
+                return ChainMap({"metrics": UNKNOWN if "metric_query.id" in own else None}, _base(own))
+            case "aws_instance":
+                # The image decides what runs on it, and which disk.
+                return {}
+        return own
+
+    def _other(self, node: Node) -> Attributes:
+        """The attributes of the resource that another is made of; none where that is not one in the same folder."""
+        found = [
+            self._graph.nodes[each.target]
+            for each in self._graph.uses.get(node.id, ())
+            if each.attribute == _OTHER[node.type] and each.target in self._graph.nodes
+        ]
+        return _Written(self._values, found[0]) if len(found) == 1 and found[0].kind is Kind.RESOURCE else {}
+
+    def _region(self, node: Node) -> str:
+        """What the provider's block says, else what its folder is known to be in. Of an alias only its block tells."""
+        targets = (each.target for each in self._graph.uses.get(node.id, ()))
+        own = [self._providers[each] for each in targets if each in self._providers]
+        said = [each.get("region") for each in own]
+        if len(said) == 1 and said[0] and said[0] is not UNKNOWN:
+            return str(said[0])
+        is_alias = any("alias" in each for each in own) or bool(node.block and "provider" in node.block.attributes)
+        return "" if is_alias else self._regions.get(node.module, "")
 
 
-def _billing(graph: Graph, values: Values, node: Node) -> Billing:
-    attributes = _attributes(values, node)
-    number = _number(attributes)
-    if number is None:
-        return NOT_KNOWN
-    return billing(SAME.get(node.type, node.type), _sizes(graph, values, node, attributes)).times(number)
+def is_of_aws(node: Node) -> bool:
+    """Whether it is a resource of AWS."""
+    return node.kind is Kind.RESOURCE and node.type.startswith(AWS)
+
+
+class _Written(Mapping[str, Any]):
+    """A resource's values by dotted names, each worked out when it is asked for.
+
+    What a repeated or a dynamic block says is not known: there may be several.
+    """
+
+    def __init__(self, values: Values, node: Node) -> None:
+        self._values, self._node = values, node
+        kinds = Counter(each.type for each in node.block.blocks) if node.block else Counter[str]()
+        self._texts: dict[str, str | None] = {}
+        for name, each in node.expressions():
+            is_several = "." in name and kinds[name.partition(".")[0]] > 1
+            is_dynamic = ".content." in name
+            self._texts[name.replace(".content.", ".")] = None if is_several or is_dynamic else each.text
+
+    def __getitem__(self, name: str) -> Any:
+        text = self._texts[name]
+        return UNKNOWN if text is None else self._values.one(self._node, text)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._texts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
 
 
 def _number(attributes: Attributes) -> int | None:
@@ -67,39 +144,7 @@ def _number(attributes: Attributes) -> int | None:
     return int(several) if str(several).isdecimal() else None
 
 
-def _attributes(values: Values, node: Node) -> dict[str, Any]:
-    """Its values by dotted names. What a repeated or a dynamic block says is not known: there may be several."""
-    found = dict(values.of(node))
-    for name in [each for each in found if ".content." in each]:
-        found[name.replace(".content.", ".")] = UNKNOWN
-    kinds = Counter(each.type for each in node.block.blocks) if node.block else Counter()
-    for name in found:
-        if kinds[name.split(".")[0]] > 1 and "." in name:
-            found[name] = UNKNOWN
-    return found
-
-
-def _sizes(graph: Graph, values: Values, node: Node, own: dict[str, Any]) -> Attributes:
-    """The attributes as `billing` names them."""
-    match node.type:
-        case "aws_ecs_service":
-            task = _other(graph, values, node)
-            return {**own, **_service(node, own), **{name: task.get(said) for said, name in _TASK.items()}}
-        case "aws_rds_cluster_instance":
-            cluster = _other(graph, values, node)
-            engine = own["engine"] if own.get("engine", UNKNOWN) is not UNKNOWN else cluster.get("engine")
-            return {**own, "engine": engine, "storage_type": cluster.get("storage_type") if cluster else UNKNOWN}
-        case "aws_elasticache_replication_group":
-            return {**own, **{name: own[said] for said, name in _GROUP.items() if said in own}}
-        case "aws_cloudwatch_metric_alarm":
-            return {**own, "metrics": UNKNOWN if "metric_query.id" in own else None}
-        case "aws_instance":
-            # The image decides what runs on it, and which disk.
-            return {}
-    return own
-
-
-def _service(node: Node, own: Attributes) -> Attributes:
+def _service(node: Node, own: Attributes) -> dict[str, Any]:
     changes = dict(node.expressions()).get("lifecycle.ignore_changes")
     is_start = changes is not None and _COUNTS.search(changes.text)
     return {
@@ -109,37 +154,20 @@ def _service(node: Node, own: Attributes) -> Attributes:
     }
 
 
-def _other(graph: Graph, values: Values, node: Node) -> Attributes:
-    """The attributes of the resource that another is made of; none where it is not one that stands in the same folder."""
-    attribute = _OTHER[node.type]
-    found = [
-        graph.nodes[each.target]
-        for each in graph.uses.get(node.id, ())
-        if each.attribute == attribute and each.target in graph.nodes
-    ]
-    if len(found) != 1 or found[0].kind is not Kind.RESOURCE:
-        return {}
-    return _attributes(values, found[0])
+def _known(own: Attributes, other: Attributes, name: str) -> Any:
+    """What a resource says itself; where only the world could tell, what the other one says."""
+    said = own.get(name)
+    return said if said is not None and said is not UNKNOWN else other.get(name)
 
 
-def _region(graph: Graph, values: Values, node: Node, of_folder: str) -> str:
-    """What the provider's block says, else what its folder is known to be in. Of an alias only its block tells."""
-    providers = [
-        graph.nodes[each.target]
-        for each in graph.uses.get(node.id, ())
-        if each.uses is Uses.PROVIDER and each.target in graph.nodes
-    ]
-    said = [values.of(each).get("region") for each in providers]
-    if len(said) == 1 and said[0] and said[0] is not UNKNOWN:
-        return str(said[0])
-    is_alias = any("alias" in values.of(each) for each in providers) or "provider" in dict(node.expressions())
-    return "" if is_alias else of_folder
+def _base(own: Attributes) -> MutableMapping[str, Any]:
+    """For a ChainMap, which takes what can be changed and changes only its first."""
+    return cast(MutableMapping[str, Any], own)
 
 
-def _said(graph: Graph, values: Values) -> dict[str, str]:
+def _said(graph: Graph, providers: Mapping[str, Attributes]) -> dict[str, str]:
     """What the provider without an alias says, by root."""
-    nodes = [(each.folder, graph.nodes.get(f"{each.folder}:provider.aws")) for each in graph.roots()]
-    said = {folder: values.of(node).get("region") for folder, node in nodes if node}
+    said = {each.folder: providers.get(f"{each.folder}:provider.aws", {}).get("region") for each in graph.roots()}
     return {folder: str(region) for folder, region in said.items() if region and region is not UNKNOWN}
 
 

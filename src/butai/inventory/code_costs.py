@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Final
 
+from butai.aws.billing import Billing
 from butai.blueprints.service import Blueprints
 from butai.git.repository import Repository
-from butai.inventory.code_billing import Owned, code_billings
+from butai.inventory.code_billing import CodeBillings, is_of_aws
 from butai.inventory.costs import Cost, cost
 from butai.inventory.git_source import content_at
 from butai.inventory.measures import Figures
@@ -19,6 +21,7 @@ from butai.inventory.values import Values
 MOST_KEPT: Final = 8
 TOP: Final = "."
 
+Owned = Mapping[str, tuple[str, Billing]]
 _Key = tuple[str, str, tuple[tuple[str, str], ...]]
 
 
@@ -45,26 +48,31 @@ class CodeCosts:
         return {id_: (region, cost(billing, region, known)) for id_, (region, billing) in owned.items()}
 
     def of_node(self, repository: Repository, commit: str, graph: Graph, id_: str) -> Cost | None:
-        """What one costs; none for what is no resource of AWS."""
-        found = self._owned(repository, commit, graph).get(id_)
-        return cost(found[1], found[0], self._prices.book([found[1]])) if found else None
+        """What one costs; none for what is no resource of AWS. The others are not looked at for it."""
+        node = graph.nodes.get(id_)
+        if node is None or not is_of_aws(node):
+            return None
+        region, billing = self._billings(repository, commit, graph).of(node)
+        return cost(billing, region, self._prices.book([billing]))
 
     def _owned(self, repository: Repository, commit: str, graph: Graph) -> Owned:
-        regions = self._regions(repository)
-        key = repository.location, commit, tuple(sorted(regions.items()))
+        key = repository.location, commit, tuple(sorted(self._regions(repository).items()))
         with self._lock:
             known = self._kept.get(key)
             if known is not None:
                 self._kept.move_to_end(key)
                 return known
-        made = code_billings(
-            graph, Values(graph, content_at(repository, commit), handed=True), regions, _only({*regions.values()})
-        )
+        made = self._billings(repository, commit, graph).all()
         with self._lock:
             self._kept[key] = made
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
         return made
+
+    def _billings(self, repository: Repository, commit: str, graph: Graph) -> CodeBillings:
+        regions = self._regions(repository)
+        values = Values(graph, content_at(repository, commit), handed=True)
+        return CodeBillings(graph, values, regions, _only({*regions.values()}))
 
     def _regions(self, repository: Repository) -> dict[str, str]:
         """Of roots, where all blueprints that lie in one agree."""

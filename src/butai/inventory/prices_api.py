@@ -56,10 +56,10 @@ def take_offer(service: Service, body: OfferRequest) -> PricesView:
     return service.take(body)
 
 
-@router.get("/prices/{service_code}")
-def show_service(service: Service, service_code: str, region: Annotated[str, Query()] = "") -> list[PriceView]:
+@router.get("/prices/{service_name}")
+def show_service(service: Service, service_name: str, region: Annotated[str, Query()] = "") -> list[PriceView]:
     """A service's prices in a region, each with its SKU and dates; without one, those that belong to none."""
-    return service.of(service_code, region)
+    return service.of(service_name, region)
 
 
 @router.get("/inventory/{name}/costs")

@@ -45,6 +45,10 @@ class Values:
         found = {name: each for name, each in node.expressions() if name.split(".")[0] not in _META}
         return {name: _plain(scope.evaluate(each.text)) for name, each in found.items()}
 
+    def one(self, node: Node, text: str) -> Any:
+        """The value of one expression that is written in a node's folder."""
+        return _plain(self._scope(node.module).evaluate(text))
+
     def _scope(self, folder: str) -> ModuleScope:
         if folder not in self._scopes:
             self._scopes[folder] = self._made(self._graph.modules[folder])

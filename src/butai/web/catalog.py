@@ -35,6 +35,7 @@ TERMINAL = frozenset(
         "look_commands.py",
         "adopt_commands.py",
         "coverage_commands.py",
+        "prices_commands.py",
         "state_commands.py",
         "drift_commands.py",
         "engine_commands.py",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from butai.aws.billing import NOT_KNOWN, Billing
-from butai.inventory.code_billing import code_billings
+from butai.inventory.code_billing import CodeBillings
 from butai.inventory.values import Values
 from support.written import graph_of
 
@@ -28,7 +28,7 @@ resource "aws_elasticache_cluster" "one" {
 
 def billings(files: dict[str, str], regions: dict[str, str] | None = None) -> dict[str, tuple[str, Billing]]:
     graph = graph_of(files)
-    return dict(code_billings(graph, Values(graph, handed=True), regions or {}))
+    return CodeBillings(graph, Values(graph, handed=True), regions or {}).all()
 
 
 def one(code: str, type_: str, regions: dict[str, str] | None = None) -> tuple[str, dict[str, Any] | None]:
@@ -112,8 +112,8 @@ def test_a_module_has_a_region_where_all_roots_agree_and_hand_no_provider_in() -
     assert billings(files, {"a": TOKYO, "b": TOKYO})[at][0] == TOKYO
     assert billings(files, {"a": TOKYO, "b": VIRGINIA})[at][0] == ""
     graph = graph_of(files)
-    assert code_billings(graph, Values(graph, handed=True), {"a": TOKYO}, TOKYO)[at][0] == TOKYO
-    assert code_billings(graph, Values(graph, handed=True), {"a": TOKYO, "b": ""}, TOKYO)[at][0] == ""
+    assert CodeBillings(graph, Values(graph, handed=True), {"a": TOKYO}, TOKYO).of(graph.nodes[at])[0] == TOKYO
+    assert CodeBillings(graph, Values(graph, handed=True), {"a": TOKYO, "b": ""}, TOKYO).of(graph.nodes[at])[0] == ""
     files["b/main.tf"] = call.replace('"../m"\n', '"../m"\nproviders = { aws = aws.v }\n')
     assert billings(files, {"a": TOKYO, "b": TOKYO})[at][0] == ""
 
