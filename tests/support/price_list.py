@@ -1,7 +1,6 @@
 """AWS's Price List as a small server: moto has no pricing service. Its documents have the shape of AWS's own.
 
-Prices are made up, but for those of Tokyo that stand in AWS's documents (Fargate, NAT gateway, `cache.t4g.micro` and others were
-rounded): nothing here is a price to rely on.
+Its amounts are examples and no prices to rely on.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from zlib import crc32
 
 REGION = "ap-northeast-1"
 PUBLISHED = "2026-11-20T10:00:00Z"
@@ -53,7 +53,7 @@ def document(
     **attributes: str,
 ) -> Document:
     """A product as GetProducts answers with it, on demand and reserved."""
-    sku = f"{abs(hash((service, usage, region, tuple(attributes.items())))):X}"[:16]
+    sku = f"{crc32(json.dumps([service, usage, region, attributes]).encode()):08X}"
     told = {"servicecode": service, "usagetype": usage, "locationType": "AWS Region", **attributes}
     demand = term(sku, ("0", dollars))
     for each in demand["priceDimensions"].values():

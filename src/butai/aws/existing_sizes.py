@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from butai.aws.existing_calls import Raw
+from butai.terraform.hcl_literals import UNKNOWN
 
 Sizes = Mapping[str, Any]
 
@@ -25,11 +26,12 @@ def _cache_cluster(raw: Raw) -> Sizes:
 
 
 def _replication_group(raw: Raw) -> Sizes:
+    members = raw.get("MemberClusters")
     return {
         # Those from before there was a choice do not say it, and are Redis.
         "engine": raw.get("Engine"),
         "node_type": raw.get("CacheNodeType"),
-        "num_cache_clusters": len(raw.get("MemberClusters") or ()),
+        "num_cache_clusters": len(members) if members else UNKNOWN,
         "effective_durability": raw.get("EffectiveDurability"),
     }
 

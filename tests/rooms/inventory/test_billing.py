@@ -307,6 +307,12 @@ def test_what_aws_describes_is_what_the_rules_ask_for() -> None:
     }
     insight = {"Metrics": [{"Expression": "SELECT AVG(CPUUtilization) FROM x"}]}
     assert billing("aws_cloudwatch_metric_alarm", sizes("aws_cloudwatch_metric_alarm", insight)) == NOT_KNOWN
+    group = {"CacheNodeType": "n", "MemberClusters": ["a", "b"]}
+    assert parts("aws_elasticache_replication_group", dict(sizes("aws_elasticache_replication_group", group))) == {
+        "NodeUsage:n Redis": "2"
+    }
+    being_made = sizes("aws_elasticache_replication_group", {"CacheNodeType": "n"})
+    assert billing("aws_elasticache_replication_group", being_made) == NOT_KNOWN
     spot = {"desiredCount": 1, "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT"}]}
     assert billing("aws_ecs_service", sizes("aws_ecs_service", spot)) == NOT_KNOWN
     assert billing("aws_acm_certificate", sizes("aws_acm_certificate", {"Type": "AMAZON_ISSUED"})) == FREE
