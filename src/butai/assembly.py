@@ -38,10 +38,12 @@ from butai.environments.state import EnvironmentStates
 from butai.environments.state_job import StateJob
 from butai.git.repository import Repositories
 from butai.inventory import places
+from butai.inventory.code_costs import CodeCosts
 from butai.inventory.coverage_service import Coverages
 from butai.inventory.known_states import KnownStates
 from butai.inventory.past import Past
 from butai.inventory.past_service import Pasts
+from butai.inventory.prices_service import Prices
 from butai.inventory.root_drift import RootDrift
 from butai.inventory.service import Colour, Inventory
 from butai.inventory.standing import Standings
@@ -83,6 +85,8 @@ class Butai:
     told_states: ToldStates
     told: Told
     coverages: Coverages
+    prices: Prices
+    code_costs: CodeCosts
 
     @property
     def environment_states(self) -> EnvironmentStates:
@@ -197,12 +201,14 @@ def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Bu
     past = Past(data.history, now)
     told_states = ToldStates(database, places.login(environ, settings.http_state_hosts), now)
     known = KnownStates(database, blueprints, environments, states, told_states)
-    figures = {Colour.COVERAGE: known.figures}
+    prices = Prices(database, blueprints, environ, now)
+    code_costs = CodeCosts(blueprints, prices)
+    figures = {Colour.COVERAGE: known.figures, Colour.COST: code_costs.figures}
     inventory = Inventory(database, blueprints, data, now, history=past.changes, figures=figures)
     pasts = Pasts(inventory, past)
     standings = Standings(inventory, environments, blueprints, known, told_states)
     told = Told(database, inventory, blueprints, told_states, environ, now)
-    coverages = Coverages(database, inventory, known, told, now)
+    coverages = Coverages(database, inventory, known, told, prices, now)
     return Butai(
         settings,
         data,
@@ -219,4 +225,6 @@ def assemble(settings: Settings, environ: Mapping[str, str] | None = None) -> Bu
         told_states,
         told,
         coverages,
+        prices,
+        code_costs,
     )

@@ -21,7 +21,7 @@ from butai.environments.engine_commands import app as engine_commands
 from butai.environments.mend_commands import app as mend_commands
 from butai.errors import ButaiError, Exit, WrongUseError
 from butai.inventory import commands as inventory_commands
-from butai.inventory import coverage_commands, look_commands, told_commands
+from butai.inventory import coverage_commands, look_commands, prices_commands, told_commands
 from butai.logs import configure
 from butai.settings import Settings
 from butai.terminal import JsonFlag, data_out, pairs, print_error, print_json, table
@@ -47,6 +47,8 @@ inventory_commands.app.command("import")(coverage_commands.import_)
 inventory_commands.app.command()(told_commands.states)
 inventory_commands.app.command()(told_commands.drift)
 inventory_commands.app.command()(coverage_commands.mend)
+inventory_commands.app.command()(prices_commands.prices)
+inventory_commands.app.command()(prices_commands.costs)
 app.add_typer(inventory_commands.app, name="inventory")
 app.command(name="queue")(board_commands.queue)
 app.command("map")(inventory_commands.show_map)

@@ -12,6 +12,7 @@ STORES = (
     "butai.environments.store",
     "butai.environments.rollout_store",
     "butai.inventory.coverage_store",
+    "butai.inventory.prices_store",
     "butai.inventory.store",
     "butai.runs.store",
     "butai.states.store",

@@ -335,9 +335,9 @@ def test_the_deployed_version_is_shown_there_alone(story: Story) -> None:
 def test_the_states_together_know_all_that_exists(story: Story) -> None:
     found, known = story.seen.survey, story.seen.known
     assert found is not None and found.gaps == ()
-    whole = coverage([found], known, lambda _: None)
+    whole = coverage([found], known)
     assert (whole.total.percent, whole.unmanaged, whole.gone) == (100, (), ())
-    without = coverage([found], {name: each for name, each in known.items() if name != "qa-2"}, lambda _: None)
+    without = coverage([found], {name: each for name, each in known.items() if name != "qa-2"})
     assert {each.existing.name for each in without.unmanaged} >= {"ivr-qa-2-web", "ivr-qa-2"}
     assert all(
         "qa-2" in each.existing.arn + each.existing.name or each.kind == "aws_lb_listener_rule"

@@ -89,7 +89,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
         engine, seen = take_in(folder, moto, chosen)
         engine.apply_what_was_planned()
         state = index((engine.folder / "terraform.tfstate").read_bytes())
-        seen.covered = coverage([look()], {"base": state}, lambda _: None)
+        seen.covered = coverage([look()], {"base": state})
         yield seen
 
 

@@ -64,6 +64,9 @@ def make_network(ec2: Any) -> dict[str, str]:
         "NatGatewayId"
     ]
     group = ec2.create_security_group(GroupName="by-hand", Description="By hand", VpcId=vpc)["GroupId"]
+    endpoint = ec2.create_vpc_endpoint(
+        VpcId=vpc, ServiceName=f"com.amazonaws.{REGION}.logs", VpcEndpointType="Interface", SubnetIds=[subnet]
+    )
     for each in (vpc, subnet, nat, group):
         ec2.create_tags(Resources=[each], Tags=[{"Key": "Name", "Value": "by hand"}])
     return {
@@ -73,8 +76,10 @@ def make_network(ec2: Any) -> dict[str, str]:
         "aws_route_table": ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"],
         "aws_eip": address,
         "aws_nat_gateway": nat,
+        "aws_vpc_endpoint": endpoint["VpcEndpoint"]["VpcEndpointId"],
         "aws_security_group": group,
         "aws_instance": instance["Instances"][0]["InstanceId"],
+        "aws_ebs_volume": ec2.create_volume(Size=20, VolumeType="gp3", AvailabilityZone=f"{REGION}a")["VolumeId"],
     }
 
 

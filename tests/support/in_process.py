@@ -18,9 +18,9 @@ class Api:
     def __init__(self, http: TestClient) -> None:
         self._http = http
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str, **params: Any) -> Any:
         """The answer."""
-        return self._http.get(path).json()
+        return self._http.get(path, params=params).json()
 
     def post(self, path: str, body: Any = None) -> Any:
         """The answer."""

@@ -18,9 +18,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from butai.aws.arn import Arn, parse_arn, plain_arn
+from butai.aws.billing import NOT_KNOWN, Billing
+from butai.aws.billing_rules import billing
 from butai.aws.clients import Clients
 from butai.aws.existing_calls import Calls, Raw
 from butai.aws.existing_kinds import KINDS, Kind
+from butai.aws.existing_sizes import sizes
 from butai.aws.lookup import code_of
 from butai.aws.session import AccessError
 from butai.terraform.text import plain
@@ -46,7 +49,8 @@ class Existing:
 
     `kind`: Terraform's type, or service and kind of thing as its ARN has them (`elasticfilesystem:file-system`) where only
     its tags told of it. `id`: by which Terraform's provider knows it. `region`: empty for what belongs to none. `created`:
-    none where AWS does not tell. `by_aws`: AWS made it by itself, and it goes with what it was made for.
+    none where AWS does not tell. `by_aws`: AWS made it by itself, and it goes with what it was made for. `billing`: what is
+    paid for it, prices apart.
     """
 
     account: str
@@ -58,6 +62,7 @@ class Existing:
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     created: datetime | None = None
     by_aws: bool = False
+    billing: Billing = NOT_KNOWN
 
 
 @dataclass(frozen=True)
@@ -171,6 +176,7 @@ def _existing(raw: Raw, kind: Kind, region: str, account: _Account) -> Existing:
         tags=tags,
         created=_moment(raw.get(kind.created)),
         by_aws=kind.by_aws(raw),
+        billing=billing(kind.type, sizes(kind.type, raw)),
     )
 
 

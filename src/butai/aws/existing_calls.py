@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from butai.aws.clients import Clients
 from butai.aws.deployments import all_services
 
@@ -65,9 +67,29 @@ def internet_gateways(calls: Calls) -> Iterator[Raw]:
 
 
 def instances(calls: Calls) -> Iterator[Raw]:
-    """Without the ones that are terminated."""
+    """Without the ones that are terminated. With `Disks`, the volumes that go with them, if those may be listed."""
+    disks = _disks(calls)
     for reservation in calls.paged("ec2", "describe_instances", "Reservations"):
-        yield from (each for each in reservation["Instances"] if each["State"]["Name"] not in GONE)
+        for each in reservation["Instances"]:
+            if each["State"]["Name"] not in GONE:
+                yield each if disks is None else {**each, "Disks": disks.get(each["InstanceId"], [])}
+
+
+def _disks(calls: Calls) -> dict[str, list[Raw]] | None:
+    """By instance."""
+    found: dict[str, list[Raw]] = {}
+    try:
+        for each in calls.paged("ec2", "describe_volumes", "Volumes"):
+            if goes_with_instance(each):
+                found.setdefault(each["Attachments"][0]["InstanceId"], []).append(each)
+    except (BotoCoreError, ClientError):
+        return None
+    return found
+
+
+def goes_with_instance(volume: Raw) -> bool:
+    """Whether a volume is deleted with the instance that it hangs on."""
+    return any(each.get("DeleteOnTermination") for each in volume.get("Attachments") or ())
 
 
 def listeners(calls: Calls) -> Iterator[Raw]:
@@ -91,9 +113,25 @@ def clusters(calls: Calls) -> Iterator[Raw]:
 
 
 def services(calls: Calls) -> Iterator[Raw]:
-    """Of every cluster of ECS."""
+    """Of every cluster of ECS. With `Task`, the definition of what runs on Fargate, if it may be asked for."""
+    known: dict[str, Raw | None] = {}
     for cluster in calls.paged("ecs", "list_clusters", "clusterArns"):
-        yield from all_services(calls.client("ecs"), cluster) or ()
+        for each in all_services(calls.client("ecs"), cluster) or ():
+            arn = each.get("taskDefinition", "")
+            if each.get("launchType") != "EC2" and arn and arn not in known:
+                known[arn] = _described(
+                    calls.client("ecs").describe_task_definition, "taskDefinition", taskDefinition=arn
+                )
+            yield {**each, "Task": known.get(arn)}
+
+
+def _described(call: Callable[..., Any], key: str, /, **asked: Any) -> Raw | None:
+    """What a call says of one thing; none where it may not be asked, and the thing is listed without."""
+    try:
+        found: Raw = call(**asked)[key]
+    except (BotoCoreError, ClientError):
+        return None
+    return found
 
 
 def definitions(calls: Calls) -> Iterator[Raw]:
@@ -172,9 +210,11 @@ def queues(calls: Calls) -> Iterator[Raw]:
 
 
 def tables(calls: Calls) -> Iterator[Raw]:
-    """DynamoDB tells their names alone."""
+    """DynamoDB lists their names alone. With `BillingMode`, if they may be described."""
     for name in calls.paged("dynamodb", "list_tables", "TableNames"):
-        yield {"Name": name}
+        told = _described(calls.client("dynamodb").describe_table, "Table", TableName=name)
+        mode = (told.get("BillingModeSummary") or {}).get("BillingMode", "PROVISIONED") if told else None
+        yield {"Name": name, "BillingMode": mode}
 
 
 def certificates(calls: Calls) -> Iterator[Raw]:

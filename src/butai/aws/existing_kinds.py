@@ -5,37 +5,12 @@ Ids are those by which Terraform's AWS provider (version 5) knows the things.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from butai.aws import existing_calls as calls
-from butai.aws.existing_calls import Raw, Things, lasting, paged
+from butai.aws.existing_calls import Raw, lasting, paged
+from butai.aws.existing_kind import Kind, flag, says
+from butai.aws.existing_stores import DATA
 
-
-def _never(_: Raw) -> bool:
-    return False
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of thing.
-
-    `type`: Terraform's. `arns`: how an ARN of this kind begins, without partition, region and account (`ec2:vpc/`).
-    `id`, `arn`, `name`, `created`, `region`: the fields of AWS's description that tell them. Without `arn` the ARN is `arns`
-    with the name or, where there is none, the id behind it; without `name` the tag `Name` is the name, or else the id.
-    `by_aws`: whether AWS made this one by itself. `is_global`: asked once, belongs to no region unless `region` tells one.
-    """
-
-    type: str
-    arns: str
-    things: Things
-    id: str
-    arn: str = ""
-    name: str = ""
-    created: str = ""
-    by_aws: Callable[[Raw], bool] = _never
-    is_global: bool = False
-    region: str = ""
+__all__ = ["KINDS", "Kind"]
 
 
 def _is_main(table: Raw) -> bool:
@@ -47,22 +22,14 @@ def _of_group(instance: Raw) -> bool:
     return any(each["Key"] == "aws:autoscaling:groupName" for each in instance.get("Tags", ()))
 
 
-def _flag(name: str) -> Callable[[Raw], bool]:
-    return lambda raw: bool(raw.get(name))
-
-
-def _says(name: str, *begins: str) -> Callable[[Raw], bool]:
-    return lambda raw: str(raw.get(name, "")).startswith(begins)
-
-
 NETWORK = (
-    Kind("aws_vpc", "ec2:vpc/", paged("ec2", "describe_vpcs", "Vpcs"), "VpcId", by_aws=_flag("IsDefault")),
+    Kind("aws_vpc", "ec2:vpc/", paged("ec2", "describe_vpcs", "Vpcs"), "VpcId", by_aws=flag("IsDefault")),
     Kind(
         "aws_subnet",
         "ec2:subnet/",
         paged("ec2", "describe_subnets", "Subnets"),
         "SubnetId",
-        by_aws=_flag("DefaultForAz"),
+        by_aws=flag("DefaultForAz"),
     ),
     Kind(
         "aws_route_table",
@@ -76,7 +43,7 @@ NETWORK = (
         "ec2:internet-gateway/",
         calls.internet_gateways,
         "InternetGatewayId",
-        by_aws=_flag("IsDefault"),
+        by_aws=flag("IsDefault"),
     ),
     Kind(
         "aws_nat_gateway",
@@ -90,7 +57,7 @@ NETWORK = (
         "ec2:elastic-ip/",
         paged("ec2", "describe_addresses", "Addresses"),
         "AllocationId",
-        by_aws=_flag("ServiceManaged"),
+        by_aws=flag("ServiceManaged"),
     ),
     Kind(
         "aws_security_group",
@@ -101,7 +68,23 @@ NETWORK = (
         arn="SecurityGroupArn",
         by_aws=lambda raw: raw["GroupName"] == "default",
     ),
+    Kind(
+        "aws_vpc_endpoint",
+        "ec2:vpc-endpoint/",
+        lasting(paged("ec2", "describe_vpc_endpoints", "VpcEndpoints"), "State"),
+        "VpcEndpointId",
+        created="CreationTimestamp",
+        by_aws=flag("RequesterManaged"),
+    ),
     Kind("aws_instance", "ec2:instance/", calls.instances, "InstanceId", created="LaunchTime", by_aws=_of_group),
+    Kind(
+        "aws_ebs_volume",
+        "ec2:volume/",
+        lasting(paged("ec2", "describe_volumes", "Volumes"), "State"),
+        "VolumeId",
+        created="CreateTime",
+        by_aws=calls.goes_with_instance,
+    ),
     Kind(
         "aws_lb",
         "elasticloadbalancing:loadbalancer/",
@@ -118,7 +101,7 @@ NETWORK = (
         calls.rules,
         "RuleArn",
         arn="RuleArn",
-        by_aws=_flag("IsDefault"),
+        by_aws=flag("IsDefault"),
     ),
     Kind(
         "aws_lb_target_group",
@@ -144,7 +127,7 @@ NETWORK = (
         "Id",
         arn="Arn",
         name="Name",
-        by_aws=_flag("LinkedService"),
+        by_aws=flag("LinkedService"),
         is_global=True,
     ),
 )
@@ -183,7 +166,7 @@ WORK = (
         "RoleName",
         arn="Arn",
         created="CreateDate",
-        by_aws=_says("Path", "/aws-service-role/", "/aws-reserved/"),
+        by_aws=says("Path", "/aws-service-role/", "/aws-reserved/"),
         is_global=True,
     ),
     Kind(
@@ -213,7 +196,7 @@ WORK = (
         arn="arn",
         created="creationTime",
         # Names that begin so are those under which AWS's services make groups when they first have something to say.
-        by_aws=_says("logGroupName", "/aws/"),
+        by_aws=says("logGroupName", "/aws/"),
     ),
     Kind(
         "aws_cloudwatch_metric_alarm",
@@ -222,7 +205,7 @@ WORK = (
         "AlarmName",
         arn="AlarmArn",
         # Those of Application Auto Scaling.
-        by_aws=_says("AlarmName", "TargetTracking-"),
+        by_aws=says("AlarmName", "TargetTracking-"),
     ),
     Kind(
         "aws_cloudwatch_composite_alarm",
@@ -233,103 +216,6 @@ WORK = (
     ),
     Kind("aws_sns_topic", "sns:", paged("sns", "list_topics", "Topics"), "TopicArn", arn="TopicArn"),
     Kind("aws_sqs_queue", "sqs:", calls.queues, "Url", name="Name"),
-)
-
-DATA = (
-    Kind(
-        "aws_elasticache_cluster",
-        "elasticache:cluster:",
-        lasting(paged("elasticache", "describe_cache_clusters", "CacheClusters"), "CacheClusterStatus"),
-        "CacheClusterId",
-        arn="ARN",
-        created="CacheClusterCreateTime",
-        by_aws=_flag("ReplicationGroupId"),
-    ),
-    Kind(
-        "aws_elasticache_replication_group",
-        "elasticache:replicationgroup:",
-        lasting(paged("elasticache", "describe_replication_groups", "ReplicationGroups"), "Status"),
-        "ReplicationGroupId",
-        arn="ARN",
-        created="ReplicationGroupCreateTime",
-    ),
-    Kind(
-        "aws_elasticache_subnet_group",
-        "elasticache:subnetgroup:",
-        paged("elasticache", "describe_cache_subnet_groups", "CacheSubnetGroups"),
-        "CacheSubnetGroupName",
-        arn="ARN",
-        by_aws=lambda raw: raw["CacheSubnetGroupName"] == "default",
-    ),
-    Kind(
-        "aws_db_instance",
-        "rds:db:",
-        calls.databases(in_cluster=False),
-        "DbiResourceId",
-        arn="DBInstanceArn",
-        name="DBInstanceIdentifier",
-        created="InstanceCreateTime",
-    ),
-    Kind(
-        "aws_rds_cluster_instance",
-        "rds:db:",
-        calls.databases(in_cluster=True),
-        "DBInstanceIdentifier",
-        arn="DBInstanceArn",
-        created="InstanceCreateTime",
-    ),
-    Kind(
-        "aws_rds_cluster",
-        "rds:cluster:",
-        lasting(calls.database_clusters, "Status"),
-        "DBClusterIdentifier",
-        arn="DBClusterArn",
-        created="ClusterCreateTime",
-    ),
-    Kind(
-        "aws_db_subnet_group",
-        "rds:subgrp:",
-        paged("rds", "describe_db_subnet_groups", "DBSubnetGroups"),
-        "DBSubnetGroupName",
-        arn="DBSubnetGroupArn",
-        by_aws=lambda raw: raw["DBSubnetGroupName"] == "default",
-    ),
-    Kind("aws_dynamodb_table", "dynamodb:table/", calls.tables, "Name"),
-    Kind(
-        "aws_s3_bucket",
-        "s3:",
-        calls.buckets,
-        "Name",
-        arn="Arn",
-        created="CreationDate",
-        is_global=True,
-        region="Region",
-    ),
-    Kind(
-        "aws_ssm_parameter",
-        "ssm:parameter/",
-        paged("ssm", "describe_parameters", "Parameters", PaginationConfig={"PageSize": 50}),
-        "Name",
-    ),
-    Kind(
-        "aws_secretsmanager_secret",
-        "secretsmanager:secret:",
-        paged("secretsmanager", "list_secrets", "SecretList"),
-        "ARN",
-        arn="ARN",
-        name="Name",
-        created="CreatedDate",
-        by_aws=_flag("OwningService"),
-    ),
-    Kind(
-        "aws_kms_key",
-        "kms:key/",
-        calls.keys,
-        "KeyId",
-        arn="Arn",
-        created="CreationDate",
-        by_aws=lambda raw: raw["KeyManager"] == "AWS",
-    ),
 )
 
 KINDS = (*NETWORK, *WORK, *DATA)

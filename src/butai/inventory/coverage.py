@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from butai.aws.existing import Existing, Survey
 from butai.terraform.state_index import StateInstance
-
-Cost = Callable[[Existing], Decimal | None]
-"""What a thing costs a month in US dollars; none where that is not known."""
 
 # Types under which the provider keeps what another type's calls list.
 SAME = {
@@ -38,11 +34,10 @@ class Known:
 
 @dataclass(frozen=True)
 class Item:
-    """A thing, who knows it (more than one state: they will fight over it), and what it costs a month, if that is known."""
+    """A thing, and who knows it (more than one state: they will fight over it)."""
 
     existing: Existing
     known: tuple[Known, ...]
-    cost_month: Decimal | None
 
     @property
     def kind(self) -> str:
@@ -98,7 +93,7 @@ class Coverage:
         return {each: Share(managed.count(each), unmanaged.count(each)) for each in sorted({*managed, *unmanaged})}
 
 
-def coverage(surveys: Sequence[Survey], states: Mapping[str, Iterable[StateInstance]], cost: Cost) -> Coverage:
+def coverage(surveys: Sequence[Survey], states: Mapping[str, Iterable[StateInstance]]) -> Coverage:
     """Put them side by side. `surveys`: one of each account; `states`: by name."""
     index = _Index(each for survey in surveys for each in survey.items)
     known: dict[Existing, list[Known]] = defaultdict(list)
@@ -109,7 +104,7 @@ def coverage(surveys: Sequence[Survey], states: Mapping[str, Iterable[StateInsta
             known[found[0]].append(one)
         elif not found and any(_would_be_listed(one.instance, survey) for survey in surveys):
             gone.append(one)
-    items = [Item(each, tuple(known.get(each, ())), cost(each)) for each in index.items]
+    items = [Item(each, tuple(known.get(each, ()))) for each in index.items]
     return Coverage(
         managed=tuple(each for each in items if each.known),
         unmanaged=tuple(each for each in items if not each.known and not each.existing.by_aws),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,10 +14,12 @@ from butai.client import ApiError
 from butai.errors import RefusedError, WrongUseError
 from butai.inventory.commands import RepositoryArgument, api
 from butai.inventory.generated import mended
+from butai.inventory.prices_commands import made_of, month
 from butai.patience import Patient
 from butai.terminal import JsonFlag, WaitFlag, data_out, pairs, print_json, say, table
 
 LOOK_EVERY_S = 0.5
+ORDERS = ("kind", "cost")
 # What Terraform and OpenTofu begin such a file with.
 GENERATED = "# __generated__ by "
 
@@ -26,9 +29,12 @@ def coverage(
     region: Annotated[list[str], typer.Option(help="Look here; else where the blueprints say.")] = [],  # noqa: B006
     wait: WaitFlag = True,
     last: Annotated[bool, typer.Option("--last", help="Show what the last look found, without another.")] = False,
+    sort: Annotated[str, typer.Option(help="Order of what is unmanaged: `kind` or `cost`.")] = "kind",
     json: JsonFlag = False,
 ) -> None:
     """What exists in the accounts against all known states: how much is in Terraform, and what is not."""
+    if sort not in ORDERS:
+        raise WrongUseError(f"`{sort}` is no order.", next="Say `kind` or `cost`.", where="--sort")
     server, path = Patient(api), f"/api/v1/inventory/{name}/coverage"
     found = server.get(path) if last else api().post(path, {"regions": region})
     if not last and wait:
@@ -42,7 +48,7 @@ def coverage(
     elif found["at"] is None:
         say(f"Nobody has looked yet. `butai inventory coverage {name}` looks.")
     else:
-        _show(found)
+        _show(found, sort)
 
 
 def import_(
@@ -102,7 +108,7 @@ def _when_over(server: Patient, path: str, found: dict[str, Any]) -> dict[str, A
     return found
 
 
-def _show(found: dict[str, Any]) -> None:
+def _show(found: dict[str, Any], sort: str) -> None:
     total, unmanaged = found["total"], found["unmanaged"]
     known = sum(not each["problem"] for each in found["states"])
     accounts, regions = ", ".join(found["accounts"]), ", ".join(found["regions"])
@@ -115,15 +121,31 @@ def _show(found: dict[str, Any]) -> None:
         ]
         table([column, "COVERED", "IN A STATE", "UNMANAGED"], rows)
     if unmanaged:
-        say("\nUnmanaged (costs are not known)")
-        table(
-            ["KIND", "NAME", "REGION", "ARN"],
-            [[each[key] for key in ("kind", "name", "region", "arn")] for each in unmanaged],
-        )
+        _show_unmanaged(unmanaged, found["cost"], sort)
     if found["gone"]:
         say("\nIn a state, and gone")
         table(["STATE", "ADDRESS", "ID"], [[each[key] for key in ("state", "address", "id")] for each in found["gone"]])
     _show_gaps(found)
+
+
+def _show_unmanaged(unmanaged: list[dict[str, Any]], cost: dict[str, Any], sort: str) -> None:
+    say(f"\nUnmanaged: {cost['month']} USD a month for {cost['figures']}, as list prices on demand{_read(cost)}")
+    say(f"without a figure: {cost['by_use']} by use, {cost['unpriced']} without a price, {cost['unknown']} not known")
+    if cost["unpriced"]:
+        say("`butai inventory prices --read` reads prices.")
+    if sort == "cost":
+        unmanaged = sorted(unmanaged, key=lambda each: -Decimal(each["cost_month"] or 0))
+    table(
+        ["KIND", "NAME", "REGION", "USD A MONTH", "MADE OF", "ARN"],
+        [
+            [each["kind"], each["name"], each["region"], month(each["cost"]), made_of(each["cost"]), each["arn"]]
+            for each in unmanaged
+        ],
+    )
+
+
+def _read(cost: dict[str, Any]) -> str:
+    return f" read {cost['read_at'][:10]}" if cost["read_at"] else ""
 
 
 def _show_gaps(found: dict[str, Any]) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from butai.aws.existing import Existing, Gap, Survey
 from butai.aws.session import Access
+from butai.errors import WrongUseError
 from butai.inventory.held import declared
 from butai.inventory.measures import Figures
 from butai.inventory.model import Graph
 from butai.terraform.state_index import StateInstance
+from butai.terraform.text import plain
+from butai.text import text
 
 HELD, NOT_HELD = 100.0, 0.0
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 
 
 def looks(accesses: Iterable[Access], regions: Sequence[str] = ()) -> list[tuple[Access, tuple[str, ...]]]:
@@ -23,6 +28,15 @@ def looks(accesses: Iterable[Access], regions: Sequence[str] = ()) -> list[tuple
         own[replace(each, region="")].add(each.region)
     chosen = {who: tuple(dict.fromkeys(regions)) or tuple(sorted(theirs)) for who, theirs in own.items()}
     return [(replace(who, region=where[0]), where) for who, where in chosen.items()]
+
+
+def checked_regions(regions: Iterable[str]) -> None:
+    """Raises WrongUseError for what is no region's name."""
+    for each in regions:
+        if not _REGION.fullmatch(each):
+            raise WrongUseError(
+                text("`{region}` is no region.", region=plain(each)), where="regions", code="bad-region"
+            )
 
 
 def by_account(surveys: Sequence[Survey]) -> list[Survey]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from butai.errors import ButaiError
-from butai.inventory import coverage_api, told_api
+from butai.inventory import coverage_api, prices_api, told_api
 from butai.inventory.coverage_views import ImportsView
 from butai.inventory.told_views import PlaceRequest
 from butai.web.render import pages_of
@@ -17,13 +17,16 @@ from butai.web.render import pages_of
 router = APIRouter(prefix="/inventory", include_in_schema=False)
 
 MOST_SHOWN = 300
+COST = "cost"
 Field = Annotated[str, Form()]
 
 
 @router.get("/{name}/coverage")
-def show_coverage(request: Request, name: str, part: str = "", kind: str = "", region: str | None = None) -> Response:
+def show_coverage(
+    request: Request, name: str, part: str = "", kind: str = "", region: str | None = None, sort: str = ""
+) -> Response:
     """How much of what exists is in a state, and what is not: of a kind or a region alone, if one is chosen."""
-    return _show(request, name, kind, region, part=bool(part))
+    return _show(request, name, kind, region, part=bool(part), sort=sort)
 
 
 @router.post("/{name}/coverage")
@@ -34,6 +37,16 @@ def look_again(request: Request, name: str) -> Response:
     except ButaiError as error:
         return _show(request, name, error=error)
     return RedirectResponse(f"/inventory/{name}/coverage", 303)
+
+
+@router.post("/{name}/coverage/prices")
+def read_prices(request: Request, name: str) -> Response:
+    """Begin to ask AWS's Price List."""
+    try:
+        prices_api.prices(request).read()
+    except ButaiError as error:
+        return _show(request, name, error=error)
+    return RedirectResponse(f"/inventory/{name}/coverage#costs", 303)
 
 
 @router.post("/{name}/coverage/imports")
@@ -77,12 +90,15 @@ def _show(
     region: str | None = None,
     *,
     part: bool = False,
+    sort: str = "",
     written: ImportsView | None = None,
     error: ButaiError | None = None,
 ) -> Response:
     service = coverage_api.coverages(request)
     found = service.get(name)
     listed = [each for each in found.unmanaged if kind in ("", each.kind) and (region is None or region == each.region)]
+    if sort == COST:
+        listed.sort(key=lambda each: -(each.cost_month or 0))
     return pages_of(request).html(
         request,
         "inventory/coverage_part.html" if part else "inventory/coverage.html",
@@ -93,6 +109,8 @@ def _show(
         total=len(listed),
         kind=kind,
         region=region,
+        sort=sort,
+        prices=prices_api.prices(request).get(),
         written=written,
         chosen={each.arn for each in written.blocks} | set(written.left) if written else set(),
         error=error,

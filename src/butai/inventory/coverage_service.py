@@ -17,30 +17,34 @@ from butai.db import Database
 from butai.errors import ButaiError, NotFoundError, WrongUseError
 from butai.inventory import coverage_store as store
 from butai.inventory.backends import root_of
+from butai.inventory.cost_views import total_view
+from butai.inventory.costs import Cost, cost, total
 from butai.inventory.coverage import coverage
-from butai.inventory.coverage_model import by_account, looks, paths
+from butai.inventory.coverage_model import by_account, checked_regions, looks, paths
 from butai.inventory.coverage_views import (
     CoverageView,
-    FailureView,
     GapView,
     ImportBlock,
     ImportsView,
+    ItemView,
     Result,
     packed,
     result,
     unpacked,
+    with_cost,
 )
 from butai.inventory.imports import imports
 from butai.inventory.known_states import KnownState, KnownStates
 from butai.inventory.model import Kind
+from butai.inventory.prices_service import Prices
 from butai.inventory.service import Inventory, RepositoryView
 from butai.inventory.told import Told
+from butai.inventory.words import FailureView
 from butai.terraform.text import plain
 from butai.text import restored, text
 
 # An account has room for so many calls; a look makes eight at a time.
 AT_ONCE = 2
-_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 _PROVIDER = re.compile(r"[a-z][a-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)?")
 
 log = structlog.get_logger()
@@ -57,10 +61,11 @@ class Coverages:
         inventory: Inventory,
         known: KnownStates,
         told: Told,
+        prices: Prices,
         now: Callable[[], datetime],
     ) -> None:
         self._database, self._inventory = database, inventory
-        self._known, self._told, self._now = known, told, now
+        self._known, self._told, self._prices, self._now = known, told, prices, now
         self._lock = threading.Lock()
         self._looking: dict[str, Future[None]] = {}
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="coverage")
@@ -85,12 +90,18 @@ class Coverages:
         with self._database.reading() as session:
             row = store.survey_of(session, name)
         found = unpacked(row.result) if row else None
+        unmanaged = found.unmanaged if found else []
+        costs = self._costs(unmanaged)
         return CoverageView(
             repository=name,
             looking=looking,
             at=row.at if row and found else None,
             failure=_failure(row) if row else None,
-            **dict(found or Result()),
+            cost=total_view(total(costs.values())),
+            **{
+                **dict(found or Result()),
+                "unmanaged": [with_cost(each, costs[each.arn]) for each in unmanaged],
+            },
         )
 
     def imports(self, name: str, arns: Sequence[str], providers: Mapping[str, str] | None = None) -> ImportsView:
@@ -120,15 +131,17 @@ class Coverages:
 
     # --- within -----------------------------------------------------------------------------------------------------
 
+    def _costs(self, items: Sequence[ItemView]) -> dict[str, Cost]:
+        """With the prices of now, by ARN."""
+        billings = {each.arn: each.existing.billing for each in items}
+        known = self._prices.book(billings.values())
+        return {each.arn: cost(billings[each.arn], each.region, known) for each in items}
+
     def _is_looking(self, name: str) -> bool:
         return name in self._looking and not self._looking[name].done()
 
     def _looks(self, repository: RepositoryView, regions: Sequence[str]) -> Looks:
-        for each in regions:
-            if not _REGION.fullmatch(each):
-                raise WrongUseError(
-                    text("`{region}` is no region.", region=plain(each)), where="regions", code="bad-region"
-                )
+        checked_regions(regions)
         accesses = self._told.accesses(repository.name) or [Access(each) for each in regions[:1]]
         if not accesses:
             raise WrongUseError(
@@ -161,7 +174,7 @@ class Coverages:
         told = self._known.told(repository.name, [access for access, _ in asked])
         states = [*self._known.own(), *told]
         whole = by_account(surveys)
-        found = coverage(whole, {each.view.name: each.instances for each in states}, lambda _: None)
+        found = coverage(whole, {each.view.name: each.instances for each in states})
         regions = {region for _, regions in asked for region in regions}
         kept = result(found, whole, gaps, [each.view for each in states], sorted(regions))
         return kept, self._held(repository.name, told)

@@ -71,6 +71,11 @@ def survey_of(session: Session, repository: str) -> InventorySurvey | None:
     return session.get(InventorySurvey, repository)
 
 
+def results(session: Session) -> Sequence[bytes]:
+    """What the last looks at all repositories' accounts found."""
+    return [each for each in session.scalars(select(InventorySurvey.result)) if each]
+
+
 def held_at(session: Session, location: str) -> Sequence[dict[str, Any]]:
     """What states that Butai does not keep had in a repository, at whatever ref it is read."""
     return session.scalars(select(InventorySurvey.held).where(InventorySurvey.location == location)).all()

@@ -6,35 +6,14 @@ import zlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    Field,
-    PlainSerializer,
-    PlainValidator,
-    SerializationInfo,
-    ValidationError,
-    WithJsonSchema,
-)
+from pydantic import BaseModel, Field, ValidationError
 
 from butai.aws.existing import Existing, Gap, Survey
+from butai.inventory.cost_views import BillingView, CostView, TotalView, billing_view, cost_view
+from butai.inventory.costs import Cost
 from butai.inventory.coverage import Coverage, Item, Share
-from butai.text import restored, stored
-
-
-def _in(words: Any) -> str:
-    return restored(str(words["words"]), words["text"]) if isinstance(words, dict) else words if words else ""
-
-
-def _out(words: str, info: SerializationInfo) -> Any:
-    kept = stored(words) if info.context == KEPT else None
-    return {"words": str(words), "text": kept} if kept else str(words)
-
-
-KEPT = "kept"
-Words = Annotated[str, PlainValidator(_in), PlainSerializer(_out), WithJsonSchema({"type": "string"})]
-"""A text that stays translatable where it is kept; plain English words for everybody else."""
+from butai.inventory.words import KEPT, FailureView, Words
 
 
 class ShareView(BaseModel):
@@ -56,12 +35,15 @@ class ItemView(BaseModel):
     arn: str
     name: str
     created: datetime | None
-    cost_month: Decimal | None = Field(description="US dollars a month; none where it is not known.")
+    billing: BillingView = Field(default=BillingView(), description="What is paid for it, prices apart.")
+    cost_month: Decimal | None = Field(default=None, description="US dollars a month; none where it has no figure.")
+    cost: CostView | None = Field(default=None, description="How it is paid, and what the figure is made of.")
 
     @property
     def existing(self) -> Existing:
         """As the account told of it."""
-        return Existing(self.account, self.region, self.kind, self.id, self.arn, self.name, created=self.created)
+        named = self.account, self.region, self.kind, self.id, self.arn, self.name
+        return Existing(*named, created=self.created, billing=self.billing.as_known)
 
 
 class GoneView(BaseModel):
@@ -96,15 +78,6 @@ class StateView(BaseModel):
     next: Words = ""
 
 
-class FailureView(BaseModel):
-    """Why the last look came to nothing."""
-
-    at: datetime
-    what: Words
-    why: Words
-    next: Words
-
-
 class Result(BaseModel):
     """What a look found."""
 
@@ -121,12 +94,16 @@ class Result(BaseModel):
 
 
 class CoverageView(Result):
-    """The last look at what exists. `looking`: another is under way; `at`: none before the first."""
+    """The last look at what exists. `looking`: another is under way; `at`: none before the first.
+
+    `cost`: of what is unmanaged, with the prices that are kept now.
+    """
 
     repository: str
     looking: bool
     at: datetime | None = None
     failure: FailureView | None = None
+    cost: TotalView = TotalView()
 
 
 class ImportBlock(BaseModel):
@@ -214,8 +191,13 @@ def _item(item: Item) -> ItemView:
         arn=one.arn,
         name=one.name,
         created=one.created,
-        cost_month=item.cost_month,
+        billing=billing_view(one.billing),
     )
+
+
+def with_cost(item: ItemView, cost: Cost) -> ItemView:
+    """With what it costs."""
+    return item.model_copy(update={"cost_month": cost.month, "cost": cost_view(cost)})
 
 
 def _gap(gap: Gap) -> GapView:

@@ -17,14 +17,16 @@ from butai.inventory import (
     coverage_pages,
     past_api,
     past_pages,
+    prices_api,
     standing_api,
     standing_pages,
     told_api,
 )
+from butai.inventory.cost_views import CostView, cost_view
 from butai.inventory.measures import STEPS
 from butai.inventory.picture import document
 from butai.inventory.view import HIDDEN, KINDS, MOST_STEPS, Colour, View
-from butai.inventory.views import AddRequest
+from butai.inventory.views import AddRequest, MapView
 from butai.web.render import pages_of
 from butai.web.room import Room
 
@@ -41,6 +43,7 @@ ROOM = Room(
         standing_api.router,
         coverage_api.router,
         told_api.router,
+        prices_api.router,
         router,
         past_pages.router,
         standing_pages.router,
@@ -109,7 +112,16 @@ def show_map(request: Request, name: str, view: api.AskedView) -> Response:
         most_steps=MOST_STEPS,
         past=past_api.pasts(request).of_node(name, view.node, found.read.commit) if found.node else None,
         standing=standing_api.standings(request).of_node(name, view.node) if found.node else [],
+        cost=_cost(request, name, found),
+        prices=prices_api.prices(request).get() if view.colour is Colour.COST else None,
     )
+
+
+@router.post("/{name}/map/prices")
+def read_prices(request: Request, name: str) -> Response:
+    """Begin to ask AWS's Price List; the view is shown again."""
+    prices_api.prices(request).read()
+    return RedirectResponse(f"/inventory/{name}/map?{request.url.query}", 303)
 
 
 @router.get("/{name}/source/{file:path}")
@@ -126,6 +138,14 @@ def _as_script(value: Any) -> Markup:
     """JSON for a script element: nothing in it can end the element."""
     written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return Markup(written.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))  # noqa: S704
+
+
+def _cost(request: Request, name: str, found: MapView) -> CostView | None:
+    if found.node is None:
+        return None
+    at = api.inventory(request).mirror(name), found.read.commit, found.read.graph
+    cost = prices_api.code_costs(request).of_node(*at, found.node.node.id)
+    return cost_view(cost) if cost else None
 
 
 def _list(request: Request, form: dict[str, str], error: ButaiError | None) -> Response:

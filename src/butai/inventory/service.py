@@ -19,6 +19,7 @@ from butai.git.mirrors import Mirrors
 from butai.git.repository import Repositories, Repository, located
 from butai.inventory import coverage_store, store
 from butai.inventory.about import About, about, about_group, check_is_there
+from butai.inventory.git_source import content_at
 from butai.inventory.graphs import Graphs, Read
 from butai.inventory.measures import Changes, Figures, History, age_and_churn
 from butai.inventory.model import Graph, Kind
@@ -204,13 +205,7 @@ class Inventory:
         return Excerpt(file, read.commit, 1, lines, nodes)
 
     def _values(self, known: _Known, read: Read) -> Values:
-        def content(path: str) -> bytes | None:
-            try:
-                return known.repository.read(read.commit, path)
-            except ButaiError:
-                return None
-
-        return Values(read.graph, content)
+        return Values(read.graph, content_at(known.repository, read.commit))
 
     # --- within -----------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from butai.environments.service import RootLook
-from butai.inventory.coverage_views import Words
+from butai.inventory.words import Words
 from butai.runs.model import RunEnd, RunStatus
 from butai.terraform.state_index import StateInstance
 

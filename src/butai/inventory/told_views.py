@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from butai.inventory.coverage_views import Words
+from butai.inventory.words import Words
 
 
 class PlaceRequest(BaseModel):

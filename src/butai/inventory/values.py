@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from butai.inventory.model import Graph, Kind, Module, Node
@@ -14,18 +17,23 @@ from butai.terraform.hcl_literals import UNKNOWN
 
 # Their expressions are addresses, or the engine's own words.
 _NO_VALUES = frozenset({Kind.MOVED, Kind.IMPORT, Kind.REMOVED, Kind.SETTINGS})
-_META = frozenset({"depends_on", "provider", "providers", "lifecycle", "type"})
+_META = frozenset({"depends_on", "provider", "providers", "lifecycle"})
+_OF_CALLS = frozenset({"source", "version", "count", "for_each", "providers", "depends_on"})
 
 
 class Values:
     """The values of one graph. A folder's variables have what its own variable files and defaults give them, no caller's.
 
     `read`: a file's content by its path from the repository's top. `workspace`: what `terraform.workspace` is, if that is said.
+    `handed`: with what callers give: known where all calls say the same, otherwise not known.
     """
 
-    def __init__(self, graph: Graph, read: ReadFile | None = None, workspace: str | None = None) -> None:
-        self._graph, self._read, self._workspace = graph, read, workspace
+    def __init__(
+        self, graph: Graph, read: ReadFile | None = None, workspace: str | None = None, *, handed: bool = False
+    ) -> None:
+        self._graph, self._read, self._workspace, self._handed = graph, read, workspace, handed
         self._scopes: dict[str, ModuleScope] = {}
+        self._making: set[str] = set()
 
     def of(self, node: Node) -> dict[str, Any]:
         """The value of each expression by its name, JSON's types; UNKNOWN where it depends on the world or an instance."""
@@ -37,6 +45,10 @@ class Values:
         found = {name: each for name, each in node.expressions() if name.split(".")[0] not in _META}
         return {name: _plain(scope.evaluate(each.text)) for name, each in found.items()}
 
+    def one(self, node: Node, text: str) -> Any:
+        """The value of one expression that is written in a node's folder."""
+        return _plain(self._scope(node.module).evaluate(text))
+
     def _scope(self, folder: str) -> ModuleScope:
         if folder not in self._scopes:
             self._scopes[folder] = self._made(self._graph.modules[folder])
@@ -44,14 +56,48 @@ class Values:
 
     def _made(self, module: Module) -> ModuleScope:
         nodes = [each for each in self._graph.in_module(module.folder) if each.block is not None]
+        declared = {each.name: _declaration(each) for each in nodes if each.kind is Kind.VARIABLE}
+        values = dict(given(module))
+        for name, value in self._inputs(module.folder).items() if self._handed else ():
+            values.pop(name, None)
+            if value is not None:
+                values[name] = value
+            elif name in declared:
+                declared[name] = replace(declared[name], default=None)
         return evaluate_module(
-            {each.name: _declaration(each) for each in nodes if each.kind is Kind.VARIABLE},
-            given(module),
+            declared,
+            values,
             {each.name: each.expression.text for each in nodes if each.kind is Kind.LOCAL and each.expression},
             read=self._read,
             root=module.folder,
             workspace=self._workspace,
         )
+
+    def _inputs(self, folder: str) -> dict[str, str | None]:
+        """What calls of a folder set: each as an expression; none where they differ, or it is not known."""
+        self._making.add(folder)
+        calls = self._calls.get(folder, [])
+        names = {name for each in calls if each.block for name in each.block.attributes} - _OF_CALLS
+        said = {name: {self._input(each, name) for each in calls} for name in names}
+        self._making.discard(folder)
+        return {name: next(iter(each)) if len(each) == 1 else None for name, each in said.items()}
+
+    def _input(self, call: Node, name: str) -> str | None:
+        expression = call.block.attributes.get(name) if call.block else None
+        if expression is None or call.module in self._making:
+            return None
+        value = _plain(self._scope(call.module).evaluate(expression.text))
+        return None if value is UNKNOWN else _written(value)
+
+    @cached_property
+    def _calls(self) -> dict[str, list[Node]]:
+        """By the folder that they read."""
+        found: dict[str, list[Node]] = {}
+        for each in self._graph.nodes.values():
+            folder = self._graph.modules[each.module].calls.get(each.name) if each.kind is Kind.CALL else None
+            if folder is not None:
+                found.setdefault(folder, []).append(each)
+        return found
 
 
 def given(module: Module) -> Mapping[str, str]:
@@ -74,6 +120,11 @@ def _declaration(node: Node) -> Declaration:
         nullable=block.value("nullable", True) is not False,
         sensitive=block.value("sensitive", False) is True,
     )
+
+
+def _written(value: Any) -> str:
+    """A value as an expression that comes to it."""
+    return json.dumps(value, sort_keys=True).replace("${", "$${").replace("%{", "%%{")
 
 
 def _plain(value: Any) -> Any:

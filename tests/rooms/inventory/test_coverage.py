@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -38,7 +37,7 @@ def survey(*items: Existing, listed: tuple[tuple[str, str], ...] = (("aws_securi
 
 
 def seen(*items: Existing, instances: tuple[StateInstance, ...] = (), **more: tuple[tuple[str, str], ...]) -> Coverage:
-    return coverage([survey(*items, **more)], {"base": instances}, lambda _: None)
+    return coverage([survey(*items, **more)], {"base": instances})
 
 
 def ids(items: tuple[object, ...]) -> list[str]:
@@ -60,7 +59,7 @@ def test_known_unknown_and_made_by_aws() -> None:
 
 def test_a_thing_that_two_states_hold_has_both() -> None:
     each = group("sg-1")
-    found = coverage([survey(each)], {"one": [state_of(each)], "two": [state_of(each)]}, lambda _: None)
+    found = coverage([survey(each)], {"one": [state_of(each)], "two": [state_of(each)]})
     assert [one.state for one in found.managed[0].known] == ["one", "two"]
 
 
@@ -119,12 +118,6 @@ def test_only_what_was_looked_for_is_gone(other: dict[str, str], is_gone: bool) 
 def test_a_global_thing_is_gone_whatever_region_its_state_tells() -> None:
     bucket = Existing(ACCOUNT, REGION, "aws_s3_bucket", "b", "arn:aws:s3:::b", "b")
     assert seen(instances=(state_of(bucket),), listed=(("aws_s3_bucket", ""),)).gone
-
-
-def test_unknown_costs_stay_unknown() -> None:
-    prices = {"sg-1": Decimal("3.60")}
-    found = coverage([survey(group("sg-1"), group("sg-2"))], {}, lambda each: prices.get(each.id))
-    assert [each.cost_month for each in found.unmanaged] == [Decimal("3.60"), None]
 
 
 REGIONS = st.sampled_from([REGION, "us-east-1", ""])

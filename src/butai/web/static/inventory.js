@@ -30,7 +30,7 @@ class Atlas {
   }
 
   submitted(event) {
-    if (!event.target.closest(".atlas")) return;
+    if (!event.target.closest(".atlas") || event.target.method === "post") return;
     event.preventDefault();
     const asked = new URLSearchParams(new FormData(event.target));
     if (!asked.get("search")) asked.delete("search");
