@@ -71,7 +71,7 @@ class CodeCosts:
 
     def _billings(self, repository: Repository, commit: str, graph: Graph) -> CodeBillings:
         regions = self._regions(repository)
-        values = Values(graph, content_at(repository, commit), handed=True)
+        values = Values(graph, content_at(repository, commit))
         return CodeBillings(graph, values, regions, _only({*regions.values()}))
 
     def _regions(self, repository: Repository) -> dict[str, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import posixpath
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property
@@ -22,16 +23,15 @@ _OF_CALLS = frozenset({"source", "version", "count", "for_each", "providers", "d
 
 
 class Values:
-    """The values of one graph. A folder's variables have what its own variable files and defaults give them, no caller's.
+    """The values of one graph.
 
-    `read`: a file's content by its path from the repository's top. `workspace`: what `terraform.workspace` is, if that is said.
-    `handed`: with what callers give: known where all calls say the same, otherwise not known.
+    A module's variables have what all its calls hand in alike, and are unknown where those differ; without a call they have
+    what the folder's own variable files and defaults give them. `read`: a file's content by its path from the repository's
+    top. `workspace`: what `terraform.workspace` is, if that is said.
     """
 
-    def __init__(
-        self, graph: Graph, read: ReadFile | None = None, workspace: str | None = None, *, handed: bool = False
-    ) -> None:
-        self._graph, self._read, self._workspace, self._handed = graph, read, workspace, handed
+    def __init__(self, graph: Graph, read: ReadFile | None = None, workspace: str | None = None) -> None:
+        self._graph, self._read, self._workspace = graph, read, workspace
         self._scopes: dict[str, ModuleScope] = {}
         self._making: set[str] = set()
 
@@ -57,9 +57,11 @@ class Values:
     def _made(self, module: Module) -> ModuleScope:
         nodes = [each for each in self._graph.in_module(module.folder) if each.block is not None]
         declared = {each.name: _declaration(each) for each in nodes if each.kind is Kind.VARIABLE}
-        values = dict(given(module))
-        for name, value in self._inputs(module.folder).items() if self._handed else ():
-            values.pop(name, None)
+        calls = self._calls.get(module.folder, [])
+        # Variable files are read beside a root alone.
+        values = {} if calls else dict(given(module))
+        root, path = self._place(module.folder)
+        for name, value in self._inputs(module.folder, calls).items():
             if value is not None:
                 values[name] = value
             elif name in declared:
@@ -69,14 +71,25 @@ class Values:
             values,
             {each.name: each.expression.text for each in nodes if each.kind is Kind.LOCAL and each.expression},
             read=self._read,
-            root=module.folder,
+            root=root,
+            module=path,
             workspace=self._workspace,
         )
 
-    def _inputs(self, folder: str) -> dict[str, str | None]:
+    def _place(self, folder: str) -> tuple[str, str | None]:
+        """The root that reads a folder, and what `path.module` is there; none where several roots do."""
+        roots = self._roots(folder, set())
+        root = next(iter(roots), folder)
+        return root, posixpath.relpath(folder, root) if len(roots) == 1 else None
+
+    def _roots(self, folder: str, seen: set[str]) -> set[str]:
+        seen.add(folder)
+        callers = {each.module for each in self._calls.get(folder, [])}
+        return set[str]().union(*(self._roots(each, seen) for each in callers - seen)) if callers else {folder}
+
+    def _inputs(self, folder: str, calls: Sequence[Node]) -> dict[str, str | None]:
         """What calls of a folder set: each as an expression; none where they differ, or it is not known."""
         self._making.add(folder)
-        calls = self._calls.get(folder, [])
         names = {name for each in calls if each.block for name in each.block.attributes} - _OF_CALLS
         said = {name: {self._input(each, name) for each in calls} for name in names}
         self._making.discard(folder)

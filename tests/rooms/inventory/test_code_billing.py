@@ -28,7 +28,7 @@ resource "aws_elasticache_cluster" "one" {
 
 def billings(files: dict[str, str], regions: dict[str, str] | None = None) -> dict[str, tuple[str, Billing]]:
     graph = graph_of(files)
-    return CodeBillings(graph, Values(graph, handed=True), regions or {}).all()
+    return CodeBillings(graph, Values(graph), regions or {}).all()
 
 
 def one(code: str, type_: str, regions: dict[str, str] | None = None) -> tuple[str, dict[str, Any] | None]:
@@ -112,8 +112,8 @@ def test_a_module_has_a_region_where_all_roots_agree_and_hand_no_provider_in() -
     assert billings(files, {"a": TOKYO, "b": TOKYO})[at][0] == TOKYO
     assert billings(files, {"a": TOKYO, "b": VIRGINIA})[at][0] == ""
     graph = graph_of(files)
-    assert CodeBillings(graph, Values(graph, handed=True), {"a": TOKYO}, TOKYO).of(graph.nodes[at])[0] == TOKYO
-    assert CodeBillings(graph, Values(graph, handed=True), {"a": TOKYO, "b": ""}, TOKYO).of(graph.nodes[at])[0] == ""
+    assert CodeBillings(graph, Values(graph), {"a": TOKYO}, TOKYO).of(graph.nodes[at])[0] == TOKYO
+    assert CodeBillings(graph, Values(graph), {"a": TOKYO, "b": ""}, TOKYO).of(graph.nodes[at])[0] == ""
     files["b/main.tf"] = call.replace('"../m"\n', '"../m"\nproviders = { aws = aws.v }\n')
     assert billings(files, {"a": TOKYO, "b": TOKYO})[at][0] == ""
 
@@ -206,5 +206,5 @@ HANDED = graph_of(
 
 @given(JSON)
 def test_what_is_handed_in_comes_out_as_it_was(value: Any) -> None:
-    values = Values(HANDED, lambda _: json.dumps(value).encode(), handed=True)
+    values = Values(HANDED, lambda _: json.dumps(value).encode())
     assert values.of(HANDED.nodes["m:var.x"]) == {"value": value}

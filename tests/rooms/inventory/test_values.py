@@ -78,3 +78,36 @@ def test_the_document_tells_values_and_what_is_unknown() -> None:
     assert nodes["local.twice"]["values"] == {"value": 4} and nodes["local.twice"]["unknown"] == []
     assert nodes["local.far"]["values"] == {} and nodes["local.far"]["unknown"] == ["value"]
     assert "values" not in document(graph)["nodes"][0]
+
+
+SHARED = """
+    variable "size" { default = "small" }
+    variable "words" { default = "of its own" }
+    locals {
+      both = "${var.size} ${var.words}"
+      here = path.module
+      menu = file("${path.module}/menu.txt")
+    }
+"""
+CALLS = 'module "one" {\n  source = "../modules/one"\n  size = "%s"\n}\n'
+
+
+def _in_module(files: dict[str, str], address: str) -> Any:
+    content = {"modules/one/menu.txt": b"soup"}
+    graph = graph_of({"modules/one/main.tf": SHARED, **files})
+    return Values(graph, content.get).of(graph.nodes[f"modules/one:{address}"])["value"]
+
+
+def test_a_module_has_what_its_call_hands_in_and_nothing_of_its_own_variable_file() -> None:
+    files = {"live/main.tf": CALLS % "large", "modules/one/terraform.tfvars": 'words = "of nobody"'}
+    assert _in_module(files, "local.both") == "large of its own"
+    assert _in_module(files, "local.here") == "../modules/one"
+    assert _in_module(files, "local.menu") == "soup"
+
+
+def test_where_calls_differ_it_is_unknown() -> None:
+    files = {"live/main.tf": CALLS % "large", "test/main.tf": CALLS % "small"}
+    assert _in_module(files, "local.both") is UNKNOWN
+    assert _in_module(files, "local.here") is UNKNOWN, "two roots: it would have to be the same from both"
+    same = {"live/main.tf": CALLS % "large", "test/main.tf": CALLS % "large"}
+    assert _in_module(same, "local.both") == "large of its own"

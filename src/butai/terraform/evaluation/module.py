@@ -66,7 +66,7 @@ def evaluate_module(
     *,
     read: ReadFile | None = None,
     root: str = ".",
-    module: str = ".",
+    module: str | None = ".",
     workspace: str | None = None,
 ) -> ModuleScope:
     """The scope of a module's expressions.

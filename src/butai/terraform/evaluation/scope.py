@@ -19,7 +19,8 @@ class Scope:
 
     `each` (with `key` and `value`), `count_index` and `itself`: what `each`, `count` and `self` are in the block that the
     expression is from.
-    `module`: `path.module`, from the root module's folder; `root`: that folder, from the repository's top.
+    `module`: `path.module`, from the root module's folder, none where it is not known; `root`: that folder, from the
+    repository's top.
     `is_closed`: all variables and locals are here, so that a reference to another one is Terraform's error.
     """
 
@@ -28,7 +29,7 @@ class Scope:
     each: Mapping[str, Any] | None = None
     count_index: int | None = None
     itself: Any = NOT_KNOWN
-    module: str = "."
+    module: str | None = "."
     root: str = "."
     workspace: str | None = None
     read: ReadFile | None = None
@@ -46,7 +47,11 @@ class Scope:
             case "count":
                 return None if self.count_index is None else {"index": count(self.count_index)}
             case "path":
-                return {"module": string(self.module), "root": string("."), "cwd": NOT_KNOWN}
+                return {
+                    "module": NOT_KNOWN if self.module is None else string(self.module),
+                    "root": string("."),
+                    "cwd": NOT_KNOWN,
+                }
             case "terraform":
                 return {"workspace": NOT_KNOWN if self.workspace is None else string(self.workspace)}
         return None
