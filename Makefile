@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # Tests that start processes. What failed is run once more, one test at a time.
 define spread
-$(BIN)/python -m pytest -n 4 -m "$(1)" --dist loadfile --no-loadscope-reorder $(TEST_FLAGS) \
+$(BIN)/python -m pytest -n 5 -m "$(1)" --dist loadfile --no-loadscope-reorder $(TEST_FLAGS) \
   || { echo "What failed is run once more, one test at a time: many wait for real processes, and a machine may be busy."; \
        $(BIN)/python -m pytest -m "$(1)" --last-failed --last-failed-no-failures none; }
 endef
