@@ -17,6 +17,9 @@ from butai.runs.nursery import Nursery
 from support import watchdog
 from support.migrated import sqlite_with_tables
 
+# Forks of a test's process never use what it had of gRPC, whose handlers would end some of them.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
+
 # They wait for the provider's own delays most of the time; begun last, they would be waited for alone.
 LONGEST_FIRST = (
     "test_demo_story",
