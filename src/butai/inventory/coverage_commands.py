@@ -13,7 +13,6 @@ import typer
 from butai.client import ApiError
 from butai.errors import RefusedError, WrongUseError
 from butai.inventory.commands import RepositoryArgument, api
-from butai.inventory.generated import mended
 from butai.inventory.prices_commands import made_of, month
 from butai.patience import Patient
 from butai.terminal import JsonFlag, WaitFlag, data_out, pairs, print_json, say, table
@@ -90,6 +89,9 @@ def mend(
             why="Its first line does not say so, and everything but resources would be lost.",
             next="If it was mended already, there is nothing to do.",
         )
+    # What it takes would make every other command start later.
+    from butai.inventory.generated import mended
+
     made = mended(written)
     if made.problem:
         raise WrongUseError(f"`{file}` cannot be read.", why=str(made.problem.what), where=f"line {made.problem.line}")

@@ -36,6 +36,7 @@ TERMINAL = frozenset(
         "adopt_commands.py",
         "coverage_commands.py",
         "told_commands.py",
+        "map_here.py",
         "prices_commands.py",
         "state_commands.py",
         "drift_commands.py",
