@@ -114,17 +114,17 @@ class Blueprints:
 
     def list(self) -> list[BlueprintView]:
         """Every blueprint, by name."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             return [view(row) for row in store.all_of(session)]
 
     def count(self) -> int:
         """How many blueprints there are."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             return store.count(session)
 
     def get(self, name: str) -> BlueprintView:
         """One blueprint as it was when it was last refreshed."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             return view(self._row(session, name))
 
     def refresh(self, name: str) -> BlueprintView:
@@ -154,7 +154,7 @@ class Blueprints:
 
     def pools(self, name: str) -> Sequence[PoolUse]:
         """The blueprint's pools, and which environment holds what."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             declared = parse(self._row(session, name).butai_yaml).pools()
             return leases.overview(session, name, declared)
 

@@ -1,4 +1,4 @@
-"""Hearing at once that somebody has written to a database, for next to nothing: a question to it every few hundredths of a
+"""Hearing at once that somebody has written to a database, for next to nothing: a query fifty times a
 second would cost more than all that follows from it.
 """
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from butai.db.base import AWAY, Database
 
-# What a run waits at most until a worker hears of it, and what an idle worker pays: a fifth of a percent of a core.
+# What a run waits at most until a worker hears of it, and what an idle worker pays: less than a percent of a core.
 HEARS_EVERY_S = 0.02
 
 

@@ -34,7 +34,7 @@ class Looking:
 
     def list(self) -> list[EnvironmentView]:
         """Every environment that is not gone."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             runs = self._runs.newest_of(session, [row.id for row in store.living(session)])
             # Again, after the runs: a run's end and what it changed here are one commit, and no row may be older than its run.
             session.expire_all()
@@ -47,31 +47,31 @@ class Looking:
 
     def count(self) -> int:
         """How many environments are not gone."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             return store.count_living(session)
 
     def get(self, name: str, *, blueprint: str | None = None) -> EnvironmentView:
         """One living environment by name, or by `BLUEPRINT/NAME`."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             found = self._view(session, self._row(session, name, blueprint))
         return self._compared(found)
 
     def newest(self, name: str, blueprint: str) -> EnvironmentView:
         """The newest environment of that name, also when it is gone: its page stays readable."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             row = store.newest_named(session, name, blueprint) or self._row(session, name, blueprint)
             found = self._view(session, row)
         return self._compared(found)
 
     def of_time(self, name: str, at: datetime, *, blueprint: str | None = None) -> EnvironmentView:
         """The environment that had the name at a time, also when it is gone now."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             found = self._view(session, find_of_time(session, name, blueprint, at))
         return self._compared(found)
 
     def by_id(self, environment_id: int) -> EnvironmentView:
         """One environment, gone ones too."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             row = session.get(store.Environment, environment_id)
             if row is None or row.root:
                 raise NotFoundError(
@@ -106,19 +106,19 @@ class Looking:
 
     def place_of(self, shown: EnvironmentView) -> str:
         """The address of its state in the team's own bucket; empty where it lies in Butai's own database."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             return session.get_one(store.Environment, shown.id).state_address
 
     def remote(self, shown: EnvironmentView) -> S3State | None:
         """The environment's state in the team's own bucket; none where it lies in Butai's own database."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             place = session.get_one(store.Environment, shown.id).state_place
         at = self._blueprints.at_commit(shown.blueprint, from_params(shown.last_run.params).commit) if place else None
         return open_remote(remote_of(place, at.access)) if at else None
 
     def using(self, blueprint: str) -> Sequence[str]:
         """Names of the living environments of a blueprint."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             return store.any_of_blueprint(session, blueprint)
 
     def _compared(self, shown: EnvironmentView) -> EnvironmentView:

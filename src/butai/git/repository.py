@@ -93,8 +93,9 @@ class Repository:
                 self._run(
                     "fetch", *FETCH_OPTIONS, "--end-of-options", self.location, *REFSPECS, timeout_s=FETCH_TIMEOUT_S
                 )
-                if name := head.result():
-                    self._git("symbolic-ref", "HEAD", name)
+                name = head.result()
+            if name and (self.folder / "HEAD").read_text() != f"ref: {name}\n":
+                self._git("symbolic-ref", "HEAD", name)
             marker = self.folder / "butai-fetched"
             marker.touch()
             os.utime(marker, (began, began))

@@ -70,7 +70,7 @@ class States:
 
     def read(self, environment_id: int) -> bytes | None:
         """The newest version's document, or none when there never was one."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             return self.read_in(session, environment_id)
 
     def read_in(self, session: Session, environment_id: int) -> bytes | None:
@@ -131,7 +131,7 @@ class States:
 
     def lock_of(self, environment_id: int) -> Lock | None:
         """The lock that is held, or none."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             return store.lock_of(session, environment_id)
 
     def release_of_run(self, environment_id: int, run_id: int) -> bool:
@@ -145,7 +145,7 @@ class States:
 
     def versions(self, environment_id: int) -> int:
         """How many versions are kept."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             return store.count_versions(session, environment_id)
 
     def history(self, environment_id: int) -> list[Version]:
@@ -160,7 +160,7 @@ class States:
 
     def document(self, environment_id: int, number: int) -> bytes:
         """The content of version `number`."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             rows = store.all_versions(session, environment_id)
             if not 1 <= number <= len(rows):
                 raise NotFoundError(
@@ -173,12 +173,12 @@ class States:
 
     def newest_head(self, environment_id: int) -> Head | None:
         """Serial and lineage of the newest version."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             return store.head_of(store.newest(session, environment_id))
 
     def others_with(self, environment_id: int, lineage: str) -> list[int]:
         """Environments besides this one whose newest version has this lineage and manages something."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             others = store.owners_of(session, lineage) - {environment_id}
             newest = {other: store.newest(session, other) for other in sorted(others)}
             return [other for other, row in newest.items() if row and row.lineage == lineage and row.resources != 0]
@@ -206,7 +206,7 @@ class States:
 
     def upload(self, environment_id: int, name: str) -> bytes | None:
         """A document that was given; none when it is not wanted any more."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             row = session.get(store.StateUpload, name)
             return self._seal.open(row.body, owner=environment_id) if row else None
 
@@ -234,32 +234,38 @@ def conflict_body(error: LockedError) -> dict[str, str]:
 
 
 def _seal_for(database: Database, key_file: Path) -> Seal:
+    with database.reading() as session:
+        known = session.scalar(select(store.StateKey.fingerprint))
+    if known is None:
+        return _first_seal(database, key_file)
+    key = read_key(key_file)
+    if key is None:
+        raise RefusedError(
+            text("The key that encrypts this database's states is missing: {file}.", file=key_file),
+            why=text("The database was encrypted with the key of fingerprint {known}.", known=known),
+            next=text("Copy `state.key` from the machine that made the database to {file} (mode 0600).", file=key_file),
+            code="state-key",
+        )
+    seal = Seal(key)
+    if seal.fingerprint != known:
+        raise RefusedError(
+            text("{file} is not the key of this database.", file=key_file),
+            why=text(
+                "Its fingerprint is {found}; the database was encrypted with {known}.",
+                found=seal.fingerprint,
+                known=known,
+            ),
+            next=text("Copy the right `state.key` to {file} (mode 0600). Nothing was changed.", file=key_file),
+            code="state-key",
+        )
+    return seal
+
+
+def _first_seal(database: Database, key_file: Path) -> Seal:
+    """The seal of a database that knew of none a moment ago: of two processes at once the second finds the first one's."""
     with database.session() as session:
-        known = session.scalars(select(store.StateKey)).first()
-        key = read_key(key_file)
-        if known is None:
-            seal = Seal(key or make_key(key_file))
+        if session.scalar(select(store.StateKey.fingerprint)) is None:
+            seal = Seal(read_key(key_file) or make_key(key_file))
             session.add(store.StateKey(id=1, fingerprint=seal.fingerprint))
             return seal
-        if key is None:
-            raise RefusedError(
-                text("The key that encrypts this database's states is missing: {file}.", file=key_file),
-                why=text("The database was encrypted with the key of fingerprint {known}.", known=known.fingerprint),
-                next=text(
-                    "Copy `state.key` from the machine that made the database to {file} (mode 0600).", file=key_file
-                ),
-                code="state-key",
-            )
-        seal = Seal(key)
-        if seal.fingerprint != known.fingerprint:
-            raise RefusedError(
-                text("{file} is not the key of this database.", file=key_file),
-                why=text(
-                    "Its fingerprint is {found}; the database was encrypted with {known}.",
-                    found=seal.fingerprint,
-                    known=known.fingerprint,
-                ),
-                next=text("Copy the right `state.key` to {file} (mode 0600). Nothing was changed.", file=key_file),
-                code="state-key",
-            )
-        return seal
+    return _seal_for(database, key_file)
