@@ -222,6 +222,9 @@ class Objects:
     @contextmanager
     def _run(self, *arguments: str, feed: Iterable[tuple[str, str]] = (), paths: bool = False) -> Iterator[IO[bytes]]:
         """Git's output while it runs. Raises HistoryTimeoutError and HistoryError at the end."""
+        left_s = self._until - time.monotonic()
+        if left_s <= 0:
+            raise _too_late(self.repository)
         command = [program(), "--no-pager", "--no-replace-objects", *arguments, *(["--", *PATTERNS] if paths else [])]
         with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stderr:
             # From a file: nobody has to write while another reads.
@@ -238,7 +241,7 @@ class Objects:
             )
             assert process.stdout
             out_of_time = threading.Event()
-            timer = threading.Timer(max(self._until - time.monotonic(), 0.0), lambda: _stop(process, out_of_time))
+            timer = threading.Timer(left_s, lambda: _stop(process, out_of_time))
             timer.start()
             try:
                 yield process.stdout

@@ -25,6 +25,7 @@ from butai.localcloud.redis import RedisServers
 from butai.localcloud.servers import Address
 from butai.loopback import free_port
 from support.postgres import PostgresServer, postgres
+from support.variants import again
 
 __all__ = ["postgres"]
 START_S, STOP_S = 10.0, 5.0
@@ -330,8 +331,9 @@ def test_an_open_page_is_told_of_changes(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("service", ["web", "api", "worker"])
-def test_every_commit_starts_quickly_and_stops_at_once(team: TeamRepositories, stage: Stage, service: str) -> None:
-    for commit in commits(team, service):
+@pytest.mark.parametrize("which", ["--no-walk", pytest.param("--date-order", marks=again)], ids=["branches", "all"])
+def test_commits_start_quickly_and_stop_at_once(team: TeamRepositories, stage: Stage, service: str, which: str) -> None:
+    for commit in commits(team, service, which):
         began = time.monotonic()
         url = stage.start(service, commit)
         if service in HEALTH:
@@ -352,9 +354,10 @@ def is_caught(pid: int, number: signal.Signals) -> bool:
     return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
-def commits(team: TeamRepositories, service: str) -> list[str]:
+def commits(team: TeamRepositories, service: str, which: str) -> list[str]:
+    """Of all branches: the newest ones, or with those before them."""
     repository = team.folder / f"ivr-{service}.git"
     listed = subprocess.run(
-        ["git", "--git-dir", str(repository), "rev-list", "--all"], capture_output=True, check=True, text=True
+        ["git", "--git-dir", str(repository), "rev-list", which, "--all"], capture_output=True, check=True, text=True
     )
     return listed.stdout.split()
