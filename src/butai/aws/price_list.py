@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -57,6 +57,11 @@ class Price:
     def hours(self) -> int:
         """By how many units each thing is paid in a month: an hourly price by 730."""
         return HOURS if self.unit.lower() in _HOURLY else 1
+
+    def flat(self) -> dict[str, Any]:
+        """All of it by name, its rate's fields beside its own."""
+        own = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "rate"}
+        return {**asdict(self.rate), **own}
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -100,7 +99,7 @@ def total_view(total: Total) -> TotalView:
 
 def price_view(price: Price) -> PriceView:
     """A price as it is shown."""
-    return PriceView(**_shown(price))
+    return PriceView(**price.flat())
 
 
 def cost_view(cost: Cost) -> CostView:
@@ -114,19 +113,4 @@ def node_cost_view(id_: str, region: str, cost: Cost) -> NodeCostView:
 
 
 def _line(line: Line) -> LineView:
-    return LineView(**_shown(line.price), hours=line.price.hours, number=line.number, month=line.month)
-
-
-def _shown(price: Price) -> dict[str, Any]:
-    return {
-        "region": price.region,
-        "service": price.rate.service,
-        "usage": price.rate.usage,
-        "variant": price.rate.variant,
-        "sku": price.sku,
-        "unit": price.unit,
-        "currency": price.currency,
-        "amount": price.amount,
-        "published_at": price.published_at,
-        "read_at": price.read_at,
-    }
+    return LineView(**line.price.flat(), hours=line.price.hours, number=line.number, month=line.month)

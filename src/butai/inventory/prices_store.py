@@ -49,7 +49,7 @@ def put(session: Session, prices: Iterable[Price], whole: Iterable[tuple[str, st
     """Keep prices. `whole`: regions and services of which these are all that there are."""
     for region, service in whole:
         session.execute(delete(PriceRow).where(PriceRow.region == region, PriceRow.service == service))
-    rows = [_values(each) for each in prices]
+    rows = [{**each.flat(), "amount": str(each.amount)} for each in prices]
     if rows:
         session.execute(insert(PriceRow), rows)
 
@@ -81,21 +81,6 @@ def kept(session: Session) -> Sequence[Kept]:
 def regions(session: Session) -> list[str]:
     """Those of which prices are kept."""
     return [each for each in session.scalars(select(PriceRow.region).distinct().order_by(PriceRow.region)) if each]
-
-
-def _values(price: Price) -> dict[str, object]:
-    return {
-        "region": price.region,
-        "service": price.rate.service,
-        "usage": price.rate.usage,
-        "variant": price.rate.variant,
-        "sku": price.sku,
-        "unit": price.unit,
-        "currency": price.currency,
-        "amount": str(price.amount),
-        "published_at": price.published_at,
-        "read_at": price.read_at,
-    }
 
 
 def _price(row: PriceRow) -> Price:
