@@ -75,13 +75,24 @@ class StateSummary:
 def summary(document: bytes) -> StateSummary:
     """Read a state document. Raises UnreadableStateError for anything but a version 4 state."""
     with reading(document) as raw:
-        return StateSummary(
-            serial=int(raw.get("serial", 0)),
-            lineage=str(raw.get("lineage", "")),
-            terraform_version=str(raw.get("terraform_version", "")),
-            resources=tuple(_resources(raw.get("resources") or [])),
-            outputs=tuple(_outputs(raw.get("outputs") or {})),
-        )
+        return _summary(raw)
+
+
+def _summary(raw: dict[str, Any]) -> StateSummary:
+    return StateSummary(
+        serial=int(raw.get("serial", 0)),
+        lineage=str(raw.get("lineage", "")),
+        terraform_version=str(raw.get("terraform_version", "")),
+        resources=tuple(_resources(raw.get("resources") or [])),
+        outputs=tuple(_outputs(raw.get("outputs") or {})),
+    )
+
+
+def _whole(document: bytes) -> list[dict[str, Any]]:
+    """The resources of a state of which everything can be read. Raises UnreadableStateError."""
+    with reading(document) as raw:
+        _summary(raw)
+        return raw.get("resources") or []
 
 
 @contextmanager
@@ -103,10 +114,7 @@ def reading(document: bytes) -> Iterator[dict[str, Any]]:
 
 def objects(document: bytes) -> dict[str, StateObject]:
     """The managed objects by address, with their attributes; a deposed one beside the one that took its place."""
-    summary(document)
-    found = (
-        _object(address, instance) for address, _, instance in _instances(json.loads(document).get("resources") or [])
-    )
+    found = (_object(address, instance) for address, _, instance in _instances(_whole(document)))
     return {each.address: each for each in found}
 
 
@@ -117,8 +125,7 @@ def providers(document: bytes) -> frozenset[str]:
     """
     if not document.strip():
         return frozenset()
-    summary(document)
-    named = (str(each.get("provider", "")) for each in json.loads(document).get("resources") or [])
+    named = (str(each.get("provider", "")) for each in _whole(document))
     found = {match[1] for each in named if (match := _PROVIDER.search(each))}
     return frozenset(each for each in found if not each.startswith("terraform.io/builtin/"))
 
@@ -127,8 +134,7 @@ def resource_types(document: bytes) -> frozenset[str]:
     """Types of everything that a state holds, data sources too; none in no bytes at all. Raises UnreadableStateError."""
     if not document.strip():
         return frozenset()
-    summary(document)
-    return frozenset(str(each.get("type", "")) for each in json.loads(document).get("resources") or [])
+    return frozenset(str(each.get("type", "")) for each in _whole(document))
 
 
 def is_empty(document: bytes) -> bool:
