@@ -17,6 +17,10 @@ from butai.aws.models import core_session
 
 # A call that is throttled or cut off is repeated with longer and longer waits.
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 10})
+# Of so many kinds of access a process keeps the clients. Megabytes each.
+ACCESSES = 8
+Access = tuple[frozenset[tuple[str, str]], tuple[int, ...]]
+FILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
 _PAGE = re.compile(rb"\s*<(!doctype\s+html|html)\b", re.IGNORECASE)
 
 
@@ -24,11 +28,6 @@ class NotAwsError(BotoCoreError):
     """A web page came instead of an answer of AWS: a proxy on the way refused, or asks for a login."""
 
     fmt = "A web page came instead of an answer of AWS (HTTP {status}): something between here and AWS gave it."
-
-
-# Of so many kinds of access a process keeps the clients. Megabytes each.
-ACCESSES = 8
-Access = tuple[frozenset[tuple[str, str]], tuple[int, ...]]
 
 
 def read_descriptions(services: Sequence[str]) -> None:
@@ -52,18 +51,15 @@ def _clients_as(_access: Access) -> Clients:
 def _access() -> Access:
     """All that a client's access may come from: variables, and AWS's two files as they are now."""
     told = {name: value for name, value in os.environ.items() if not name.startswith(("BUTAI_", "TF_"))}
-    home = Path(os.path.expanduser("~/.aws"))  # noqa: PTH111 - where nobody has a home, it is no error
-    files = [
-        told.get("AWS_CONFIG_FILE") or home / "config",
-        told.get("AWS_SHARED_CREDENTIALS_FILE") or home / "credentials",
-    ]
-    return frozenset(told.items()), tuple(_changed(Path(each).expanduser()) for each in files)
+    files = (told.get(name) or default for name, default in FILES.items())
+    return frozenset(told.items()), tuple(_changed(each) for each in files)
 
 
-def _changed(file: Path) -> int:
+def _changed(file: str) -> int:
     try:
-        return file.stat().st_mtime_ns
-    except OSError:
+        return Path(file).expanduser().stat().st_mtime_ns
+    except (OSError, RuntimeError):
+        # It is not there, or whose home it would be in is not known.
         return 0
 
 

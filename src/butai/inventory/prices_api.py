@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
+from butai.inventory.api import inventory
 from butai.inventory.code_costs import CodeCosts
 from butai.inventory.cost_views import NodeCostView, PriceView, node_cost_view
 from butai.inventory.prices_service import Prices
@@ -24,12 +25,6 @@ def prices(request: Request) -> Prices:
 def code_costs(request: Request) -> CodeCosts:
     """The service of this server."""
     found: CodeCosts = request.app.state.butai.code_costs
-    return found
-
-
-def inventory(request: Request) -> Inventory:
-    """The service of this server."""
-    found: Inventory = request.app.state.butai.inventory
     return found
 
 
