@@ -21,16 +21,16 @@ from butai.cli import app
 from butai.inventory import coverage_commands, told_commands
 from butai.inventory.view import Colour, View
 from butai.inventory.views import AddRequest
-from butai.rooms import ROOMS
 from butai.settings import Settings
-from butai.web.app import create_app
-from butai.web.sign_in import SignIn
 from support.account import REGION
-from support.moto_process import Moto, running_moto
+from support.in_process import Api, with_key
+from support.moto_process import Moto, moto, moto_server
 from support.repository import WorkingTree
 from support.rows import add_environment, add_run
 from support.tiny_team import TinyTeam
 from support.way import Asked, Way
+
+__all__ = ["moto", "moto_server"]
 
 PORT = 8713
 HOST = f"http://127.0.0.1:{PORT}"
@@ -50,20 +50,10 @@ ELSEWHERE = 'resource "aws_sqs_queue" "other" {\n  name = "other"\n}\n'
 LOOK_S = 60.0
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
-    with running_moto(tmp_path_factory.mktemp("moto")) as moto:
-        yield moto
-
-
-@pytest.fixture
-def moto(server: Moto, monkeypatch: pytest.MonkeyPatch) -> Moto:
-    server.forget()
-    for name, value in server.env().items():
-        monkeypatch.setenv(name, value)
+@pytest.fixture(autouse=True)
+def two_queues(moto: Moto) -> None:
     for name in ("calls", "letters"):
-        server.client("sqs").create_queue(QueueName=name)
-    return server
+        moto.client("sqs").create_queue(QueueName=name)
 
 
 @pytest.fixture
@@ -83,15 +73,7 @@ def butai(moto: Moto, infra: WorkingTree, tmp_path: Path) -> Iterator[Butai]:
 
 @pytest.fixture
 def client(butai: Butai) -> TestClient:
-    return signed_in(butai)
-
-
-def signed_in(butai: Butai) -> TestClient:
-    sign_in = SignIn(butai.data)
-    client = TestClient(create_app(butai, ROOMS, sign_in, PORT), base_url=HOST)
-    client.get(sign_in.address(HOST))
-    client.headers["Authorization"] = f"Bearer {sign_in.cli_key}"
-    return client
+    return with_key(butai, PORT)
 
 
 def look(client: TestClient, **body: Any) -> Any:
@@ -130,7 +112,7 @@ def with_login(butai: Butai, monkeypatch: pytest.MonkeyPatch, hosts: str) -> Tes
     """A server of the same data that has a password for these hosts."""
     monkeypatch.setenv("TF_HTTP_USERNAME", "mika")
     monkeypatch.setenv("TF_HTTP_PASSWORD", "hunter2")
-    return signed_in(assemble(Settings(data=butai.data.path, http_state_hosts=hosts)))
+    return with_key(assemble(Settings(data=butai.data.path, http_state_hosts=hosts)), PORT)
 
 
 def unmanaged(found: Any, kind: str = "aws_sqs_queue") -> list[str]:
@@ -179,7 +161,7 @@ def test_what_no_state_holds_is_listed_until_one_is_told_of_and_import_blocks_co
         "vanished": 100,
     }, "nothing is known of `other`"
 
-    again = signed_in(assemble(Settings(data=tmp_path / "data")))
+    again = with_key(assemble(Settings(data=tmp_path / "data")), PORT)
     assert again.get(f"{API}/coverage").json() == client.get(f"{API}/coverage").json()
     assert again.delete(f"{API}/states", params={"place": str(file)}).json() == []
     assert client.delete(API).status_code == 204
@@ -302,17 +284,8 @@ def test_the_command_line_looks_writes_blocks_and_mends(
     assert generated.read_text().startswith("resource"), "what was not generated stays as it is"
 
 
-class Connected:
-    """The API without a socket."""
-
-    def __init__(self, http: TestClient) -> None:
-        self._http = http
-
-    def get(self, path: str, **params: Any) -> Any:
-        return self._http.get(path, params=params).json()
-
-    def post(self, path: str, body: Any = None) -> Any:
-        return self._http.post(path, json=body).json()
+class Connected(Api):
+    """What is taken away answers with what is left."""
 
     def delete(self, path: str, **params: Any) -> Any:
         return self._http.delete(path, params=params).json()

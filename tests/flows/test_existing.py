@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from urllib.parse import parse_qs
 
 import httpx
@@ -15,27 +14,15 @@ from butai.aws.existing import TAGGED, Existing, Survey, survey
 from butai.aws.existing_kinds import KINDS, Kind
 from butai.aws.session import Access, AccessError, session_for
 from support.account import REGION, make_account
-from support.moto_process import Moto, running_moto
+from support.moto_process import Moto, moto, moto_server
 from support.throttle import Throttle
 from support.way import Asked, Way
+
+__all__ = ["moto", "moto_server"]
 
 OTHER = "us-east-1"
 # moto cannot make one.
 NOT_IN_MOTO = {"aws_cloudwatch_composite_alarm"}
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
-    with running_moto(tmp_path_factory.mktemp("moto")) as moto:
-        yield moto
-
-
-@pytest.fixture
-def moto(server: Moto, monkeypatch: pytest.MonkeyPatch) -> Moto:
-    server.forget()
-    for name, value in server.env().items():
-        monkeypatch.setenv(name, value)
-    return server
 
 
 class Gate(Way):

@@ -20,12 +20,13 @@ from butai.inventory import coverage_commands, prices_commands
 from butai.inventory.view import Colour, View
 from butai.inventory.views import AddRequest
 from butai.settings import Settings
-from butai.web.sign_in import SignIn
-from support.in_process import Api, signed_in
-from support.moto_process import REGION, Moto, running_moto
+from support.in_process import Api, with_key
+from support.moto_process import REGION, Moto, moto, moto_server
 from support.price_list import TOKYO, PriceList, cache, offer
 from support.repository import WorkingTree
 from support.rows import NOW
+
+__all__ = ["moto", "moto_server"]
 
 PORT = 8714
 CODE = """\
@@ -56,27 +57,19 @@ resource "aws_sqs_queue" "calls" {}
 WAIT_S = 60.0
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
-    with running_moto(tmp_path_factory.mktemp("moto")) as moto:
-        yield moto
-
-
 @pytest.fixture
-def listed(server: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[PriceList]:
+def listed(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[PriceList]:
     """An account with a Redis and a NAT gateway that nobody manages, and a Price List beside it."""
-    server.forget()
     with PriceList() as listed:
-        for name, value in {**server.env(), "AWS_ENDPOINT_URL_PRICING": listed.url}.items():
-            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_PRICING", listed.url)
         small = {"Engine": "redis", "CacheNodeType": "cache.t4g.micro", "NumCacheNodes": 1}
-        server.client("elasticache").create_cache_cluster(CacheClusterId="calls", **small)
-        ec2 = server.client("ec2")
+        moto.client("elasticache").create_cache_cluster(CacheClusterId="calls", **small)
+        ec2 = moto.client("ec2")
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         subnet = ec2.create_subnet(CidrBlock="10.0.0.0/24", VpcId=vpc)["Subnet"]["SubnetId"]
         ec2.create_nat_gateway(SubnetId=subnet, ConnectivityType="private")
-        server.client("sqs").create_queue(QueueName="calls")
-        server.client("elasticache").create_cache_cluster(CacheClusterId="big", **{**small, "CacheNodeType": "cache.x"})
+        moto.client("sqs").create_queue(QueueName="calls")
+        moto.client("elasticache").create_cache_cluster(CacheClusterId="big", **{**small, "CacheNodeType": "cache.x"})
         yield listed
 
 
@@ -92,9 +85,7 @@ def butai(listed: PriceList, tmp_path: Path) -> Iterator[Butai]:
 
 @pytest.fixture
 def client(butai: Butai) -> TestClient:
-    client = signed_in(butai, PORT)
-    client.headers["Authorization"] = f"Bearer {SignIn(butai.data).cli_key}"
-    return client
+    return with_key(butai, PORT)
 
 
 def over(ask: Callable[[], Any], busy: str) -> Any:

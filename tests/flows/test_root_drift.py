@@ -28,15 +28,16 @@ from butai.runs.model import RunEnd, RunStatus
 from butai.runs.service import RunView
 from butai.settings import Settings
 from butai.terraform.attributes import HIDDEN
-from butai.web.sign_in import SignIn
 from support.carrying import wait_for
 from support.engine import Engine
-from support.in_process import signed_in
-from support.moto_process import REGION, Moto, running_moto
+from support.in_process import with_key
+from support.moto_process import REGION, Moto, moto, moto_server
 from support.repository import WorkingTree
 from support.rows import claim_run
 from support.tiny_team import Worker
 from support.way import Asked, Way
+
+__all__ = ["moto", "moto_server"]
 
 PORT = 8714
 PLACE = "s3://states/live/words"
@@ -107,29 +108,18 @@ class Live:
         return found
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
-    with running_moto(tmp_path_factory.mktemp("moto")) as moto:
-        yield moto
-
-
 @pytest.fixture
-def live(server: Moto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Live]:
-    server.forget()
-    for name, value in server.env().items():
-        monkeypatch.setenv(name, value)
-    server.client("s3").create_bucket(Bucket="states", CreateBucketConfiguration={"LocationConstraint": REGION})
+def live(moto: Moto, tmp_path: Path) -> Iterator[Live]:
+    moto.client("s3").create_bucket(Bucket="states", CreateBucketConfiguration={"LocationConstraint": REGION})
     infra = WorkingTree(tmp_path / "infra")
     infra.commit({"live/main.tf": ROOT, "live/vars/prod.tfvars": f'word = "{WORD}"\n'})
-    by_hand = Engine(tmp_path / "by-hand", {**server.env(), "TF_VAR_word": WORD})
+    by_hand = Engine(tmp_path / "by-hand", {**moto.env(), "TF_VAR_word": WORD})
     by_hand.write(ROOT)
     by_hand.init()
     by_hand.apply()
     butai = assemble(Settings(data=tmp_path / "data"))
     butai.inventory.add(AddRequest(repository=str(infra.path)))
-    client = signed_in(butai, PORT)
-    client.headers["Authorization"] = f"Bearer {SignIn(butai.data).cli_key}"
-    yield Live(server, butai, client, infra)
+    yield Live(moto, butai, with_key(butai, PORT), infra)
     butai.database.close()
 
 

@@ -37,3 +37,10 @@ def signed_in(butai: Butai, port: int) -> TestClient:
     client = TestClient(create_app(butai, ROOMS, sign_in, port), base_url=host)
     client.get(sign_in.address(host))
     return client
+
+
+def with_key(butai: Butai, port: int) -> TestClient:
+    """The same with the key that commands have, so that it may also ask the API to change something."""
+    client = signed_in(butai, port)
+    client.headers["Authorization"] = f"Bearer {SignIn(butai.data).cli_key}"
+    return client

@@ -13,6 +13,7 @@ from typing import Any
 
 import boto3
 import httpx
+import pytest
 
 from support.preloaded import Preloaded
 
@@ -71,6 +72,22 @@ def running_moto(folder: Path) -> Iterator[Moto]:
     finally:
         process.terminate()
         process.wait()
+
+
+@pytest.fixture(scope="module")
+def moto_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
+    """One server for a whole file: `moto` has it empty."""
+    with running_moto(tmp_path_factory.mktemp("moto")) as moto:
+        yield moto
+
+
+@pytest.fixture
+def moto(moto_server: Moto, monkeypatch: pytest.MonkeyPatch) -> Moto:
+    """This process's AWS, with nothing in it."""
+    moto_server.forget()
+    for name, value in moto_server.env().items():
+        monkeypatch.setenv(name, value)
+    return moto_server
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -13,8 +13,7 @@ from starlette.testclient import TestClient
 
 from butai.assembly import Butai, assemble
 from butai.settings import Settings
-from butai.web.sign_in import SignIn
-from support.in_process import signed_in
+from support.in_process import with_key
 from support.repository import WorkingTree
 
 PORT = 8712
@@ -54,9 +53,7 @@ def infra(tmp_path: Path) -> WorkingTree:
 
 @pytest.fixture
 def client(butai: Butai) -> TestClient:
-    client = signed_in(butai, PORT)
-    client.headers["Authorization"] = f"Bearer {SignIn(butai.data).cli_key}"
-    return client
+    return with_key(butai, PORT)
 
 
 @pytest.fixture

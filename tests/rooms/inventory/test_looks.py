@@ -13,8 +13,7 @@ from starlette.testclient import TestClient
 from butai.assembly import Butai, assemble
 from butai.environments.store import Environment
 from butai.settings import Settings
-from butai.web.sign_in import SignIn
-from support.in_process import signed_in
+from support.in_process import with_key
 from support.repository import WorkingTree
 from support.rows import NOW, add_environment, add_run
 from support.tiny_team import TinyTeam
@@ -34,9 +33,7 @@ def butai(tmp_path: Path) -> Iterator[Butai]:
 
 @pytest.fixture
 def client(butai: Butai) -> TestClient:
-    client = signed_in(butai, PORT)
-    client.headers["Authorization"] = f"Bearer {SignIn(butai.data).cli_key}"
-    return client
+    return with_key(butai, PORT)
 
 
 def live(butai: Butai) -> int:
