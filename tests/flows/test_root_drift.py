@@ -75,6 +75,16 @@ resource "aws_ssm_parameter" "gone" {
   type  = "String"
   value = "x"
 }
+resource "aws_security_group" "calls" {
+  name = "calls"
+}
+resource "aws_vpc_security_group_ingress_rule" "inside" {
+  security_group_id = aws_security_group.calls.id
+  cidr_ipv4         = "10.0.0.0/8"
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+}
 """
 WORD, NEW_WORD = "the-teams-own-word", "somebodys-other-word"
 
@@ -135,7 +145,7 @@ def test_what_somebody_changed_outside_stands_at_the_node_and_nothing_is_written
     first = live.check()
     assert (first.end, first.error) == (RunEnd.SUCCEEDED, None)
     same = live.standing()
-    assert (same["place"], same["root"], same["instances"], same["drift"]) == (PLACE, "live", 2, [])
+    assert (same["place"], same["root"], same["instances"], same["drift"]) == (PLACE, "live", 4, [])
     assert same["drift_run"] == first.id and same["drift_at"] and same["check"]["end"] == "succeeded"
 
     ssm = live.moto.client("ssm")
@@ -143,6 +153,10 @@ def test_what_somebody_changed_outside_stands_at_the_node_and_nothing_is_written
     ssm.add_tags_to_resource(ResourceType="Parameter", ResourceId="/live/word", Tags=added)
     ssm.put_parameter(Name="/live/word", Value=NEW_WORD, Type="SecureString", Overwrite=True)
     ssm.delete_parameter(Name="/live/gone")
+    ec2 = live.moto.client("ec2")
+    [group] = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["calls"]}])["SecurityGroups"]
+    ssh = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[ssh])
     run = live.check()
     assert run.end is RunEnd.SUCCEEDED, run.error
     assert live.bucket() == before, "byte for byte, and no lock is left"
@@ -150,7 +164,10 @@ def test_what_somebody_changed_outside_stands_at_the_node_and_nothing_is_written
     assert {name: (each["outside"], each["action"]) for name, each in drift.items()} == {
         "aws_ssm_parameter.word": ("update", ""),
         "aws_ssm_parameter.gone": ("delete", ""),
+        "aws_security_group.calls": ("update", ""),
     }
+    assert drift["aws_security_group.calls"]["attributes"] == ["ingress"], "the rule that no code made"
+    assert all(each["in_code"] for each in drift.values())
     assert {"value", "tags.By"} <= set(drift["aws_ssm_parameter.word"]["attributes"])
     [node] = live.client.get(f"{API}/environments/node", params={"id": "live:aws_ssm_parameter.word"}).json()
     assert node["drift"] == [drift["aws_ssm_parameter.word"]] and node["instances"][0]["id"] == "/live/word"

@@ -30,7 +30,8 @@ class Difference:
 
     `outside`: what happened to it outside of Butai (update, delete), empty where nothing was seen. `action`: what an
     update would do about it (create, update, delete, replace), empty where nobody asked that. `attributes`: where it is
-    changed or replaced, the first that differ, and how many `more` do; none where they could not be read.
+    changed or replaced, the first that differ, and how many `more` do; none where they could not be read. `in_code`: it
+    differs in something that its code decides, and not only in what it leaves to the provider.
     """
 
     address: str
@@ -38,6 +39,7 @@ class Difference:
     outside: str = ""
     attributes: Sequence[Attribute] = ()
     more: int = 0
+    in_code: bool = True
 
 
 def differences(told: Iterable[Told], changed: Mapping[str, Changed] = MappingProxyType({})) -> list[Difference]:
@@ -65,16 +67,22 @@ def changed_outside(told: Iterable[Told], changed: Mapping[str, Changed] = Mappi
     """What was changed or deleted since a state was written, out of a plan that asks nothing else: one entry an address.
 
     What an update would do about it is not known: there was no look at the code. A change of no attribute is none, where
-    attributes were told.
+    attributes were told. What differs in something that the code decides comes first.
     """
     seen = {each.address: each.action for each in told if each.kind == "drift" and each.action in _OUTSIDE}
     nothing, told_of_none = Changed("", (), 0), {name for name, each in changed.items() if not each.attributes}
-    return [
-        Difference(address, "", action, each.attributes, each.more)
+    found = [
+        Difference(address, "", action, each.attributes, each.more, action == "delete" or _in_code(each))
         for address, action in seen.items()
         for each in [changed.get(address, nothing)]
         if action == "delete" or address not in told_of_none
     ]
+    return sorted(found, key=lambda each: not each.in_code)
+
+
+def _in_code(changed: Changed) -> bool:
+    """What could not be read may be."""
+    return not changed.attributes or any(each.in_code for each in changed.attributes)
 
 
 @dataclass(frozen=True)

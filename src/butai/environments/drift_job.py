@@ -71,7 +71,8 @@ class DriftJob:
         if end is RunEnd.SUCCEEDED and not run.params.get("preview"):
             found = [asdict(each) for each in found_by(self.runs, session, run)]
             row = session.get_one(store.Environment, run.environment_id)
-            row.drift = {"run": run.id, "at": self.now().isoformat(), "count": len(found), "items": found[:KEPT]}
+            count = sum(each["in_code"] for each in found)
+            row.drift = {"run": run.id, "at": self.now().isoformat(), "count": count, "items": found[:KEPT]}
 
     def after(self, run: RunView, end: RunEnd, log: RunLog) -> None:
         """Nothing follows."""
@@ -90,12 +91,12 @@ def found_by(runs: Runs, session: Session, run: RunView) -> list[Difference]:
 
 def _look_outside(file: Path, engine: Engine, files: Sequence[Path]) -> list[Command]:
     plan = commands.plan_refresh_only(engine, files, out=file, lock=False)
-    return _told_by(plan, file, engine, DRIFTED)
+    return _told_by(plan, file, engine, DRIFTED, *commands.schemas(engine))
 
 
 def _told_by(plan: list[str], file: Path, engine: Engine, *how: str) -> list[Command]:
     """A plan, and what tells of its attributes."""
-    telling = [sys.executable, "-m", "butai.environments.telling", *how, str(file), *commands.show(engine, file)]
+    telling = [sys.executable, "-m", "butai.environments.telling", str(file), *commands.show(engine, file), *how]
     # By 2 a plan says that it found differences: nothing else is worth a look at its attributes.
     return [Command(Step.PLAN, plan, goes_on=2), Command(Step.PLAN, telling)]
 

@@ -1,8 +1,9 @@
 """The program that tells which attributes a plan would change, after the engine has made the plan.
 
-    python -m butai.environments.telling [--drifted] PLAN_FILE SHOW_COMMAND...
+    python -m butai.environments.telling PLAN_FILE SHOW_COMMAND... [--drifted SCHEMA_COMMAND...]
 
-With `--drifted`: which attributes of things were changed since the state was written, of a plan that only looks for that.
+With `--drifted`: which attributes of things were changed since the state was written, of a plan that only looks for that, and
+which of them the code decides: that takes the providers' schemas.
 
 A run's supervisor starts it like the engine. A plan holds every value, secret ones too: it is read in memory, its file goes,
 and only what `terraform/attributes.py` lets through is told.
@@ -14,28 +15,34 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from butai.runs.saying import say
 from butai.terraform.attended import run_engine
-from butai.terraform.attributes import Changed, changed, drifted
+from butai.terraform.attributes import Changed, changed
+from butai.terraform.outside import drifted
 from butai.text import Text, text
 
 DRIFTED = "--drifted"
 
 
-def main(plan: Path, show: list[str], *, only_drifted: bool) -> int:
+def main(plan: Path, show: list[str], schema: list[str]) -> int:
     """Tell it. What was planned stands in the log already, so it is only said where this cannot be told."""
     try:
-        _, document = run_engine(show, keep=True)
-        plan_document = json.loads(document)
-        for each in drifted(plan_document) if only_drifted else changed(plan_document):
-            _tell(each, only_drifted=only_drifted)
+        found = _document(show)
+        for each in drifted(found, _document(schema)) if schema else changed(found):
+            _tell(each, only_drifted=bool(schema))
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         # Not the error's own words: those of a document that cannot be read may quote it.
         say(text("Which attributes differ could not be read: {why}", why=type(error).__name__))
     finally:
         plan.unlink(missing_ok=True)
     return 0
+
+
+def _document(command: list[str]) -> Any:
+    _, said = run_engine(command, keep=True)
+    return json.loads(said)
 
 
 def _tell(each: Changed, *, only_drifted: bool) -> None:
@@ -51,16 +58,22 @@ def _would(each: Changed) -> Text:
 
 def _was(each: Changed) -> Text:
     if not each.attributes:
-        return text("{address} was not changed: what is empty is read in another way.", address=each.address)
+        return text(
+            "{address} was not changed: only what is empty is read in another way, or other code made it.",
+            address=each.address,
+        )
     lines = "; ".join(f"{one.path}: {one.after} → {one.before}" for one in each.attributes)
+    if not any(one.in_code for one in each.attributes):
+        return text(
+            "{address} is another in what its code does not set: {attributes}", address=each.address, attributes=lines
+        )
     return text("{address} was changed outside: {attributes}", address=each.address, attributes=lines)
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:]
-    only_drifted = given[:1] == [DRIFTED]
-    file, *show_command = given[only_drifted:]
+    file, *given = sys.argv[1:]
+    end = given.index(DRIFTED) if DRIFTED in given else len(given)
     try:
-        sys.exit(main(Path(file), show_command, only_drifted=only_drifted))
+        sys.exit(main(Path(file), given[:end], given[end + 1 :]))
     except KeyboardInterrupt:
         sys.exit(1)

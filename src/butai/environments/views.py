@@ -88,6 +88,7 @@ class AttributeShape(BaseModel):
     before: str = Field(description="What it is now.")
     after: str = Field(description="What an update would make of it; where nobody asked that, what the state has.")
     forces: bool = Field(default=False, description="It is why the thing would be made anew.")
+    in_code: bool = Field(default=True, description="The code decides it; else it leaves it to the provider.")
 
 
 class DifferenceShape(BaseModel):
@@ -100,6 +101,7 @@ class DifferenceShape(BaseModel):
         default_factory=list, description="Of what would be changed or replaced: the first that differ."
     )
     more: int = Field(default=0, description="How many attributes more differ.")
+    in_code: bool = Field(default=True, description="It differs in something that its code decides.")
 
 
 class DriftShape(BaseModel):
@@ -107,8 +109,8 @@ class DriftShape(BaseModel):
 
     run: int
     at: datetime
-    count: int
-    items: list[DifferenceShape] = Field(description="The first of them; `/runs/{id}/differences` has all.")
+    count: int = Field(description="Those that differ in something that their code decides.")
+    items: list[DifferenceShape] = Field(description="The first of all; `/runs/{id}/differences` has all.")
 
 
 class BehindShape(BaseModel):

@@ -47,7 +47,7 @@ def environments(name: RepositoryArgument, node: NodeOption = "", json: JsonFlag
 
 
 def _standing(each: Any) -> list[str]:
-    drift = "?" if each["drift_at"] is None else str(len(each["drift"]))
+    drift = "?" if each["drift_at"] is None else str(sum(one["in_code"] for one in each["drift"]))
     counts = [str(each["instances"]), str(len(each["missing"])), str(len(each["undeclared"])), drift]
     return [_whose(each), each["root"] or "?", *counts]
 

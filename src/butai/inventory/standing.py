@@ -129,4 +129,5 @@ def _drift(graph: Graph, state: _State) -> Iterator[DriftView]:
             action=each.action,
             outside=each.outside,
             attributes=[one.path for one in each.attributes],
+            in_code=each.in_code,
         )

@@ -33,6 +33,7 @@ class DriftView(BaseModel):
     )
     attributes: list[str] = Field(default=[], description="Those that differ, as far as they were told.")
     outside: str = Field(description="update or delete, where that was seen in the world; else empty.")
+    in_code: bool = Field(default=True, description="It differs in something that its code decides.")
 
 
 class Whose(BaseModel):

@@ -89,13 +89,26 @@ def drift(
     if json:
         print_json({"place": place, "run": run["id"], "items": found})
     else:
-        for each in found:
-            changed = ", ".join(one["path"] for one in each["attributes"])
-            outside = _OUTSIDE.get(each["outside"], each["outside"])
-            say(plain(f"{each['address']}: {outside}{f' ({changed})' if changed else ''}"))
-        say(f"{len(found)} changed outside." if found else "Nothing was changed outside.")
-    if found:
+        _show(found)
+    if any(each["in_code"] for each in found):
         raise typer.Exit(Exit.HALF_DONE)
+
+
+def _show(found: Any) -> None:
+    """What the code decides, and then the rest."""
+    outside, apart = ([each for each in found if each["in_code"] is which] for which in (True, False))
+    for each in outside:
+        say(_line(each, _OUTSIDE.get(each["outside"], each["outside"])))
+    say(f"{len(outside)} changed outside." if outside else "Nothing was changed outside.")
+    if apart:
+        say("\nOnly in what the code does not set (the provider found it out, or somebody set it by hand):")
+    for each in apart:
+        say(_line(each, "another"))
+
+
+def _line(each: Any, what: str) -> str:
+    changed = ", ".join(one["path"] for one in each["attributes"])
+    return plain(f"{each['address']}: {what}{f' ({changed})' if changed else ''}")
 
 
 def _only_place(name: str) -> str:

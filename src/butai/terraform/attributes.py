@@ -17,22 +17,22 @@ OUTPUTS = "outputs"
 LONGEST = 80
 AT_MOST = 12
 # A thing that is made or destroyed whole has no attribute that differs: all of them do.
-_CHANGES = (["update"], ["delete", "create"], ["create", "delete"])
-_EMPTY = frozenset({"null", '""', "[]", "{}"})
-_SIDES = (("before", "after"), ("before_sensitive", "after_sensitive"))
+CHANGES = (["update"], ["delete", "create"], ["create", "delete"])
+SIDES = (("before", "after"), ("before_sensitive", "after_sensitive"))
 
 
 @dataclass(frozen=True)
 class Attribute:
     """One attribute that differs: its path, what it is and what an update would make of it, as JSON or as a word.
 
-    `forces`: it is why the thing would be made anew.
+    `forces`: it is why the thing would be made anew. `in_code`: an update would put it back, as far as that is known.
     """
 
     path: str
     before: str
     after: str
     forces: bool = False
+    in_code: bool = True
 
 
 @dataclass(frozen=True)
@@ -76,26 +76,12 @@ class _Node:
 def changed(plan: Mapping[str, Any]) -> Iterator[Changed]:
     """Every address that a plan would change or make anew, and then the outputs as one."""
     for each in plan.get("resource_changes", ()):
-        if each["change"]["actions"] in _CHANGES and not each.get("deposed"):
-            yield _first(each["address"], list(differing(each["change"])))
+        if each["change"]["actions"] in CHANGES and not each.get("deposed"):
+            yield first_of(each["address"], list(differing(each["change"])))
     outputs = plan.get("output_changes", {})
     found = [one for name in sorted(outputs) for one in differing(outputs[name], name)]
     if found:
-        yield _first(OUTPUTS, found)
-
-
-def drifted(plan: Mapping[str, Any]) -> Iterator[Changed]:
-    """Every address that was changed since its state was written: as `changed` would tell a change back to that.
-
-    Providers read what is empty in another way than they wrote it (no tags for none): where nothing else differs, the
-    address has no attribute.
-    """
-    for each in plan.get("resource_drift", ()):
-        if each["change"]["actions"] in _CHANGES and not each.get("deposed"):
-            there = each["change"]
-            back = {side: there.get(other) for one in _SIDES for side, other in (one, one[::-1])}
-            found = [one for one in differing(back) if not {one.before, one.after} <= _EMPTY]
-            yield _first(each["address"], found)
+        yield first_of(OUTPUTS, found)
 
 
 def differing(change: Mapping[str, Any], name: str = "") -> Iterator[Attribute]:
@@ -116,7 +102,8 @@ def _walked(path: tuple[Any, ...], node: _Node) -> Iterator[tuple[tuple[Any, ...
         yield path, node
 
 
-def _first(address: str, found: list[Attribute]) -> Changed:
+def first_of(address: str, found: list[Attribute]) -> Changed:
+    """As many of an address's attributes as are told."""
     return Changed(plain(address), found[:AT_MOST], max(0, len(found) - AT_MOST))
 
 

@@ -71,6 +71,11 @@ def show(engine: Engine, plan_file: Path | None = None) -> list[str]:
     return [str(engine.path), "show", "-json", "-no-color", *([str(plan_file)] if plan_file else [])]
 
 
+def schemas(engine: Engine) -> list[str]:
+    """What the root's providers say of their types, as JSON: 20 MB and some seconds for a large one."""
+    return [str(engine.path), "providers", "schema", "-json", "-no-color"]
+
+
 def pull(engine: Engine) -> list[str]:
     """The state's document, secrets and all, from wherever it lies: never into a log."""
     return [str(engine.path), "state", "pull"]

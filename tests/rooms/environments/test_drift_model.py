@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -64,6 +65,11 @@ def test_a_change_of_no_attribute_is_none_where_attributes_were_told() -> None:
         Difference("a.d", "", "delete", [], 0),
     ]
     assert [each.address for each in changed_outside(told)] == ["a.b", "a.c", "a.d"], "unread, nothing is left out"
+    apart = Changed("a.b", [replace(tag, in_code=False)], 0)
+    found = changed_outside(told, {**known, "a.b": apart})
+    assert [(each.address, each.in_code) for each in found] == [("a.d", True), ("a.b", False)], (
+        "what counts comes first"
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from butai.terraform.attributes import AT_MOST, HIDDEN, LATER, LONGEST, Attribute, changed, differing, drifted
+from butai.terraform.attributes import AT_MOST, HIDDEN, LATER, LONGEST, Attribute, changed, differing
 
 SECRET = "s3cr3t-"
 names = st.text("abc", min_size=1, max_size=2)
@@ -88,28 +88,6 @@ def test_only_what_is_changed_or_made_anew_and_the_outputs() -> None:
     found = {each.address: each.attributes for each in changed(plan)}
     assert list(found) == ["a.b", "a.e", "outputs"]
     assert found["outputs"] == [Attribute("url", '"http://a"', '"http://b"'), Attribute("word", HIDDEN, HIDDEN)]
-
-
-def test_what_was_changed_outside_is_told_as_the_way_back_and_another_emptiness_is_no_change() -> None:
-    def drift(address: str, before: Any, after: Any, *actions: str, **marks: Any) -> dict[str, Any]:
-        change = {"actions": list(actions or ["update"]), "before": before, "after": after, **marks}
-        return {"address": address, "change": change}
-
-    plan = {
-        "resource_drift": [
-            drift("a.b", {"tags": {"Team": "x"}, "note": None}, {"tags": {"Team": "y"}, "note": ""}),
-            drift("a.c", {"tags": None, "rules": []}, {"tags": {}, "rules": None}),
-            drift("a.d", {"word": SECRET}, {"word": SECRET + "2"}, before_sensitive={"word": True}),
-            drift("a.e", {"a": 1}, None, "delete"),
-        ],
-        "resource_changes": [drift("a.z", {"a": 1}, {"a": 2})],
-    }
-    found = {each.address: each.attributes for each in drifted(plan)}
-    assert found == {
-        "a.b": [Attribute("tags.Team", '"y"', '"x"')],
-        "a.c": [],
-        "a.d": [Attribute("word", HIDDEN, HIDDEN)],
-    }
 
 
 def test_of_many_the_first_and_how_many_more() -> None:
