@@ -178,6 +178,10 @@ def test_what_somebody_changed_outside_stands_at_the_node_and_nothing_is_written
     told = live.client.get(f"/api/v1/runs/{run.id}/differences").json()
     [word] = [each for each in told if each["address"] == "aws_ssm_parameter.word"]
     known = {each["path"]: (each["before"], each["after"]) for each in word["attributes"]}
+    by_code = {each["path"]: each["in_code"] for each in word["attributes"]}
+    assert (by_code["value"], by_code["tags.By"], by_code["version"]) == (True, True, False), (
+        "a version is AWS's own count"
+    )
     assert known["value"] == (HIDDEN, HIDDEN) and known["tags.By"] == ('"hand"', "null"), "what it is, what it was"
     everything = live.client.get(f"/api/v1/runs/{run.id}/events").text + json.dumps(told) + page
     assert WORD not in everything and NEW_WORD not in everything

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -12,10 +13,11 @@ from butai.inventory.links import missing
 from butai.inventory.memory import Folder, Memory, Piece
 from butai.inventory.model import Edge, Graph, Kind, Node, Problem, Uses
 from butai.inventory.providers import provider_edges
-from butai.terraform.hcl_blocks import Block
 from butai.terraform.hcl_literals import UNKNOWN
 from butai.text import text
 
+# What says where a state lies.
+_PLACE: Final = ("bucket", "key", "path", "address", "workspaces")
 # A link to a link to a link.
 _MOST_LINKS: Final = 10
 NO_LINKS: Final[Mapping[str, str]] = {}
@@ -117,20 +119,30 @@ def _tell_roots(graph: Graph) -> None:
 
 def _remote_states(graph: Graph) -> Iterator[Edge]:
     """From each `terraform_remote_state` to the backend of the root it reads, where both say enough to tell."""
-    backends = [each for each in graph.nodes.values() if each.kind is Kind.BACKEND and each.block]
-    for reader in graph.nodes.values():
-        if reader.type != "terraform_remote_state" or reader.block is None:
-            continue
-        config = reader.block.value("config")
-        kind = reader.block.value("backend", "")
-        for backend in backends:
-            if isinstance(config, dict) and backend.name == kind and _same_place(config, backend.block):
-                yield Edge(reader.id, backend.id, Uses.REMOTE_STATE, "config", reader.line)
+    readers = [each for each in graph.nodes.values() if each.type == "terraform_remote_state" and each.block]
+    backends = [each for each in graph.nodes.values() if each.kind is Kind.BACKEND and each.block] if readers else []
+    by_names: dict[tuple[str, ...], dict[str, list[Node]]] = {}
+    for reader in readers:
+        kind, config = (reader.block.value(name) for name in ("backend", "config")) if reader.block else ("", None)
+        said = {name: config[name] for name in _PLACE if name in config} if isinstance(config, dict) else {}
+        names = tuple(said)
+        if names not in by_names:
+            by_names[names] = _by_place(backends, names)
+        for backend in by_names[names].get(_place(kind, list(said.values())), ()):
+            yield Edge(reader.id, backend.id, Uses.REMOTE_STATE, "config", reader.line)
 
 
-def _same_place(config: Mapping[str, object], backend: Block | None) -> bool:
-    place = {name for name in ("bucket", "key", "path", "address", "workspaces") if name in config}
-    return bool(place) and backend is not None and all(backend.value(name) == config[name] for name in place)
+def _by_place(backends: Iterable[Node], names: Sequence[str]) -> dict[str, list[Node]]:
+    """Backends by what they say of their place: there may be hundreds, and as many that read them."""
+    found: defaultdict[str, list[Node]] = defaultdict(list)
+    for each in backends if names else ():
+        if each.block:
+            found[_place(each.name, [each.block.value(name) for name in names])].append(each)
+    return found
+
+
+def _place(kind: object, values: Sequence[object]) -> str:
+    return repr((kind, values))
 
 
 def _circles(graph: Graph) -> Iterator[Problem]:

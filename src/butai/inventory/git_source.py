@@ -11,7 +11,7 @@ from butai.git.repository import Repository
 from butai.git.tree import LINK, SUBMODULE, content_of, entries_of
 from butai.git.tree import Entry as Blob
 from butai.inventory.model import Problem
-from butai.inventory.reading import Entry, is_terraforms
+from butai.inventory.reading import Entry, is_terraforms, no_collecting
 from butai.terraform.evaluation.scope import ReadFile
 from butai.text import text
 
@@ -22,7 +22,8 @@ _MOST_LINKS = 10
 @contextmanager
 def git_commit(repository: Repository, commit: str, name: str) -> Iterator[GitCommit]:
     """A commit to read from, as long as git answers. Raises GitError."""
-    blobs = entries_of(repository, commit)
+    with no_collecting():
+        blobs = entries_of(repository, commit)
     with repository.blobs() as process:
         yield GitCommit(name, blobs, lambda blob: content_of(process, blob))
 
@@ -54,8 +55,15 @@ class GitCommit:
         leads = {path: self._leads(blob) for path, blob in self._blobs.items() if blob.mode == LINK}
         if not leads:
             return {}
-        folders = {path[:at] for path in self._blobs for at, letter in enumerate(path) if letter == "/"}
-        return {path: to for path, to in leads.items() if to in folders | leads.keys() or to.startswith(("/", "../"))}
+        there = {*self._folders(), *leads}
+        return {path: to for path, to in leads.items() if to in there or to.startswith(("/", "../"))}
+
+    def _folders(self) -> set[str]:
+        found: set[str] = set()
+        for path in self._blobs:
+            while (path := path.rpartition("/")[0]) and path not in found:
+                found.add(path)
+        return found
 
     def _leads(self, link: Blob) -> str:
         target = self._read(link).decode(errors="surrogateescape")

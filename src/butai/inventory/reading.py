@@ -5,13 +5,13 @@ from __future__ import annotations
 import gc
 import hashlib
 import os
-import posixpath
 import re
 import stat
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -176,14 +176,15 @@ def read_files(source: Source, cache: Cache, engine: str = "") -> Files:
         if entry.path.endswith(_TERRAGRUNTS):
             terragrunt = True
             continue
-        folder = folders[posixpath.dirname(entry.path) or "."]
+        folder = folders[entry.path.rpartition("/")[0] or "."]
         if entry.path.endswith(_TESTS):
             folder.tests.append(entry.path)
             continue
         parsed, key = _parsed(source, entry, cache)
         used.add(key)
         _place(folder, entry).append((entry.real, parsed))
-        problems += _large(entry)
+        if entry.size > _LARGE:
+            problems += _large(entry)
     for key in [each for each in cache if each not in used]:
         del cache[key]
     return Files(folders, problems, terragrunt)
@@ -198,8 +199,12 @@ def _place(folder: Folder, entry: Entry) -> list[tuple[str, Parsed]]:
 def _chosen(entries: list[Entry], engine: str) -> Iterator[Entry]:
     """The files that the engine would read, in the order of their names."""
     tofus = {each.path for each in entries if each.path.endswith((".tofu", ".tofu.json"))}
-    for each in sorted(entries, key=lambda each: each.path):
-        stem = re.match(r"(.*)\.tf(\.json)?$", each.path) if tofus else None
+    ordered = sorted(entries, key=attrgetter("path"))
+    if not tofus:
+        yield from ordered
+        return
+    for each in ordered:
+        stem = re.match(r"(.*)\.tf(\.json)?$", each.path)
         twin = f"{stem[1]}.tofu{stem[2] or ''}" if stem else ""
         if (each.path in tofus and engine == "terraform") or (twin in tofus and engine != "terraform"):
             continue

@@ -143,11 +143,12 @@ def _attributes(raw: dict[str, Any]) -> list[dict[str, Any]] | None:
     listed = raw.get("attributes")
     if raw.get("type") != "butai_attributes" or not isinstance(listed, list):
         return None
-    known = [each for each in listed if isinstance(each, dict)]
-    return [
-        {**{name: _text(each, name) for name in ("path", "before", "after")}, "forces": each.get("forces") is True}
-        for each in known
-    ]
+    return [_attribute(each) for each in listed if isinstance(each, dict)]
+
+
+def _attribute(raw: dict[str, Any]) -> dict[str, Any]:
+    marks = {"forces": raw.get("forces") is True, "in_code": raw.get("in_code") is not False}
+    return {**{name: _text(raw, name) for name in ("path", "before", "after")}, **marks}
 
 
 def _outputs_action(raw: dict[str, Any]) -> str:

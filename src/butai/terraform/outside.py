@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from butai.terraform.attributes import CHANGES, SIDES, Attribute, Changed, differing, first_of
-from butai.terraform.security_groups import DIRECTIONS, GROUP, OwnRules
+from butai.terraform.own_things import OwnThings
 
 _EMPTY = frozenset({"null", '""', "[]", "{}"})
 _CALL = re.compile(r'module\.([^.\[]+)(?:\["(?:[^"\\]|\\.)*"\]|\[\d+\])?(?:\.|$)')
@@ -30,7 +30,7 @@ def drifted(plan: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[Cha
     `plan`: of `show -json`; `schemas`: of `providers schema -json`. What the code decides comes first. Where nothing
     differs but how something empty is read, the address has no attribute.
     """
-    codes, own = _codes((), plan.get("configuration", {}).get("root_module", {})), OwnRules(plan)
+    codes, own = _codes((), plan.get("configuration", {}).get("root_module", {})), OwnThings(plan)
     for each in plan.get("resource_drift", ()):
         if each["change"]["actions"] in CHANGES and not each.get("deposed"):
             decided = _Decided(each, codes, schemas, own)
@@ -46,29 +46,29 @@ def _back(change: Mapping[str, Any]) -> Iterator[Attribute]:
 class _Decided:
     """What of one resource its code decides: what it sets, and what is nothing unless code sets it."""
 
-    def __init__(self, drift: Mapping[str, Any], codes: Codes, schemas: Mapping[str, Any], own: OwnRules) -> None:
+    def __init__(self, drift: Mapping[str, Any], codes: Codes, schemas: Mapping[str, Any], own: OwnThings) -> None:
         calls = tuple(_CALL.findall(drift.get("module_address", "")))
         self._set = codes.get((calls, drift["type"], drift["name"]))
         provider = schemas.get("provider_schemas", {}).get(drift.get("provider_name"), {})
         block = provider.get("resource_schemas", {}).get(drift["type"], {}).get("block", {})
         self._left = {name for name, each in block.get("attributes", {}).items() if each.get("computed")}
-        self._change, self._is_group = drift["change"], drift["type"] == GROUP
+        self._change, self._type = drift["change"], drift["type"]
         self._own = own
 
     def counts(self, attribute: Attribute) -> bool:
         """Not where other resources of the code made it."""
         name = _head(attribute)
-        return not (self._by_rules(name) and self._own.explain(self._change["before"], self._change["after"], name))
+        return not (self._given(name) and self._own.explain(self._change["before"], self._change["after"], name))
 
     def by_code(self, attribute: Attribute) -> bool:
         """Whether an update would put it back. Where the code is gone or the type unknown, better one too many is told."""
         name = _head(attribute)
         plain = self._set is None or name in self._set or name not in self._left or name == _OF_TAGS
-        return plain or self._by_rules(name)
+        return plain or self._given(name)
 
-    def _by_rules(self, name: str) -> bool:
-        """Whether that is a group's list of rules, which the code writes as things of their own."""
-        return self._is_group and name in DIRECTIONS and self._own.decide(self._change["after"].get("id"), name)
+    def _given(self, name: str) -> bool:
+        """Whether that shows what the code writes as things of their own."""
+        return self._own.give(self._type, self._change["after"].get("id") or "", name)
 
 
 def _head(attribute: Attribute) -> str:

@@ -169,3 +169,36 @@ def test_rules_of_the_older_kind_of_other_groups_and_of_itself_are_known() -> No
     shown = [{**everything, "cidr_blocks": ["10.0.0.0/8"]}]
     assert group([], shown, rules) == []
     assert [each.path for each in group([], [*shown, {**RULE, "cidr_blocks": ["0.0.0.0/0"]}], rules)] == ["ingress"]
+
+
+def shown(type_: str, attribute: str, there: list[Any], made_by: str, own: dict[str, Any]) -> list[str]:
+    """What is told of a thing that had nothing, has this, and to which one thing of its own was given."""
+    plan = {
+        "resource_drift": [one(type_, {"id": "x", attribute: []}, {"id": "x", attribute: there})],
+        "configuration": {"root_module": {"resources": [code(type_)]}},
+        "prior_state": {"values": {"root_module": {"resources": [{"type": made_by, "values": own}]}}},
+    }
+    (found,) = drifted(plan, SCHEMAS)
+    assert all(each.in_code for each in found.attributes)
+    return [each.path for each in found.attributes]
+
+
+def test_routes_and_policies_that_code_wrote_as_things_of_their_own() -> None:
+    away = {"cidr_block": "0.0.0.0/0", "ipv6_cidr_block": "", "gateway_id": "igw-1", "nat_gateway_id": ""}
+    other = {**away, "cidr_block": "10.9.0.0/16"}
+    route = {"route_table_id": "x", "destination_cidr_block": "0.0.0.0/0", "gateway_id": "igw-1"}
+    assert shown("aws_route_table", "route", [away], "aws_route", route) == []
+    assert shown("aws_route_table", "route", [away, other], "aws_route", route) == ["route"]
+    assert shown("aws_route_table", "route", [{**away, "gateway_id": "igw-2"}], "aws_route", route) == ["route"]
+
+    policy = {"role": "x", "name": "start"}
+    assert (
+        shown("aws_iam_role", "inline_policy", [{"name": "start", "policy": "{}"}], "aws_iam_role_policy", policy) == []
+    )
+    assert shown("aws_iam_role", "inline_policy", [{"name": "by-hand"}], "aws_iam_role_policy", policy) == [
+        "inline_policy"
+    ]
+    attached = {"role": "x", "policy_arn": "arn:1"}
+    given_to = ("aws_iam_role", "managed_policy_arns")
+    assert shown(*given_to, ["arn:1"], "aws_iam_role_policy_attachment", attached) == []
+    assert shown(*given_to, ["arn:1", "arn:2"], "aws_iam_role_policy_attachment", attached) == ["managed_policy_arns"]
