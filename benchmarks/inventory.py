@@ -10,7 +10,7 @@ what it uses for an empty folder. Ratios are of CPU seconds in one round, median
 - `reading`: every file as blocks, references and comments with their places. `graph`: that, and the whole graph.
 - `kept_reading`, `kept_graph`: the same where no file has changed, by the hash of its content, with what `butai map` keeps on
   disk. Each file is read and hashed.
-- `changed`: in a running server, a commit that changes one file: from asking git to the whole graph.
+- `changed`: in a running server, a commit that changes one file: from asking git to the whole graph. Of the largest repository.
 - python-hcl2 is so slow that it gets every tenth file, and Butai the same ones.
 - tfparse evaluates: it gets every tenth root, with all modules, and Butai makes its graph of the same folder.
 - `memory_mb`: the most that a process making the graph held, less what the graph itself takes.
@@ -128,8 +128,15 @@ def measure(place: Path, repository: Path) -> dict[str, Taken]:
             print(f"round {number + 1}: {name} {taken[name].cpu[-1]:.2f} s of CPU", file=sys.stderr)
     taken["fmt"].cpu = [whole - start for whole, start in zip(taken["fmt"].cpu, taken["fmt_start"].cpu, strict=True)]
     taken["changed"] = Taken()
-    run([*butai, "changed", str(repository), str(place / "changed")], taken["changed"])
+    run([*butai, "changed", str(largest_of(repository)), str(place / "changed")], taken["changed"])
     return taken
+
+
+def largest_of(folder: Path) -> Path:
+    """The repository with the most files, of a folder of repositories; else that is the repository."""
+    if any(folder.glob("*.tf")) or not os.environ.get("BUTAI_HCL"):
+        return folder
+    return max((each for each in folder.iterdir() if each.is_dir()), key=lambda each: sum(1 for _ in each.rglob("*.tf")))
 
 
 def run(argv: list[str], taken: Taken) -> None:
