@@ -57,7 +57,9 @@ def drifted(portal: Portal, run: int) -> None:
         row = session.get_one(Environment, session.get_one(Run, run).environment_id)
         tag = {"path": "tags.By", "before": '"hand"', "after": "null", "forces": False}
         item = {"address": "aws_sqs_queue.calls", "action": "", "outside": "update", "attributes": [tag], "more": 0}
-        row.drift = {"run": run, "at": NOW.isoformat(), "count": 1, "items": [item]}
+        age = {"path": "message_age", "before": "2", "after": "1", "forces": False, "in_code": False}
+        apart = {**item, "address": "aws_sqs_queue.apart", "attributes": [age], "in_code": False}
+        row.drift = {"run": run, "at": NOW.isoformat(), "count": 1, "items": [item, apart]}
     portal.end(run)
 
 
@@ -95,6 +97,9 @@ def test_somebody_tells_of_a_state_and_looks_for_its_drift(portal: Portal, visit
     expect(told).to_contain_text("Looking for drift", timeout=10_000)
     drifted(portal, run)
     expect(told).to_contain_text("changed outside: tags.By", timeout=10_000)
+    expect(told.get_by_text("aws_sqs_queue.apart")).to_be_hidden()
+    told.get_by_text("Only in what the code does not set: 1").click()
+    expect(told.get_by_text("aws_sqs_queue.apart")).to_be_visible()
     told.get_by_role("link", name="aws_sqs_queue.calls").click()
     expect(page.locator("#map-node, svg").first).to_be_visible()
 
