@@ -15,14 +15,6 @@ variable "image" {
   type = string
 }
 
-provider "aws" {
-  default_tags {
-    tags = {
-      Environment = var.name
-    }
-  }
-}
-
 resource "aws_vpc" "this" {
   cidr_block = "10.0.0.0/16"
 }

@@ -29,6 +29,16 @@ from butai.terraform.packages import LOCK_FILE, PackageHashes, find_binary
 from butai.terraform.providers import Requirement, cli_config, find_mirrors
 
 MODULE = Path(__file__).parent / "engine_module.tf"
+# Most teams put the environment's name into every tag: then no two environments configure the provider alike.
+OWN_TAGS = """\
+provider "aws" {
+  default_tags {
+    tags = {
+      Environment = var.name
+    }
+  }
+}
+"""
 SOURCE = "registry.terraform.io/hashicorp/aws"
 LOOK_EVERY_S = 0.2
 
@@ -56,7 +66,7 @@ class Side:
 
     name = ""
 
-    def __init__(self, folder: Path, endpoint: str) -> None:
+    def __init__(self, folder: Path, endpoint: str, provider: str = OWN_TAGS) -> None:
         self.folder = folder
         folder.mkdir(parents=True)
         self.mirrors = find_mirrors(os.environ, home=Path.home())
@@ -77,6 +87,7 @@ class Side:
         self.template = folder / "template"
         self.template.mkdir()
         shutil.copy(MODULE, self.template / "main.tf")
+        (self.template / "provider.tf").write_text(provider)
         self._terraform(self.template, ["init", "-input=false"], {})
 
     def __enter__(self) -> Self:
@@ -141,8 +152,8 @@ class Shared(Side):
 
     name = "shared"
 
-    def __init__(self, folder: Path, endpoint: str) -> None:
-        super().__init__(folder, endpoint)
+    def __init__(self, folder: Path, endpoint: str, provider: str = OWN_TAGS) -> None:
+        super().__init__(folder, endpoint, provider)
         self._host = HostClient(folder / "providers")
         self._keeper = FolderLock(folder / "worker.lock")
         lock, hashes = (self.template / LOCK_FILE).read_text(), PackageHashes(folder / "packages.json")

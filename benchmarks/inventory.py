@@ -136,7 +136,9 @@ def largest_of(folder: Path) -> Path:
     """The repository with the most files, of a folder of repositories; else that is the repository."""
     if any(folder.glob("*.tf")) or not os.environ.get("BUTAI_HCL"):
         return folder
-    return max((each for each in folder.iterdir() if each.is_dir()), key=lambda each: sum(1 for _ in each.rglob("*.tf")))
+    return max(
+        (each for each in folder.iterdir() if each.is_dir()), key=lambda each: sum(1 for _ in each.rglob("*.tf"))
+    )
 
 
 def run(argv: list[str], taken: Taken) -> None:
