@@ -114,6 +114,7 @@ class Butai:
             self.runs,
             self.told,
             self.told_states,
+            self.settings.drift_every,
         )
 
     @property

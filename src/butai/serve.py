@@ -47,7 +47,12 @@ def run(settings: Settings) -> None:
     )
     butai.data.cli_secret()
     write_json(butai.data.server_file, {"url": url, "pid": os.getpid()})
-    for fetch in (butai.blueprints.fetch_all, butai.inventory.fetch_all, butai.told.read_all):
+    for fetch in (
+        butai.blueprints.fetch_all,
+        butai.inventory.fetch_all,
+        butai.told.read_all,
+        butai.root_drift.check_due,
+    ):
         in_background(fetch, interval(settings.fetch_every))
     say(f"Open {sign_in.address(url)}")
     # The server ends by itself on these; without a handler of ours they would then end the process in mid-cleaning.

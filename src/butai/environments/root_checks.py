@@ -7,17 +7,19 @@ in no list of environments.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from butai.aws.session import Access
 from butai.environments import store
+from butai.environments.drift import Looked, due
 from butai.environments.views import DriftShape
 from butai.runs.model import RunKind
+from butai.runs.queue import Priority
 from butai.runs.service import Runs, RunView, Terms
 
 
@@ -85,15 +87,37 @@ class RootChecks:
         session.flush()
         return row.id
 
-    def check(self, session: Session, number: int, wanted: RootCheck, *, by: str, labels: Mapping[str, str]) -> RunView:
-        """Queue a check in the caller's transaction, or give the one that has not ended. `labels`: what its worker must carry."""
+    def check(
+        self,
+        session: Session,
+        number: int,
+        wanted: RootCheck,
+        *,
+        by: str,
+        labels: Mapping[str, str],
+        scheduled: bool = False,
+    ) -> RunView:
+        """Queue a check in the caller's transaction, or give the one that has not ended. `labels`: what its worker must carry.
+
+        `scheduled`: nobody waits for it.
+        """
         # Of two who ask at once the second waits here, and finds the first one's.
         session.get_one(store.Environment, number, with_for_update=True)
         going = self._runs.unfinished(session, number)
         if going:
             return going[0]
-        terms = Terms(labels=labels)
+        terms = Terms(labels=labels, priority=Priority.DRIFT_CHECK if scheduled else Priority.PERSON)
         return self._runs.submit(session, number, RunKind.DRIFT_CHECK, wanted.as_params(), by, terms)
+
+    def due(self, session: Session, labels: Mapping[int, Mapping[str, str]], every: timedelta | None) -> Sequence[int]:
+        """Those of these roots that are to be checked again now, as many as workers have room for. `labels`: of each."""
+        newest, room = self._runs.newest_at_all(session, labels), self._runs.room_for_checks(session)
+        looked = [
+            Looked(number, run.settled_at or run.requested_at, every, still=run.settled_at is not None)
+            for number, run in newest.items()
+            if room.takes(labels[number])
+        ]
+        return due(looked, now=self._now(), room=room.checks)
 
     def looks(self, session: Session, numbers: Collection[int]) -> dict[int, RootLook]:
         """How drift of these stands, by number; those that were never checked are not in it."""

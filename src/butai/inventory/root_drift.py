@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import structlog
+
 from butai.blueprints.service import Blueprints
 from butai.db import Database
 from butai.environments.service import Environments, RootCheck
-from butai.errors import RefusedError
+from butai.errors import ButaiError, RefusedError
+from butai.interval import interval
 from butai.inventory import coverage_store as store
 from butai.inventory.backends import root_of, workspace_at
 from butai.inventory.service import Inventory
@@ -16,6 +19,8 @@ from butai.inventory.told import Told, unknown
 from butai.inventory.told_states import ToldState, ToldStates
 from butai.runs.service import Runs, RunView
 from butai.text import text
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,27 @@ class RootDrift:
     runs: Runs
     told: Told
     states: ToldStates
+    every: str
 
-    def check(self, name: str, place: str, *, by: str) -> RunView:
+    def check_due(self, _max_age_s: float = 0) -> None:
+        """Queue the checks that are due: of states whose drift somebody has looked for once, so that it is known how."""
+        known = {
+            each.environment_id: (repository.name, each.place)
+            for repository in self.inventory.list()
+            for each in self.states.kept(repository.name)
+            if each.environment_id
+        }
+        labels = {number: self._labels(name) for number, (name, _) in known.items()}
+        with self.database.reading() as session:
+            found = self.environments.roots.due(session, labels, interval(self.every))
+        for name, place in (known[number] for number in found):
+            try:
+                self.check(name, place, by="schedule", scheduled=True)
+                log.info("drift check queued", repository=name, state=place)
+            except ButaiError as error:
+                log.warning("drift check not queued", repository=name, state=place, why=error.what)
+
+    def check(self, name: str, place: str, *, by: str, scheduled: bool = False) -> RunView:
         """Queue a check, unless one has not ended: then that one. Refused where nobody knows whose state it is."""
         known = self._one(name, place)
         wanted = self._wanted(name, known)
@@ -42,7 +66,9 @@ class RootDrift:
             if row.environment_id is None:
                 row.environment_id = self.environments.roots.known(session, f"{name}/{wanted.folder}", by)
             labels = self._labels(name)
-            return self.environments.roots.check(session, row.environment_id, wanted, by=by, labels=labels)
+            return self.environments.roots.check(
+                session, row.environment_id, wanted, by=by, labels=labels, scheduled=scheduled
+            )
 
     def stop(self, name: str, place: str) -> RunView:
         """Stop the check that goes on. Refused where none does."""
