@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     drift_every: str = Field(
         default="24h",
         pattern=EVERY,
-        description="Time between two drift checks of an environment or root (30m, 24h, 7d, or off); `butai.yaml` goes before it.",
+        description="Time between two drift checks of an environment or root (30m, 24h, 7d, off); `butai.yaml` goes before it.",
     )
     fetch_every: str = Field(
         default="5m",
