@@ -10,6 +10,8 @@ import pytest
 
 from butai.assembly import Butai, assemble
 from butai.environments.service import ServiceChoice, UpdateRequest
+from butai.environments.store import Environment
+from butai.errors import RefusedError
 from butai.runs.model import RunEnd
 from butai.runs.service import RunView
 from butai.settings import Settings
@@ -65,3 +67,11 @@ def test_what_the_update_itself_wants_it_gets(butai: Butai) -> None:
     carry(butai, deploy)
     assert carry(butai, update).end is RunEnd.SUCCEEDED
     assert butai.environments.get("qa-1").services[0].branch == "broken"
+
+
+def test_a_deploy_asks_for_no_engine(butai: Butai) -> None:
+    with butai.database.session() as session:
+        session.get_one(Environment, butai.environments.get("qa-1").id).engine_version = "99.0.0"
+    with pytest.raises(RefusedError, match="99.0.0"):
+        butai.environments.update("qa-1", UpdateRequest(), by="ken")
+    assert butai.environments.deploy("qa-1", {"web": ServiceChoice(branch="main")}, by="mika").run.end is None

@@ -175,8 +175,10 @@ class Environments(Looking):
         kind = RunKind.LOOK if row.adopted else RunKind.DRIFT_CHECK
         self.submit(session, row, kind, at, wanted, by, Priority.DRIFT_CHECK, preview=False)
 
-    def _wish(self, name: str, request: UpdateRequest, blueprint: str | None) -> tuple[AtCommit, Wanted, Wanted]:
-        """What the environment shall be after this request, checked as a whole; and what it would have been without it."""
+    def _wish(
+        self, name: str, request: UpdateRequest, blueprint: str | None, *, engine: bool = True
+    ) -> tuple[AtCommit, Wanted, Wanted]:
+        """What the environment shall be after this request, checked as a whole (its engine too, if it takes one), and before."""
         with self._database.session() as session:
             row = self._row(session, name, blueprint)
             before = self._wanted_now(session, row)
@@ -186,9 +188,9 @@ class Environments(Looking):
         at = self._blueprints.at_commit(row.blueprint, commit)
         there = before.services if row.adopted else at.blueprint.services
         services = choose_services(self._blueprints, at, request.services, before.services, there)
-        wanted = Wanted(before.ref, commit, services, {**before.variables, **request.variables})
-        self._keep_engine(at, row)
-        return at, wanted, before
+        if engine:
+            self._keep_engine(at, row)
+        return at, Wanted(before.ref, commit, services, {**before.variables, **request.variables}), before
 
     def destroy(self, name: str, request: DestroyRequest, *, by: str, blueprint: str | None = None) -> Started:
         """Destroy an environment. Wants its name typed: this cannot come back."""
@@ -267,7 +269,7 @@ class Environments(Looking):
         **more: Any,
     ) -> Started:
         """Queue a deploy: these services alone get another version, past the engine. `again`: versions from before."""
-        at, wanted, before = self._wish(name, UpdateRequest(services=dict(choices)), blueprint)
+        at, wanted, before = self._wish(name, UpdateRequest(services=dict(choices)), blueprint, engine=False)
         older = {service: {**wanted.services[service], **each} for service, each in again.items()}
         wanted = replace(wanted, services={**wanted.services, **older})
         told = {"services": exchanged(at, wanted, [*choices, *again], before), **more}
