@@ -63,7 +63,7 @@ class DeployJob:
         Task(shown.name, targets, at.blueprint.ready.timeout_s, wait_s, once).write(folder.path)
         log.goes(accelerated=False, why=text("a deploy needs no engine and no provider"))
         program = [sys.executable, "-m", "butai.deploys.carry", str(folder.path)]
-        work = Work(run.id, shown.id, str(folder.path), [Command(Step.APPLY, program)])
+        work = Work(run.id, shown.id, str(folder.path), [Command(Step.APPLY, program)], stateless=True)
         extra = {**self.keys.variables(at.access), **github_access(os.environ)}
         return Prepared(work, engine_environment(os.environ, extra=extra, cli_config=Path(os.devnull)))
 

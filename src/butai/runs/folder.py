@@ -58,6 +58,8 @@ class Work:
     `remote`: where the state lies and as whom it is reached, when the engine writes it to the team's own bucket.
 
     `init_lock`: a file to lock while `init` runs, where providers are fetched into a cache that engines cannot share.
+
+    `stateless`: no command reads, writes or locks the state, so that none is served.
     """
 
     run_id: int
@@ -67,6 +69,7 @@ class Work:
     init_lock: str = ""
     fence: int = 0
     remote: dict[str, Any] = field(default_factory=dict)
+    stateless: bool = False
 
     @property
     def steps(self) -> set[Step]:

@@ -51,7 +51,14 @@ def main(folder: RunFolder) -> int:
         signal.signal(name, lambda *_: stop.set())
     work = folder.read_work()
     with standing_by([each.argv for each in work.commands]) as understudies:
-        return _work(folder, work, stop, understudies)
+        return (_work_stateless if work.stateless else _work)(folder, work, stop, understudies)
+
+
+def _work_stateless(folder: RunFolder, work: Work, stop: threading.Event, understudies: list[Understudy | None]) -> int:
+    """Without a state there is nothing to open before, to serve meanwhile, or to tidy up after; no database is needed."""
+    engine = _Engines(folder, work, _engine_environment({USER: user_of(work.run_id)}), _Wish(stop, folder))
+    _keep_end(folder, _run_commands(engine, understudies))
+    return 0
 
 
 def _work(folder: RunFolder, work: Work, stop: threading.Event, understudies: list[Understudy | None]) -> int:
@@ -64,10 +71,14 @@ def _work(folder: RunFolder, work: Work, stop: threading.Event, understudies: li
     with _serving(server) as backend:
         engine = _Engines(folder, work, _engine_environment(backend), _Wish(stop, folder, server))
         end = _run_commands(engine, understudies)
-        end = _tidy(states, folder, work, end, server)
-        while not _written(lambda: folder.write_end(end)):
-            time.sleep(LOOK_EVERY_S)
+        _keep_end(folder, _tidy(states, folder, work, end, server))
     return 0
+
+
+def _keep_end(folder: RunFolder, end: EngineEnd) -> None:
+    """Write down how it ended, as soon as the disk takes it."""
+    while not _written(lambda: folder.write_end(end)):
+        time.sleep(LOOK_EVERY_S)
 
 
 def _open_states(stop: threading.Event) -> States | None:
@@ -136,17 +147,17 @@ def _engine_environment(backend: dict[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Wish:
-    """What a person, or whoever ends this process, wants of the engine."""
+    """What a person, or whoever ends this process, wants of the engine. `server`: what serves its state, if anything."""
 
     terminated: threading.Event
     folder: RunFolder
-    server: StateEndpoint
+    server: StateEndpoint | None = None
 
     @property
     def stop(self) -> bool:
         """One interrupt, please. From then on nothing is waited for without an end."""
         wanted = self.terminated.is_set() or self.folder.cancel_asked
-        if wanted:
+        if wanted and self.server:
             self.server.lose_patience_in(PATIENCE_S)
         return wanted
 
@@ -154,7 +165,7 @@ class _Wish:
     def kill(self) -> bool:
         """The engine's own hard stop: a second interrupt. It stays five seconds more: time to leave its state in a file."""
         wanted = self.folder.kill_asked
-        if wanted:
+        if wanted and self.server:
             self.server.hurry()
         return wanted
 
