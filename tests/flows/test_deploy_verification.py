@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,6 +112,38 @@ def test_a_definition_that_fargate_does_not_take_or_whose_ports_do_not_fit(stage
         "A target group wants port 80 of `web`, which it does not open.",
         "web: Fargate has no tasks of 256 CPU units and 5000 MiB.",
     ]
+
+
+def test_what_the_newest_revision_names_counts_only_where_the_service_is_on_it(stage: Stage) -> None:
+    stage.environment("older")
+    present = stage.definition("older")
+    [container] = present["containerDefinitions"]
+    options = {**container["logConfiguration"]["options"], "awslogs-group": "/nowhere"}
+    told = {"containerDefinitions": [{**container, "logConfiguration": {"logDriver": "awslogs", "options": options}}]}
+    fixed = {key: present[key] for key in ("family", "requiresCompatibilities", "networkMode", "cpu", "memory")}
+    newest = stage.team.ecs.register_task_definition(**fixed, **told)["taskDefinition"]["taskDefinitionArn"]
+    targets = [target(stage, "older", family="older")]
+    found = Verification(counting(Counter()), targets).look()
+    assert found.problems == [] and found.present["web"].arn == present["taskDefinitionArn"]
+    stage.team.ecs.update_service(cluster="main", service="older", taskDefinition=newest, desiredCount=0)
+    found = Verification(counting(Counter()), targets).look()
+    assert found.problems == ["There is no log group `/nowhere`: no task could start."]
+
+
+def test_what_a_definition_names_is_looked_at_while_service_and_image_are_asked_for(stage: Stage) -> None:
+    stage.environment("early")
+    asked, late = (
+        threading.Barrier(4, timeout=20),
+        {"DescribeImages", "DescribeServices", "GetRole", "DescribeLogGroups"},
+    )
+    session = boto3.Session(region_name="ap-northeast-1")
+
+    def meet(model: Any, **_: Any) -> None:
+        if model.name in late:
+            asked.wait()
+
+    session.events.register("before-call", meet)
+    assert Verification(Clients(session), [target(stage, "early", family="early")]).look().problems == []
 
 
 def test_subnets_that_are_full(stage: Stage) -> None:

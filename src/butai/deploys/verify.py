@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from butai.aws import deployments, presence, registry
 from butai.aws.clients import Clients
 from butai.aws.definition import exchange
 from butai.aws.deployments import Revision
 from butai.aws.image import parse_image
-from butai.aws.lookup import code_of, has_log_group
+from butai.aws.lookup import has_log_group
+from butai.deploys.looks import Key, Look, Looks, Said
 from butai.deploys.model import (
-    Needs,
     addresses_wanted,
     fits_fargate,
     is_assumable,
@@ -34,8 +34,6 @@ from butai.errors import did_you_mean
 from butai.text import Text, text
 
 AT_ONCE = 8
-
-Look = Callable[[], list[Text]]
 
 
 @dataclass
@@ -58,22 +56,30 @@ class Verification:
         self.found = Verified()
 
     def look(self) -> Verified:
-        """First services and images, then definitions, then what those name. Each of the three beside each other."""
+        """Each look begins as soon as it is known what it looks at; what they say is told in one order.
+
+        Most services are on the newest revision of the family that their state knows: what that one names is looked at
+        before it is known which one they are on.
+        """
         self._make_clients()
-        clusters = sorted({each.cluster for each in self._targets})
-        self._at_once(
-            [
-                *(partial(self._services, cluster) for cluster in clusters),
-                *(partial(self._image, each) for each in self._targets),
-                *(partial(self._supposed, family) for family in {each.family for each in self._targets} - {""}),
-            ]
-        )
-        there = [each for each in self._targets if each.name in self.found.services]
-        self._at_once([partial(self._definition, each) for each in there])
-        named = self._named(needs_of(each.definition) for each in self.found.present.values())
-        families = {each.family for each in self.found.present.values()} - self.found.newest.keys()
-        self._at_once([*named, *(partial(self._newest, each) for each in families)])
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            looks = Looks(pool)
+            supposed = looks.begin(self._all_supposed())
+            services, images = looks.begin(self._all_services()), looks.begin(self._all_images())
+            looks.wait_for(supposed)
+            looks.begin(self._named(self.found.newest.values()))
+            looks.wait_for(services)
+            definitions = looks.begin(self._definitions())
+            looks.wait_for(definitions)
+            rest = [*looks.begin(self._named(self.found.present.values())), *looks.begin(self._others())]
+            self._tell(looks.said([*services, *images, *supposed, *definitions]))
+            self._tell(Said(self._unfit()))
+            self._tell(looks.said(rest))
         return self.found
+
+    def _tell(self, said: Said) -> None:
+        self.found.problems += said.problems
+        self.found.unseen += said.unseen
 
     def _make_clients(self) -> None:
         """By this thread: several could not make one at the same time."""
@@ -81,21 +87,20 @@ class Verification:
         for region in {image.region for each in self._targets if (image := parse_image(each.image)).is_ecr}:
             self._clients("ecr", region)
 
-    def _at_once(self, looks: list[Look]) -> None:
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            for found in pool.map(self._safely, looks):
-                self.found.problems += found
+    def _all_supposed(self) -> dict[Key, Look]:
+        families = sorted({each.family for each in self._targets} - {""})
+        return {("supposed", each): partial(self._supposed, each) for each in families}
 
-    def _safely(self, look: Look) -> list[Text]:
-        """A look that is not allowed says nothing about what it looks at: that is told, and no problem."""
-        try:
-            return look()
-        except ClientError as error:
-            what = error.operation_name, code_of(error)
-            self.found.unseen.append(text("{call} was refused ({code}): not looked at.", call=what[0], code=what[1]))
-        except BotoCoreError as error:
-            return [text("AWS cannot be asked: {reason}", reason=str(error))]
-        return []
+    def _all_services(self) -> dict[Key, Look]:
+        clusters = sorted({each.cluster for each in self._targets})
+        return {("services", each): partial(self._services, each) for each in clusters}
+
+    def _all_images(self) -> dict[Key, Look]:
+        return {("image", each.name): partial(self._image, each) for each in self._targets}
+
+    def _definitions(self) -> dict[Key, Look]:
+        there = [each for each in self._targets if each.name in self.found.services]
+        return {("definition", each.name): partial(self._definition, each) for each in there}
 
     def _services(self, cluster: str) -> list[Text]:
         wanted = [each for each in self._targets if each.cluster == cluster]
@@ -129,33 +134,55 @@ class Verification:
         asked = (each for each in self.found.newest.values() if each.arn == service["taskDefinition"])
         present = next(asked, None) or deployments.revision(self._clients("ecs"), service["taskDefinition"])
         self.found.present[target.name] = present
-        return list(_of_definition(target, service, present.definition, self.found.offered.get(target.name, set())))
+        return []
+
+    def _unfit(self) -> list[Text]:
+        """What does not fit in the services with their definitions. No call."""
+        return [
+            words
+            for each in self._targets
+            if each.name in self.found.present
+            for words in _of_definition(
+                each,
+                self.found.services[each.name],
+                self.found.present[each.name].definition,
+                self.found.offered.get(each.name, set()),
+            )
+        ]
 
     def _newest(self, family: str) -> list[Text]:
         self.found.newest[family] = deployments.revision(self._clients("ecs"), family)
         return []
 
     def _supposed(self, family: str) -> list[Text]:
-        """Most services are on their family's newest revision: then there is no need to wait for which one they are on."""
+        """Where there is no such family, its state is out of date."""
         with suppress(ClientError):
             self._newest(family)
         return []
 
-    def _named(self, needs: Iterable[Needs]) -> Iterable[Look]:
+    def _named(self, revisions: Iterable[Revision]) -> dict[Key, Look]:
         """The looks at what the definitions name, each thing once. Clients are made here, by this thread alone."""
-        all_ = list(needs)
+        needs = [needs_of(each.definition) for each in revisions]
         iam, logs, ssm = self._clients("iam"), self._clients("logs"), self._clients("ssm")
-        for role in sorted(frozenset().union(*(each.roles for each in all_))):
-            yield partial(_role, iam, role)
-        for group in sorted(frozenset().union(*(each.log_groups for each in all_))):
-            yield partial(_log_group, logs, group)
-        parameters = frozenset().union(*(each.parameters for each in all_))
-        if parameters:
-            yield partial(_parameters, ssm, parameters)
-        for arn in sorted(frozenset().union(*(each.secrets for each in all_))):
-            yield partial(_secret, self._clients("secretsmanager"), arn)
+        looks: dict[Key, Look] = {}
+        for role in sorted(_together(each.roles for each in needs)):
+            looks["role", role] = partial(_role, iam, role)
+        for group in sorted(_together(each.log_groups for each in needs)):
+            looks["log group", group] = partial(_log_group, logs, group)
+        if parameters := _together(each.parameters for each in needs):
+            looks["parameters", parameters] = partial(_parameters, ssm, parameters)
+        for arn in sorted(_together(each.secrets for each in needs)):
+            looks["secret", arn] = partial(_secret, self._clients("secretsmanager"), arn)
+        return looks
+
+    def _others(self) -> dict[Key, Look]:
+        """The looks at what follows from the services: their subnets, and families that their state did not know."""
+        looks: dict[Key, Look] = {}
         for subnets, more in self._addresses().items():
-            yield partial(_subnets, self._clients("ec2"), subnets, more)
+            looks["subnets", subnets] = partial(_subnets, self._clients("ec2"), subnets, more)
+        for family in {each.family for each in self.found.present.values()} - self.found.newest.keys():
+            looks["newest", family] = partial(self._newest, family)
+        return looks
 
     def _addresses(self) -> dict[frozenset[str], int]:
         """How many addresses all roll-outs together take of subnets."""
@@ -164,6 +191,10 @@ class Verification:
             subnets, more = addresses_wanted(service)
             taken[subnets] += more if subnets else 0
         return {subnets: more for subnets, more in taken.items() if more}
+
+
+def _together(names: Iterable[frozenset[str]]) -> frozenset[str]:
+    return frozenset().union(*names)
 
 
 def _no_image(ecr: Any, target: Target) -> Text:
