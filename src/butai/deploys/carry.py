@@ -128,7 +128,6 @@ class Deploying:
         _name_foreign(target, present)
         wanted = exchange(present.definition, target.image, target.variables).definition
         arn = self._registered(found, present, wanted)
-        self._write(target.name, Came(Stage.REGISTERED, present.arn, arn, target.image))
         deployment = deployments.primary(service)
         if arn != service["taskDefinition"] or _has_failed(service) or target.moves:
             self._write(target.name, Came(Stage.SETTING, present.arn, arn, target.image))
