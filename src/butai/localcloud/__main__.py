@@ -35,7 +35,6 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until SIGTERM, SIGINT or SIGHUP; the exit code."""
     options = _parser().parse_args(arguments)
-    os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # nobody starts machines here, and each save would write them
     stopping: SimpleQueue[int] = SimpleQueue()  # an Event may deadlock when its waiter is interrupted by its setter
     for number in _STOP_SIGNALS:
         signal.signal(number, lambda given, _frame: stopping.put(given))
@@ -69,6 +68,7 @@ def running(options: argparse.Namespace) -> Iterator[tuple[str, Gaps]]:
 
     Raises ButaiError when a port or the data folder is in use, or the data is of other versions.
     """
+    os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # nobody starts machines here, and each save would write them
     if not options.repositories.is_dir():
         raise WrongUseError(f"There is no folder {options.repositories}.", where="--repositories")
     _check_region(options.region)
