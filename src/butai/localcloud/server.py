@@ -9,15 +9,18 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.model import OperationNotFoundError
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.core import responses, utils
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
+from butai.localcloud.handler import MAX_BODY_BYTES, Connections, Handler
 from butai.localcloud.protocol import Call, error_response, read_call
 from butai.localcloud.services import GLOBAL_SERVICES, SERVICES
 from butai.localcloud.state import CloudState
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 FAILURE = "LocalCloudFailure"
-_MAX_BODY_BYTES = 16 * 1024 * 1024  # ten times AWS's largest request among these services
 _REMEMBERED = 500
 _OWN_HOSTS = frozenset({LOOPBACK, "localhost"})
 
@@ -76,12 +78,12 @@ class Door:
     def __init__(self, state: CloudState, gaps: Gaps, on_change: Callable[[], None]) -> None:
         self.state, self.gaps, self.on_change = state, gaps, on_change
         self._repeats = Repeats()
-        self.moto: WSGIApplication = DomainDispatcherApplication(create_backend_app)
+        self.moto: WSGIApplication = _moto()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         # Read whole before the lock is taken, so that a slow client holds up nobody.
         request = Request(environ)
-        request.max_content_length = _MAX_BODY_BYTES
+        request.max_content_length = MAX_BODY_BYTES
         try:
             body = request.get_data(parse_form_data=False)
         except RequestEntityTooLarge as error:
@@ -130,18 +132,25 @@ class Door:
         return error_response(call.protocol, code, f"{message} See {self.gaps.path.name} in its data folder.")
 
 
-class _Handler(MotoRequestHandler):
-    def log_request(self, *_args: Any) -> None:
-        """Say nothing: stderr is for people."""
+def _moto() -> DomainDispatcherApplication:
+    """moto's application. What it would find out anew for every request, and takes long to find, is kept."""
+    # Which methods a class of responses has: a tenth of a request.
+    vars(responses)["method_names_from_class"] = cache(utils.method_names_from_class)
+    application = DomainDispatcherApplication(create_backend_app)
+    # Which service answers under a host's name: a walk through moto's folder.
+    application.get_backend_for_host = cache(application.get_backend_for_host)  # type: ignore[method-assign]
+    return application
 
 
 class ApiServer:
-    """Serves the door on a loopback port, a thread a request. `port` 0 takes a free one."""
+    """Serves the door on a loopback port, a thread a connection. `port` 0 takes a free one."""
 
     def __init__(self, door: Door, port: int) -> None:
+        self._connections = Connections()
+        handler = type("Handler", (Handler,), {"connections": self._connections})
         with listen(port) as listener:  # werkzeug works on a duplicate
             self._server = make_server(
-                LOOPBACK, listener.getsockname()[1], door, threaded=True, request_handler=_Handler, fd=listener.fileno()
+                LOOPBACK, listener.getsockname()[1], door, threaded=True, request_handler=handler, fd=listener.fileno()
             )
         self.port: int = self._server.port
         self._thread = threading.Thread(target=self._server.serve_forever, name="api", daemon=True)
@@ -161,3 +170,4 @@ class ApiServer:
             self._server.shutdown()
             self._thread.join()
         self._server.server_close()
+        self._connections.close()
