@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 
@@ -40,7 +41,15 @@ class Identity:
     describes: bool = False
     profiles: str = ""
 
-    @property
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        # Every call is looked up by this several times, and an environment is long.
+        return hash((self.binary, self.environment, self.cwd, self.describes, self.profiles))
+
+    @cached_property
     def account(self) -> str:
         """As whom it speaks to the cloud, as a digest: credentials, profile and endpoint."""
         as_whom = [pair for pair in self.environment if pair[0].startswith("AWS_") and "REGION" not in pair[0]]

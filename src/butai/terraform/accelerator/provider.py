@@ -77,6 +77,7 @@ class Provider:
     stops: int = 0
     used_at: float = field(default_factory=time.monotonic)
     in_flight: dict[int, InFlight] = field(default_factory=dict)
+    _asking: dict[str, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
     # Closed while a Stop is on its way: what came in then would be reached by it.
     _door: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -107,9 +108,9 @@ class Provider:
             await asyncio.wait_for(self.process.wait(), seconds)
 
     async def _ask(self, method: str, request: bytes) -> bytes:
-        ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
-        ask = self.channel.unary_unary(f"/{SERVICES[self.protocol]}/{method}")
-        return await ask(request)
+        if method not in self._asking:
+            self._asking[method] = self.channel.unary_unary(f"/{SERVICES[self.protocol]}/{method}")
+        return await self._asking[method](request)
 
     async def stop_for(self, asker: str) -> bool:
         """The protocol's Stop: whatever goes on here gives up its waits. What comes later is not touched by it.
