@@ -9,6 +9,8 @@ from typing import Any
 
 from butai.text import stored, text
 
+_MOST_NAMES = 20
+
 
 class Exit(IntEnum):
     """Exit codes of every `butai` command (listed by `butai help exit-codes`)."""
@@ -87,9 +89,13 @@ class MissingPartError(ButaiError):
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    """A hint for an unknown name: the nearest known one, or all of them when none is near."""
-    names = sorted(known)
-    near = difflib.get_close_matches(wrong, names, n=1, cutoff=0.6)
-    if near:
-        return text("Did you mean `{name}`?", name=near[0])
-    return text("Known: {names}.", names=", ".join(names)) if names else ""
+    """A hint for an unknown name: the nearest known one, or all of them (the first of many) when none is near."""
+    names = sorted({*known} - {""})
+    shown = ", ".join([*names[:_MOST_NAMES], *(["…"] if len(names) > _MOST_NAMES else [])])
+    return nearest(wrong, names) or (text("Known: {names}.", names=shown) if names else "")
+
+
+def nearest(wrong: str, known: Iterable[str]) -> str:
+    """A hint for an unknown name where a known one is near; else nothing."""
+    near = difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
+    return text("Did you mean `{name}`?", name=near[0]) if near else ""

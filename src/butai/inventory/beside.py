@@ -22,14 +22,15 @@ from butai.inventory.past_views import ThingPast, most_changed
 from butai.inventory.reading import Cache, read_graph
 from butai.inventory.view import Colour
 from butai.terminal import print_json, say, table
+from butai.terraform.state import UnreadableStateError
 from butai.terraform.state_index import StateInstance, index
 from butai.text import text
 
 
 def show_state(graph: Graph, file: Path, root: str, *, as_json: bool) -> None:
-    """A root's code against its state. Raises WrongUseError and UnreadableStateError."""
-    instances = index(_content(file))
-    side = held(graph, _root(graph, root), instances)
+    """A root's code against its state. Raises WrongUseError and NotFoundError."""
+    folder, instances = _root(graph, root), _instances(file)
+    side = held(graph, folder, instances)
     if as_json:
         print_json(_document(side))
         return
@@ -83,6 +84,14 @@ def _past(path: Path, files: Cache) -> tuple[Graph, PastFigures] | None:
 
 def _asked(each: ThingPast) -> str:
     return ", ".join(one.name for one in each.people if one.knows)[:60] or "nobody for certain"
+
+
+def _instances(file: Path) -> list[StateInstance]:
+    try:
+        return index(_content(file))
+    except UnreadableStateError as error:
+        hint = error.next or "`terraform state pull` in the root writes one."
+        raise WrongUseError(error.what, why=error.why, next=hint, where=str(file), code=error.code) from error
 
 
 def _content(file: Path) -> bytes:

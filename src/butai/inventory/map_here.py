@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from butai.errors import NotFoundError, WrongUseError, did_you_mean
+from butai.errors import NotFoundError, WrongUseError, nearest
 from butai.inventory.beside import age_and_churn_of, show_most_changed, show_state
 from butai.inventory.document import document, node_document
 from butai.inventory.kept import kept
@@ -31,6 +31,7 @@ _COUNTED = {
     Kind.OUTPUT: "outputs",
 }
 _SHOWN = 12
+_ENGINES = ("terraform", "tofu")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Asked:
 
 def show(path: Path, asked: Asked) -> None:
     """Read the folder and print, or write, what was asked for. Raises NotFoundError and WrongUseError."""
+    _check(asked)
     source = WorkingFolder(path)
     graph, files = _read(source, asked.engine, cache=asked.keeps)
     # None of its half a million objects is garbage: they need not be looked at for it, now and when the process ends.
@@ -68,6 +70,19 @@ def show(path: Path, asked: Asked) -> None:
         _show(graph, summarise(graph))
         if asked.history:
             show_most_changed(source.path, files)
+
+
+def _check(asked: Asked) -> None:
+    """Refuse what would be left out without a word."""
+    if asked.engine not in {"", *_ENGINES}:
+        raise WrongUseError(f"`{asked.engine}` is no engine.", next="Say `terraform` or `tofu`.", where="--engine")
+    wanted = {"--html": asked.html, "--impact": asked.impact, "--needs": asked.needs, "--state": asked.state}
+    named = [flag for flag, each in wanted.items() if each]
+    if len(named) > 1 or (asked.html and asked.as_json):
+        both = ", ".join([*named, *(["--json"] if asked.as_json else [])])
+        raise WrongUseError(f"One at a time: {both}.", next="Run it once for each.", where=named[-1])
+    if asked.root and asked.state is None:
+        raise WrongUseError("A root is named for its state alone.", next="Say `--state FILE` too.", where="--root")
 
 
 def _page(graph: Graph, source: WorkingFolder, files: Cache, asked: Asked) -> str:
@@ -127,7 +142,7 @@ def _node(graph: Graph, name: str) -> Node:
             next=text("Say which: {places}.", places=places),
             code="ambiguous-node",
         )
-    hint = did_you_mean(name, [*graph.nodes, *(each.address for each in graph.nodes.values())])
+    hint = nearest(name, {*graph.nodes, *(each.address for each in graph.nodes.values())})
     raise NotFoundError(
         text("There is no `{name}` in this repository.", name=name),
         next=hint or text("`butai map PATH --json` lists every node with its id."),

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from butai.assembly import assemble
 from butai.cli import app as whole
-from butai.errors import WrongUseError
+from butai.errors import ButaiError, Exit, WrongUseError
 from butai.inventory import commands
 from butai.rooms import ROOMS
 from butai.settings import Settings
@@ -74,3 +74,28 @@ def test_the_map_is_written_as_a_page(infra: WorkingTree, tmp_path: Path) -> Non
     assert without["nodes"] == found["nodes"]
     refused = CliRunner().invoke(whole, ["map", str(infra.path), "--html", str(tmp_path / "nowhere" / "map.html")])
     assert isinstance(refused.exception, WrongUseError) and refused.exception.where == "--html"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "where", "said"),
+    [
+        (["--engine", "tf"], "--engine", "`tf` is no engine"),
+        (["--impact", "x", "--needs", "y"], "--needs", "One at a time: --impact, --needs"),
+        (["--html", "x.html", "--json"], "--html", "One at a time: --html, --json"),
+        (["--root", "live"], "--root", "Say `--state FILE` too"),
+        (["--state", "nowhere.tfstate"], "--state", "cannot be read"),
+        (["--state", "{file}", "--root", "gone"], "root", "Known: live"),
+        (["--state", "{file}"], "{file}", "no state document of format version 4"),
+        (["--impact", "aws_sqs_queue.cals"], "", "Did you mean `aws_sqs_queue.calls`?"),
+        (["--needs", "?"], "", "There is no `?`"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    infra: WorkingTree, tmp_path: Path, arguments: list[str], where: str, said: str
+) -> None:
+    file = tmp_path / "terraform.tfstate"
+    file.write_text("{}")
+    given = [each.format(file=file) for each in arguments]
+    refused = CliRunner().invoke(whole, ["map", str(infra.path), *given]).exception
+    assert isinstance(refused, ButaiError) and refused.exit == Exit.WRONG_USE
+    assert refused.where == where.format(file=file) and said in str(refused)
