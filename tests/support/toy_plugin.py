@@ -3,8 +3,8 @@
     toy_plugin.py -debug
 
 A request may hold a command for it as JSON in field 1000: `sleep`, `wait` (for Stop, for a cancellation or for a file),
-`fail`, `die`, `refuse` (a Configure). An answer is the request and who answered, in field 1000 too. The protocol's version
-is TOY_PROTOCOL; calls are written to TOY_FOLDER.
+`fail`, `die`, `refuse` (a Configure), `right` (an empty answer, as of a check that finds nothing). An answer is the request
+and who answered, in field 1000 too. The protocol's version is TOY_PROTOCOL; calls are written to TOY_FOLDER.
 """
 
 from __future__ import annotations
@@ -111,6 +111,8 @@ class Toy:
             await asyncio.sleep(told["sleep"])
         if "wait" in told:
             stopped = await self._wait(self._folder / told["wait"], deaf=bool(told.get("deaf")))
+        if told.get("right"):
+            return b""
         return request + encoded(TOLD, json.dumps({**self._me(), "stopped": stopped}).encode())
 
     async def _wait(self, file: Path, *, deaf: bool) -> bool:

@@ -39,6 +39,24 @@ def test_a_file_of_the_runs_folder_is_looked_for_there(tmp_path: Path) -> None:
     in_a_loop(play())
 
 
+def test_what_names_a_file_is_checked_anew_for_the_file_may_have_changed(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    written = request(planned={"source": "x.txt"}, right=True)
+
+    async def play() -> None:
+        async with toy_stage(tmp_path) as stage:
+            client = await (await stage.client(root=tmp_path / "root")).configured("a")
+            for _ in range(2):
+                await client.ask("ValidateResourceConfig", written)
+            assert len(stage.calls("ValidateResourceConfig")) == 1
+            (tmp_path / "root" / "x.txt").write_text("x")
+            for _ in range(2):
+                await client.ask("ValidateResourceConfig", written)
+            assert len(stage.calls("ValidateResourceConfig")) == 3
+
+    in_a_loop(play())
+
+
 def test_a_configuration_that_names_a_file_keeps_to_that_folder(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "keys").write_text("x")

@@ -129,6 +129,37 @@ def test_what_went_wrong_is_not_remembered(tmp_path: Path) -> None:
     in_a_loop(play())
 
 
+def test_what_was_found_right_is_not_checked_again_for_the_same_configuration(tmp_path: Path) -> None:
+    check, right = "ValidateResourceTypeConfig", request(planned="r", right=True)
+
+    async def play() -> None:
+        async with toy_stage(tmp_path) as stage:
+            for name, times in (("a", 1), ("a", 1), ("b", 2)):
+                client = await (await stage.client()).configured(name)
+                assert [await client.ask(check, right) for _ in range(3)] == [b""] * 3
+                assert len(stage.calls(check)) == times
+            await (await stage.client("other")).ask(check, right)
+            await client.ask(check, request(planned="else", right=True))
+            await client.ask("ValidateDataSourceConfig", right)
+            assert len(stage.calls(check, "ValidateDataSourceConfig")) == 5
+            for _ in range(2):
+                assert await client.ask("ReadResource", right) == b""
+            assert len(stage.calls("ReadResource")) == 2, "what exists is looked at each time"
+
+    in_a_loop(play())
+
+
+def test_what_was_found_wrong_is_checked_again(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with toy_stage(tmp_path) as stage:
+            client = await stage.client()
+            for _ in range(2):
+                assert await client.ask("ValidateResourceConfig", request(planned="wrong")) != b""
+            assert len(stage.calls("ValidateResourceConfig")) == 2
+
+    in_a_loop(play())
+
+
 def test_an_answer_that_cannot_be_kept_is_given_all_the_same(tmp_path: Path) -> None:
     async def play() -> None:
         async with toy_stage(tmp_path) as stage:

@@ -18,6 +18,7 @@ from butai.terraform.accelerator.wire import WireError
 
 Ask = Callable[[], Awaitable[bytes]]
 _TRIMMED_AT_MOST = 64
+_RIGHT_AT_MOST = 20_000
 
 
 class Memory:
@@ -29,6 +30,7 @@ class Memory:
         self._known: dict[str, bytes] = {}
         self._names: dict[str, frozenset[str]] = {}
         self._trimmed: OrderedDict[tuple[str, frozenset[str]], bytes] = OrderedDict()
+        self._right: OrderedDict[str, None] = OrderedDict()
         self._flights: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def description(
@@ -63,6 +65,22 @@ class Memory:
                 if answer == request:
                     self._write(key, b"")
         return self._known[key]
+
+    async def found_right(self, who: str, method: str, request: bytes, ask: Ask) -> bytes:
+        """What a provider says of what is written for a resource: nothing, where it was found right before.
+
+        `who`: the program, all that it sees of its environment, and its own configuration. Only digests are kept.
+        """
+        key = _key(who, method, request)
+        if key in self._right:
+            self._right.move_to_end(key)
+            return b""
+        answer = await ask()
+        if not answer:
+            self._right[key] = None
+            if len(self._right) > _RIGHT_AT_MOST:
+                self._right.popitem(last=False)
+        return answer
 
     def _trim(self, key: str, keep: frozenset[str]) -> bytes:
         whole = self._known[key]

@@ -27,14 +27,19 @@ APPLY = "ApplyResourceChange"
 # More than one message goes or comes. They are refused: of one that was taken for a plain call, the work would be done
 # and the answer lost.
 STREAMING = frozenset({"ListResource", "InvokeAction", "ReadStateBytes", "WriteStateBytes"})
-# They change nothing, so they may be asked again.
-REPEATABLE = frozenset(
+# They say whether what is written is right; nothing that exists has a part in it.
+CHECK_WRITTEN = frozenset(
     {
         "ValidateResourceTypeConfig",
         "ValidateResourceConfig",
         "ValidateDataSourceConfig",
         "ValidateDataResourceConfig",
         "ValidateEphemeralResourceConfig",
+    }
+)
+# They change nothing, so they may be asked again.
+REPEATABLE = CHECK_WRITTEN | frozenset(
+    {
         "UpgradeResourceState",
         "UpgradeResourceIdentity",
         "ReadResource",

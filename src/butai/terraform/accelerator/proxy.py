@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import grpc.aio
 
@@ -16,6 +18,7 @@ from butai.terraform.accelerator.pool import Identity, Pool, digest
 from butai.terraform.accelerator.protocol import (
     APPLY,
     CHECK_CONFIGURATION,
+    CHECK_WRITTEN,
     CONFIGURE,
     REPEATABLE,
     STATIC,
@@ -85,6 +88,8 @@ class Connection:
         if method in STOP:
             self._stop()
             return b""
+        if method in CHECK_WRITTEN and not self._apart and not self._files(request):
+            return await self._check_written(method, request)
         return await self._forward(method, request)
 
     async def _describe(self, method: str, request: bytes) -> bytes:
@@ -98,10 +103,21 @@ class Connection:
         async def ask() -> bytes:
             return await (await self.pool.any(self._describing)).call(method, request)
 
-        who = self.guest.identity
         if self._files(request):
             return await (await self.pool.any(self._own_identity)).call(method, request)
-        return await self.memory.checked(digest([who.binary.digest, who.environment]), method, request, ask)
+        return await self.memory.checked(self._checker, method, request, ask)
+
+    async def _check_written(self, method: str, request: bytes) -> bytes:
+        async def ask() -> bytes:
+            return await self._forward(method, request)
+
+        who = f"{self._checker} {hashlib.sha256(self.bound).hexdigest()}"
+        return await self.memory.found_right(who, method, request, ask)
+
+    @cached_property
+    def _checker(self) -> str:
+        """The program, and all that it sees of its environment."""
+        return digest([self.guest.identity.binary.digest, self.guest.identity.environment])
 
     async def _configure(self, method: str, request: bytes) -> bytes:
         self._apart = self._files(request)
