@@ -30,8 +30,8 @@ def entries_of(repository: Repository, commit: str) -> list[Entry]:
 
 def _entry(line: str) -> Entry:
     attributes, _, path = line.partition("\t")
-    mode, kind, blob, size = attributes.split()
-    return Entry(mode, blob, int(size) if kind == "blob" else 0, path)
+    mode, _kind, blob, size = attributes.split()
+    return Entry(mode, blob, int(size) if size.isdigit() else 0, path)
 
 
 def content_of(process: subprocess.Popen[bytes], entry: Entry) -> bytes:
