@@ -44,16 +44,9 @@ Taken = dict[str, dict[int, list[Figures]]]
 
 def main() -> int:
     """Measure, print, and keep the figures."""
-    found = {}
-    for world, (delay_s, per_s) in WORLDS.items():
-        with (
-            tempfile.TemporaryDirectory(prefix="butai-bench-") as folder,
-            cloud(Path(folder) / "aws", delay_s, per_s) as endpoint,
-        ):
-            found[world] = {
-                side.name: _medians(_measured(side, world, AT_ONCE)) for side in _sides(Path(folder), endpoint)
-            }
-    found[ALIKE] = _alike()
+    found = {world: _found(world, waits, AT_ONCE) for world, waits in WORLDS.items()}
+    # Eight environments that configure their provider alike share its process.
+    found[ALIKE] = _found(ALIKE, WORLDS["as it is"], [8], provider="")
     ratios = {**_ratios(found["as it is"], AT_ONCE), **_told_apart(_ratios(found[ALIKE], [8]))}
     held = all(ratios[name] <= aim for name, aim in AIMS.items() if name in ratios)
     result = {
@@ -71,21 +64,20 @@ def main() -> int:
     return 0
 
 
-def _alike() -> dict[str, Any]:
-    """Eight environments that configure their provider alike, and so share its process."""
-    with (
-        tempfile.TemporaryDirectory(prefix="butai-bench-") as folder,
-        cloud(Path(folder) / "aws", 0.0, 0.0) as endpoint,
-    ):
-        sides = _sides(Path(folder), endpoint, provider="")
-        return {side.name: _medians(_measured(side, ALIKE, [8])) for side in sides}
+def _found(
+    world: str, waits: tuple[float, float], at_once: Sequence[int], provider: str = OWN_TAGS
+) -> dict[str, dict[str, dict[int, dict[str, float]]]]:
+    """The medians of both sides in a cloud of their own, by side, what was done, and how many at once."""
+    with tempfile.TemporaryDirectory(prefix="butai-bench-") as folder, cloud(Path(folder) / "aws", *waits) as endpoint:
+        sides = _sides(Path(folder), endpoint, provider)
+        return {side.name: _medians(_measured(side, world, at_once)) for side in sides}
 
 
 def _told_apart(ratios: Mapping[str, float]) -> dict[str, float]:
     return {f"{name}, {ALIKE}": each for name, each in ratios.items() if name.startswith(("update", "no change"))}
 
 
-def _sides(folder: Path, endpoint: str, provider: str = OWN_TAGS) -> list[Side]:
+def _sides(folder: Path, endpoint: str, provider: str) -> list[Side]:
     return [Bare(folder / "bare", endpoint, provider), Shared(folder / "shared", endpoint, provider)]
 
 
