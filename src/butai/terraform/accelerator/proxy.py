@@ -88,9 +88,10 @@ class Connection:
         if method in STOP:
             self._stop()
             return b""
-        if method in CHECK_WRITTEN and not self._apart and not self._files(request):
+        files = self._files(request)
+        if method in CHECK_WRITTEN and not (self._apart or files):
             return await self._check_written(method, request)
-        return await self._forward(method, request)
+        return await self._forward(method, request, files=files)
 
     async def _describe(self, method: str, request: bytes) -> bytes:
         async def ask() -> bytes:
@@ -109,7 +110,7 @@ class Connection:
 
     async def _check_written(self, method: str, request: bytes) -> bytes:
         async def ask() -> bytes:
-            return await self._forward(method, request)
+            return await self._forward(method, request, files=False)
 
         who = f"{self._checker} {hashlib.sha256(self.bound).hexdigest()}"
         return await self.memory.found_right(who, method, request, ask)
@@ -126,12 +127,12 @@ class Connection:
         self.configuration = None if has_errors(provider.answer) else (method, request)
         return provider.answer
 
-    async def _forward(self, method: str, request: bytes) -> bytes:
+    async def _forward(self, method: str, request: bytes, *, files: bool) -> bytes:
         asked_at = self._stops
         if self.configuration is None and needs_configuration(method):
             self.configuration = self.resume()
             self._apart = self._files(self.configuration[1])
-        provider = await self._provider(self._files(request))
+        provider = await self._provider(files)
         async with self.pool.limits(self.guest.identity).of(method):
             if self._stops != asked_at:
                 raise StoppedError
