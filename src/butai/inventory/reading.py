@@ -183,8 +183,7 @@ def read_files(source: Source, cache: Cache, engine: str = "") -> Files:
         parsed, key = _parsed(source, entry, cache)
         used.add(key)
         _place(folder, entry).append((entry.real, parsed))
-        if entry.size > _LARGE:
-            problems += _large(entry)
+        problems += _large(entry)
     for key in [each for each in cache if each not in used]:
         del cache[key]
     return Files(folders, problems, terragrunt)
@@ -199,12 +198,8 @@ def _place(folder: Folder, entry: Entry) -> list[tuple[str, Parsed]]:
 def _chosen(entries: list[Entry], engine: str) -> Iterator[Entry]:
     """The files that the engine would read, in the order of their names."""
     tofus = {each.path for each in entries if each.path.endswith((".tofu", ".tofu.json"))}
-    ordered = sorted(entries, key=attrgetter("path"))
-    if not tofus:
-        yield from ordered
-        return
-    for each in ordered:
-        stem = re.match(r"(.*)\.tf(\.json)?$", each.path)
+    for each in sorted(entries, key=attrgetter("path")):
+        stem = re.match(r"(.*)\.tf(\.json)?$", each.path) if tofus else None
         twin = f"{stem[1]}.tofu{stem[2] or ''}" if stem else ""
         if (each.path in tofus and engine == "terraform") or (twin in tofus and engine != "terraform"):
             continue
