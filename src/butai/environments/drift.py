@@ -11,6 +11,8 @@ from types import MappingProxyType
 from butai.runs.model import RunEnd, RunStatus
 from butai.terraform.attributes import OUTPUTS, Attribute, Changed
 
+# Who asks for the checks that nobody asks for.
+SCHEDULE = "schedule"
 _SILENT = frozenset({"", "read", "noop"})
 _OUTSIDE = frozenset({"update", "delete"})
 
@@ -72,17 +74,12 @@ def changed_outside(told: Iterable[Told], changed: Mapping[str, Changed] = Mappi
     seen = {each.address: each.action for each in told if each.kind == "drift" and each.action in _OUTSIDE}
     nothing, told_of_none = Changed("", (), 0), {name for name, each in changed.items() if not each.attributes}
     found = [
-        Difference(address, "", action, each.attributes, each.more, action == "delete" or _in_code(each))
+        Difference(address, "", action, each.attributes, each.more, action == "delete" or each.in_code)
         for address, action in seen.items()
         for each in [changed.get(address, nothing)]
         if action == "delete" or address not in told_of_none
     ]
     return sorted(found, key=lambda each: not each.in_code)
-
-
-def _in_code(changed: Changed) -> bool:
-    """What could not be read may be."""
-    return not changed.attributes or any(each.in_code for each in changed.attributes)
 
 
 @dataclass(frozen=True)

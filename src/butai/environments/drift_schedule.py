@@ -12,13 +12,11 @@ from sqlalchemy.orm import Session
 from butai.blueprints.service import AtCommit, Blueprints
 from butai.db import Database
 from butai.environments import store
-from butai.environments.drift import Looked, due
+from butai.environments.drift import SCHEDULE, Looked, due
 from butai.environments.service import Environments
 from butai.errors import ButaiError
 from butai.interval import interval
 from butai.runs.service import Runs
-
-BY = "schedule"
 
 log = structlog.get_logger()
 
@@ -46,7 +44,7 @@ class DriftSchedule:
             self.runs.decide_alone(session)
             for row in self._due(session):
                 if at := known.get((row.blueprint, row.commit)):
-                    self.environments.submit_scheduled_check(session, row, at, by=BY)
+                    self.environments.submit_scheduled_check(session, row, at, by=SCHEDULE)
                     log.info("drift check queued", environment=row.name, blueprint=row.blueprint)
 
     def _at(self, row: store.Environment) -> AtCommit | None:

@@ -16,6 +16,7 @@ from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.environments import left_behind, store
 from butai.environments.adopt_model import refuse_engine, refuse_ours
+from butai.environments.drift import SCHEDULE
 from butai.environments.engines import Engines
 from butai.environments.finding import only_blueprint, refuse_taken
 from butai.environments.hold import refuse_held
@@ -45,6 +46,7 @@ from butai.states.service import States
 from butai.text import restored, text
 
 __all__ = [
+    "SCHEDULE",
     "CreateRequest",
     "DestroyRequest",
     "DriftShape",

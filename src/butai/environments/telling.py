@@ -63,7 +63,7 @@ def _was(each: Changed) -> Text:
             address=each.address,
         )
     lines = "; ".join(f"{one.path}: {one.after} → {one.before}" for one in each.attributes)
-    if not any(one.in_code for one in each.attributes):
+    if not each.in_code:
         return text(
             "{address} is another in what its code does not set: {attributes}", address=each.address, attributes=lines
         )

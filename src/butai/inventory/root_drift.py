@@ -9,7 +9,7 @@ import structlog
 
 from butai.blueprints.service import Blueprints
 from butai.db import Database
-from butai.environments.service import Environments, RootCheck
+from butai.environments.service import SCHEDULE, Environments, RootCheck
 from butai.errors import ButaiError, RefusedError
 from butai.interval import interval
 from butai.inventory import coverage_store as store
@@ -49,7 +49,7 @@ class RootDrift:
             found = self.environments.roots.due(session, labels, interval(self.every))
         for name, place in (known[number] for number in found):
             try:
-                self.check(name, place, by="schedule", scheduled=True)
+                self.check(name, place, by=SCHEDULE, scheduled=True)
                 log.info("drift check queued", repository=name, state=place)
             except ButaiError as error:
                 log.warning("drift check not queued", repository=name, state=place, why=error.what)

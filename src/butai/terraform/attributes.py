@@ -43,6 +43,11 @@ class Changed:
     attributes: Sequence[Attribute]
     more: int
 
+    @property
+    def in_code(self) -> bool:
+        """Whether an update would put any of it back. What could not be read may be."""
+        return not self.attributes or any(each.in_code for each in self.attributes)
+
 
 @dataclass(frozen=True)
 class _Node:

@@ -20,7 +20,7 @@ _CALL = re.compile(r'module\.([^.\[]+)(?:\["(?:[^"\\]|\\.)*"\]|\[\d+\])?(?:\.|$)
 _HEAD = re.compile(r"[^.\[]+")
 # Made of `tags` and the provider's `default_tags`, which code writes.
 _OF_TAGS = "tags_all"
-Codes = Mapping[tuple[tuple[str, ...], str, str], frozenset[str]]
+Codes = dict[tuple[tuple[str, ...], str, str], frozenset[str]]
 """Of each resource (the calls that lead to its module, its type and name) the attributes and blocks that its code sets."""
 
 
@@ -76,7 +76,7 @@ def _head(attribute: Attribute) -> str:
     return found.group() if found else attribute.path
 
 
-def _codes(calls: tuple[str, ...], module: Mapping[str, Any]) -> dict[tuple[tuple[str, ...], str, str], frozenset[str]]:
+def _codes(calls: tuple[str, ...], module: Mapping[str, Any]) -> Codes:
     found = {
         (calls, each["type"], each["name"]): frozenset(each.get("expressions", {}))
         for each in module.get("resources", ())
