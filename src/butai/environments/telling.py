@@ -65,7 +65,7 @@ def _was(each: Changed) -> Text:
     lines = "; ".join(f"{one.path}: {one.after} → {one.before}" for one in each.attributes)
     if not each.in_code:
         return text(
-            "{address} is another in what its code does not set: {attributes}", address=each.address, attributes=lines
+            "{address} differs only in what its code does not set: {attributes}", address=each.address, attributes=lines
         )
     return text("{address} was changed outside: {attributes}", address=each.address, attributes=lines)
 

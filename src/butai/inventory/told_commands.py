@@ -103,7 +103,7 @@ def _show(found: Any) -> None:
     if apart:
         say("\nOnly in what the code does not set (the provider found it out, or somebody set it by hand):")
     for each in apart:
-        say(_line(each, "another"))
+        say(_line(each, "differs"))
 
 
 def _line(each: Any, what: str) -> str:
