@@ -10,7 +10,7 @@ import pytest
 
 from butai.demo.team import examples_folder
 from butai.terraform.evaluation.module import Declaration, ModuleScope, evaluate, evaluate_module
-from butai.terraform.evaluation.scope import ReadFile, Scope
+from butai.terraform.evaluation.scope import ListFiles, ReadFile, Scope
 from butai.terraform.hcl_literals import UNKNOWN
 from butai.terraform.hcl_syntax import Block, parse_hcl
 from support.console import Console
@@ -41,6 +41,14 @@ def reader(folder: Path) -> ReadFile:
     return read
 
 
+def lister(folder: Path) -> ListFiles:
+    def files(below: str) -> list[str]:
+        found = (each for each in (folder / below).rglob("*") if each.is_file())
+        return [each.relative_to(folder).as_posix() for each in found]
+
+    return files
+
+
 def wrong_and_unknown(answers: list[str | None], found: list[object]) -> tuple[list[int], int]:
     """Which are wrong, and how many are unknown here although the engine has an answer."""
     pairs = list(zip(answers, found, strict=True))
@@ -54,7 +62,7 @@ def test_written_expressions(tmp_path: Path) -> None:
     root = tmp_path / "root"
     shutil.copytree(CASES / "files", root)
     answers = Console(root).answers(asked)
-    scope = Scope(read=reader(root), workspace="default")
+    scope = Scope(read=reader(root), files=lister(root), workspace="default")
     wrong, unknown = wrong_and_unknown(answers, [evaluate(f"jsonencode({each})", scope) for each in asked])
     assert [(asked[place], answers[place]) for place in wrong] == []
     answered = sum(each is not None for each in answers)

@@ -33,6 +33,21 @@ class Written:
         return self.links
 
 
+class WrittenBeside:
+    """What expressions read."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+
+    def read(self, path: str) -> bytes | None:
+        """A file's content."""
+        return self._files.get(path)
+
+    def files(self, folder: str) -> list[str]:
+        """All below a folder."""
+        return [each for each in self._files if folder == "." or each.startswith(f"{folder}/")]
+
+
 def graph_of(files: Mapping[str, str | bytes], engine: str = "", links: Mapping[str, str] | None = None) -> Graph:
     """The graph of these files."""
     return read_graph(Written(files, links), engine=engine)

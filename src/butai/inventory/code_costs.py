@@ -12,10 +12,10 @@ from butai.blueprints.service import Blueprints
 from butai.git.repository import Repository
 from butai.inventory.code_billing import CodeBillings, is_of_aws
 from butai.inventory.costs import Cost, cost
-from butai.inventory.git_source import content_at
 from butai.inventory.measures import Figures
 from butai.inventory.model import Graph
 from butai.inventory.prices_service import Prices
+from butai.inventory.read_by_code import CommitFiles
 from butai.inventory.values import Values
 
 MOST_KEPT: Final = 8
@@ -71,7 +71,7 @@ class CodeCosts:
 
     def _billings(self, repository: Repository, commit: str, graph: Graph) -> CodeBillings:
         regions = self._regions(repository)
-        values = Values(graph, content_at(repository, commit))
+        values = Values(graph, CommitFiles(repository, commit))
         return CodeBillings(graph, values, regions, _only({*regions.values()}))
 
     def _regions(self, repository: Repository) -> dict[str, str]:

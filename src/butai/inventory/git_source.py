@@ -6,13 +6,11 @@ import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from butai.errors import ButaiError
 from butai.git.repository import Repository
 from butai.git.tree import LINK, SUBMODULE, content_of, entries_of
 from butai.git.tree import Entry as Blob
 from butai.inventory.model import Problem
 from butai.inventory.reading import Entry, is_terraforms, no_collecting
-from butai.terraform.evaluation.scope import ReadFile
 from butai.text import text
 
 # A link to a link to a link.
@@ -82,15 +80,3 @@ class GitCommit:
     def read(self, entry: Entry) -> bytes:
         """A file's content."""
         return self._read(self._blobs[entry.real])
-
-
-def content_at(repository: Repository, commit: str) -> ReadFile:
-    """Files of a commit by their paths; none for what is not there or cannot be read."""
-
-    def content(path: str) -> bytes | None:
-        try:
-            return repository.read(commit, path)
-        except ButaiError:
-            return None
-
-    return content

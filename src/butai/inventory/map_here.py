@@ -12,6 +12,7 @@ from butai.inventory.beside import age_and_churn_of, show_most_changed, show_sta
 from butai.inventory.document import document, node_document
 from butai.inventory.kept import kept
 from butai.inventory.model import Graph, Kind, Node
+from butai.inventory.read_by_code import FolderFiles
 from butai.inventory.reading import Cache, WorkingFolder, read_graph
 from butai.inventory.summary import Summary, summarise
 from butai.inventory.values import Values
@@ -65,7 +66,7 @@ def show(path: Path, asked: Asked) -> None:
     elif asked.state is not None:
         show_state(graph, asked.state, asked.root, as_json=asked.as_json)
     elif asked.as_json:
-        print_json(document(graph, Values(graph, source.content, asked.workspace or None)))
+        print_json(document(graph, Values(graph, FolderFiles(source.path), asked.workspace or None)))
     else:
         _show(graph, summarise(graph))
         if asked.history:

@@ -123,7 +123,7 @@ class WorkingFolder:
             problems.append(Problem(path, 0, text("this is no file that could be read")))
 
     def content(self, path: str) -> bytes | None:
-        """Any file's content, for what expressions read; none where it is not there, lies outside or is very large."""
+        """Any file's content, for its lines; none where it is not there, lies outside or is very large."""
         real = (self.path / path).resolve()
         try:
             fits = real.is_relative_to(self.path) and real.is_file() and real.stat().st_size <= _LARGE

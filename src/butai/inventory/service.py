@@ -19,13 +19,13 @@ from butai.git.mirrors import Mirrors
 from butai.git.repository import Repositories, Repository, located
 from butai.inventory import coverage_store, store
 from butai.inventory.about import About, about, about_group, check_is_there
-from butai.inventory.git_source import content_at
 from butai.inventory.graphs import Graphs, Read
 from butai.inventory.measures import Changes, Figures, History, age_and_churn
 from butai.inventory.model import Graph, Kind
 from butai.inventory.naming import checked_name, free_name, taken
 from butai.inventory.newcomer import first_look
 from butai.inventory.picture import rows, search
+from butai.inventory.read_by_code import CommitFiles
 from butai.inventory.summary import summarise
 from butai.inventory.values import Values
 from butai.inventory.view import Colour, View
@@ -205,7 +205,7 @@ class Inventory:
         return Excerpt(file, read.commit, 1, lines, nodes)
 
     def _values(self, known: _Known, read: Read) -> Values:
-        return Values(read.graph, content_at(known.repository, read.commit))
+        return Values(read.graph, CommitFiles(known.repository, read.commit))
 
     # --- within -----------------------------------------------------------------------------------------------------
 

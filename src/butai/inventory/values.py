@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from butai.inventory.model import Graph, Kind, Module, Node
+from butai.inventory.read_by_code import CodeFiles
 from butai.terraform.evaluation.module import Declaration, ModuleScope, evaluate_module
-from butai.terraform.evaluation.scope import ReadFile
 from butai.terraform.evaluation.values import SetValue
 from butai.terraform.hcl_literals import UNKNOWN
 
@@ -26,12 +26,12 @@ class Values:
     """The values of one graph.
 
     A module's variables have what all its calls hand in alike, and are unknown where those differ; without a call they have
-    what the folder's own variable files and defaults give them. `read`: a file's content by its path from the repository's
-    top. `workspace`: what `terraform.workspace` is, if that is said.
+    what the folder's own variable files and defaults give them. `files`: the repository's. `workspace`: what
+    `terraform.workspace` is, if that is said.
     """
 
-    def __init__(self, graph: Graph, read: ReadFile | None = None, workspace: str | None = None) -> None:
-        self._graph, self._read, self._workspace = graph, read, workspace
+    def __init__(self, graph: Graph, files: CodeFiles | None = None, workspace: str | None = None) -> None:
+        self._graph, self._files, self._workspace = graph, files, workspace
         self._scopes: dict[str, ModuleScope] = {}
         self._making: set[str] = set()
 
@@ -70,7 +70,8 @@ class Values:
             declared,
             values,
             {each.name: each.expression.text for each in nodes if each.kind is Kind.LOCAL and each.expression},
-            read=self._read,
+            read=self._files.read if self._files else None,
+            files=self._files.files if self._files else None,
             root=root,
             module=path,
             workspace=self._workspace,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from butai.aws.billing import NOT_KNOWN, Billing
 from butai.inventory.code_billing import CodeBillings
 from butai.inventory.values import Values
-from support.written import graph_of
+from support.written import WrittenBeside, graph_of
 
 TOKYO, VIRGINIA = "ap-northeast-1", "us-east-1"
 NODE = """
@@ -206,5 +206,5 @@ HANDED = graph_of(
 
 @given(JSON)
 def test_what_is_handed_in_comes_out_as_it_was(value: Any) -> None:
-    values = Values(HANDED, lambda _: json.dumps(value).encode())
+    values = Values(HANDED, WrittenBeside({"live/x.json": json.dumps(value).encode()}))
     assert values.of(HANDED.nodes["m:var.x"]) == {"value": value}

@@ -8,7 +8,7 @@ from butai.inventory.document import document
 from butai.inventory.model import Graph
 from butai.inventory.values import Values
 from butai.terraform.hcl_literals import UNKNOWN
-from support.written import graph_of
+from support.written import WrittenBeside, graph_of
 
 FILES = {
     "live/main.tf": """
@@ -40,11 +40,11 @@ FILES = {
     "live/a.auto.tfvars": 'region = "eu-west-2"\n',
     "live/staging.tfvars": 'region = "us-east-1"\n',
 }
-MENU = {"live/menu.yaml": b"digits: [1, 2]\n"}
+MENU = WrittenBeside({"live/menu.yaml": b"digits: [1, 2]\n"})
 
 
 def values(graph: Graph, address: str, workspace: str | None = None) -> dict[str, Any]:
-    return Values(graph, MENU.get, workspace).of(graph.nodes[f"live:{address}"])
+    return Values(graph, MENU, workspace).of(graph.nodes[f"live:{address}"])
 
 
 def test_variables_have_what_the_files_that_are_read_by_themselves_give_them() -> None:
@@ -74,7 +74,7 @@ def test_what_only_the_world_can_tell_is_unknown_as_a_whole() -> None:
 
 def test_the_document_tells_values_and_what_is_unknown() -> None:
     graph = graph_of(FILES)
-    nodes = {each["address"]: each for each in document(graph, Values(graph, MENU.get))["nodes"]}
+    nodes = {each["address"]: each for each in document(graph, Values(graph, MENU))["nodes"]}
     assert nodes["local.twice"]["values"] == {"value": 4} and nodes["local.twice"]["unknown"] == []
     assert nodes["local.far"]["values"] == {} and nodes["local.far"]["unknown"] == ["value"]
     assert "values" not in document(graph)["nodes"][0]
@@ -93,9 +93,9 @@ CALLS = 'module "one" {\n  source = "../modules/one"\n  size = "%s"\n}\n'
 
 
 def _in_module(files: dict[str, str], address: str) -> Any:
-    content = {"modules/one/menu.txt": b"soup"}
+    content = WrittenBeside({"modules/one/menu.txt": b"soup"})
     graph = graph_of({"modules/one/main.tf": SHARED, **files})
-    return Values(graph, content.get).of(graph.nodes[f"modules/one:{address}"])["value"]
+    return Values(graph, content).of(graph.nodes[f"modules/one:{address}"])["value"]
 
 
 def test_a_module_has_what_its_call_hands_in_and_nothing_of_its_own_variable_file() -> None:

@@ -12,7 +12,7 @@ from butai.terraform.evaluation.expressions import Budget, Evaluator
 from butai.terraform.evaluation.limits import MOST_STEPS, BeyondLimits
 from butai.terraform.evaluation.parsing import parse_expression
 from butai.terraform.evaluation.references import is_constant, references, walk
-from butai.terraform.evaluation.scope import ReadFile, Scope
+from butai.terraform.evaluation.scope import ListFiles, ReadFile, Scope
 from butai.terraform.evaluation.syntax import Node, Wrong
 from butai.terraform.evaluation.types import Type
 from butai.terraform.evaluation.values import NOT_KNOWN, Refused, Value, plain, unknown
@@ -65,6 +65,7 @@ def evaluate_module(
     local_values: Mapping[str, str],
     *,
     read: ReadFile | None = None,
+    files: ListFiles | None = None,
     root: str = ".",
     module: str | None = ".",
     workspace: str | None = None,
@@ -72,9 +73,9 @@ def evaluate_module(
     """The scope of a module's expressions.
 
     `values`: what variable files give, as expressions' texts; `local_values`: those of the locals.
-    `root`, `module`, `workspace` and `read` are as in `Scope`.
+    `root`, `module`, `workspace`, `read` and `files` are as in `Scope`.
     """
-    base = Scope(read=read, root=root, module=module, workspace=workspace)
+    base = Scope(read=read, files=files, root=root, module=module, workspace=workspace)
     return ModuleScope(variables, values, local_values, base)
 
 

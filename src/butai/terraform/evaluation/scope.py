@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from butai.terraform.evaluation.values import NOT_KNOWN, Value, count, from_plain, string
 
-# The content of a file by its path from the repository's top; none where there is no such file.
 ReadFile = Callable[[str], bytes | None]
+"""The content of a file by its path from the repository's top; none where there is no such file. Raises NotTold."""
+ListFiles = Callable[[str], Iterable[str]]
+"""Every file below a folder, both by their paths from the top; none where there is no such folder. Raises NotTold."""
+
+
+class NotTold(Exception):  # noqa: N818 it says what is so, not what went wrong
+    """What is there is not known here, or not read: it lies outside of the repository, say, or is very large."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +27,7 @@ class Scope:
     expression is from.
     `module`: `path.module`, from the root module's folder, none where it is not known; `root`: that folder, from the
     repository's top.
+    `read`, `files`: the repository's.
     `is_closed`: all variables and locals are here, so that a reference to another one is Terraform's error.
     """
 
@@ -33,6 +40,7 @@ class Scope:
     root: str = "."
     workspace: str | None = None
     read: ReadFile | None = None
+    files: ListFiles | None = None
     is_closed: bool = False
 
     def named(self, name: str) -> Mapping[str, Any] | None:
