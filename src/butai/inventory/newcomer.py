@@ -5,45 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
 from butai.inventory.measures import History
 from butai.inventory.model import Edge, Graph, Kind, Node, Uses
+from butai.inventory.stages import Stage, is_address, is_shared, leads_towards, stage
 
 _MOST: Final = 8
 _UNTOUCHED: Final = timedelta(days=365)
 # More often than every second working day.
 _DAILY_IN_30_DAYS: Final = 10
-
-
-class Stage(StrEnum):
-    """Where a request passes through, in its order."""
-
-    DNS = "dns"
-    ENTRY = "entry"
-    SERVICE = "service"
-    STORE = "store"
-
-
-_TYPES: Final = {
-    Stage.DNS: ("aws_route53_record", "aws_service_discovery_service", "cloudflare_record", "cloudflare_dns_record"),
-    Stage.ENTRY: (
-        "aws_lb", "aws_alb", "aws_elb", "aws_cloudfront_distribution", "aws_api_gateway_", "aws_apigatewayv2_",
-        "aws_lb_", "aws_alb_", "aws_lambda_function_url", "aws_globalaccelerator_",
-    ),
-    Stage.SERVICE: (
-        "aws_ecs_service", "aws_lambda_function", "aws_instance", "aws_autoscaling_group", "aws_apprunner_service",
-        "aws_eks_cluster", "aws_elastic_beanstalk_environment",
-    ),
-    Stage.STORE: (
-        "aws_elasticache_cluster", "aws_elasticache_replication_group", "aws_elasticache_serverless_cache",
-        "aws_db_instance", "aws_rds_cluster", "aws_dynamodb_table", "aws_s3_bucket", "aws_sqs_queue", "aws_sns_topic",
-        "aws_kinesis_stream", "aws_kinesis_firehose_delivery_stream", "aws_msk_cluster", "aws_opensearch_domain",
-        "aws_elasticsearch_domain", "aws_efs_file_system", "aws_docdb_cluster", "aws_memorydb_cluster",
-        "aws_redshift_cluster", "aws_neptune_cluster",
-    ),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,7 +47,7 @@ class Aged:
 
 @dataclass(frozen=True)
 class FirstLook:
-    """What is told first. The last three are None where git's history is not known."""
+    """What is told first: `ways` of which most is known before others. The last three are None without git's history."""
 
     ways: list[Way]
     biggest: list[Sized]
@@ -89,7 +60,7 @@ def first_look(graph: Graph, history: History | None, now: datetime) -> FirstLoo
     """Look at a repository for somebody who has never seen it."""
     ages = _ages(graph, history) if history else None
     return FirstLook(
-        ways=list(ways(graph)),
+        ways=sorted(ways(graph), key=lambda way: -sum(map(bool, (way.dns, way.entry, way.stores)))),
         biggest=_biggest(graph),
         oldest=None if ages is None else ages[:_MOST],
         daily=None if ages is None else _daily(ages),
@@ -97,21 +68,11 @@ def first_look(graph: Graph, history: History | None, now: datetime) -> FirstLoo
     )
 
 
-def stage(node: Node) -> Stage | None:
-    """Where a request meets a resource of this type, or one that is looked up."""
-    if node.kind not in {Kind.RESOURCE, Kind.DATA}:
-        return None
-    for each, types in _TYPES.items():
-        if any(node.type == type_ or (type_.endswith("_") and node.type.startswith(type_)) for type_ in types):
-            return each
-    return None
-
-
 def ways(graph: Graph) -> Iterator[Way]:
     """The way of a request to each service that is written, in the order of the code."""
     stages = {id_: found for id_, node in graph.nodes.items() if (found := stage(node)) is not None}
     for id_, found in stages.items():
-        if found is Stage.SERVICE and graph.nodes[id_].kind is Kind.RESOURCE:
+        if found is Stage.SERVICE and graph.nodes[id_].kind is not Kind.DATA:
             yield _way(graph, stages, id_)
 
 
@@ -122,16 +83,11 @@ def _way(graph: Graph, stages: dict[str, Stage], service: str) -> Way:
         edges = [each for each in graph.uses.get(at, ()) if each.uses is not Uses.DEPENDS_ON]
         return _through(stages, () if stages.get(at) is Stage.ENTRY else edges, Stage.ENTRY)
 
-    groups = {each for each in _reached([service], named) if stages.get(each) is Stage.ENTRY}
-    pointing = {
-        edge.source
-        for each in (service, *groups)
-        for edge in graph.used_by.get(each, ())
-        if stages.get(edge.source) is Stage.ENTRY
-    }
-    entry = _reached([*groups, *pointing], lambda at: _through(stages, graph.uses.get(at, ()), Stage.ENTRY))
-    entry = {each for each in entry | groups | pointing if stages.get(each) is Stage.ENTRY}
-    dns = _reached(list(entry), lambda at: _behind(graph, stages, at))
+    named_by_it = (each for each in _reached([service], named) if stages.get(each) is Stage.ENTRY)
+    groups = {each for each in named_by_it if not leads_towards(graph.nodes[each])}
+    entry = _entries(graph, stages, service, groups)
+    before = {each for at in entry for each in _targets(graph, at) if is_address(graph.nodes[each])}
+    dns = _reached([*entry, *before], lambda at: _behind(graph, stages, at, Stage.DNS))
     stores = _reached([service], lambda at: _through(stages, graph.uses.get(at, ()), Stage.STORE))
     return Way(
         dns=_nodes(graph, (each for each in dns if stages.get(each) is Stage.DNS)),
@@ -141,16 +97,35 @@ def _way(graph: Graph, stages: dict[str, Stage], service: str) -> Way:
     )
 
 
+def _entries(graph: Graph, stages: dict[str, Stage], service: str, groups: set[str]) -> set[str]:
+    """What names a service or its groups, over values too, and what that goes by itself: a rule has a listener."""
+    # Who else names a balancer is another's.
+    starts = {service, *(each for each in groups if not is_shared(graph.nodes[each]))}
+
+    def naming(at: str) -> Iterable[str]:
+        is_end = stages.get(at) is Stage.ENTRY and at not in starts and not leads_towards(graph.nodes[at])
+        return () if is_end else _behind(graph, stages, at, Stage.ENTRY)
+
+    found = {each for each in _reached([*starts], naming) | groups if stages.get(each) is Stage.ENTRY}
+    by_rules = [each for each in found if not leads_towards(graph.nodes[each])]
+    found |= _reached(by_rules, lambda at: _through(stages, graph.uses.get(at, ()), Stage.ENTRY))
+    return {each for each in found if stages.get(each) is Stage.ENTRY}
+
+
+def _targets(graph: Graph, at: str) -> list[str]:
+    return [edge.target for edge in graph.uses.get(at, ()) if edge.target in graph.nodes]
+
+
 def _through(stages: dict[str, Stage], edges: Iterable[Edge], wanted: Stage) -> Iterator[str]:
     """What is needed, past whatever has no stage; what has another stage ends the way."""
     return (each.target for each in edges if stages.get(each.target) in {None, wanted})
 
 
-def _behind(graph: Graph, stages: dict[str, Stage], at: str) -> Iterator[str]:
+def _behind(graph: Graph, stages: dict[str, Stage], at: str, wanted: Stage) -> Iterator[str]:
     """What names something by way of values: a record may get its name from a module's output."""
     passing = {Kind.VARIABLE, Kind.LOCAL, Kind.OUTPUT}
     for edge in graph.used_by.get(at, ()):
-        if stages.get(edge.source) is Stage.DNS or graph.nodes[edge.source].kind in passing:
+        if stages.get(edge.source) is wanted or graph.nodes[edge.source].kind in passing:
             yield edge.source
 
 

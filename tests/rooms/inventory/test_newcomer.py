@@ -96,6 +96,97 @@ def test_the_way_goes_through_modules() -> None:
     )
 
 
+def test_a_group_of_instances_is_attached_and_modules_from_elsewhere_are_known_by_name() -> None:
+    graph = graph_of(
+        {
+            "live/main.tf": """
+                module "alb" { source = "terraform-aws-modules/alb/aws" }
+                module "db" { source = "git::https://example.com/terraform-aws-rds.git?ref=v1" }
+                module "label" { source = "cloudposse/label/null" }
+                module "own" { source = "./rds" }
+                module "web" {
+                  source = "terraform-aws-modules/ecs/aws//modules/service"
+                  group  = module.alb.target_groups["web"].arn
+                  env    = [module.db.address, module.label.id, module.own.id]
+                }
+                module "group" {
+                  source = "../modules/group"
+                  groups = [module.alb.target_groups["old"].arn]
+                }
+                resource "aws_route53_record" "web" { records = [module.alb.dns_name] }
+            """,
+            "live/rds/main.tf": 'output "id" { value = 1 }',
+            "modules/group/main.tf": """
+                variable "groups" {}
+                resource "aws_autoscaling_group" "this" {}
+                resource "aws_autoscaling_attachment" "this" {
+                  autoscaling_group_name = aws_autoscaling_group.this.name
+                  lb_target_group_arn    = var.groups[0]
+                }
+            """,
+        }
+    )
+    assert [names(each) for each in ways(graph)] == [
+        (["aws_route53_record.web"], ["module.alb"], "module.web", ["module.db"]),
+        (
+            ["aws_route53_record.web"],
+            ["module.alb", "aws_autoscaling_attachment.this"],
+            "aws_autoscaling_group.this",
+            [],
+        ),
+    ]
+
+
+GOOGLE = """
+    resource "google_dns_record_set" "shop" { rrdatas = [google_compute_global_address.shop.address] }
+    resource "google_compute_global_address" "shop" {}
+    resource "google_compute_global_forwarding_rule" "shop" {
+      ip_address = google_compute_global_address.shop.address
+      target     = google_compute_target_https_proxy.shop.id
+    }
+    resource "google_compute_target_https_proxy" "shop" { url_map = google_compute_url_map.shop.id }
+    resource "google_compute_url_map" "shop" {
+      default_service = google_compute_backend_service.shop.id
+      other           = google_compute_backend_service.admin.id
+    }
+    resource "google_compute_backend_service" "shop" {
+      backend { group = google_compute_region_network_endpoint_group.shop.id }
+    }
+    resource "google_compute_backend_service" "admin" {}
+    resource "google_compute_region_network_endpoint_group" "shop" {
+      cloud_run { service = google_cloud_run_v2_service.shop.name }
+    }
+    resource "google_cloud_run_v2_service" "shop" {
+      env { value = google_sql_database_instance.main.name }
+      peer = google_compute_url_map.admin.id
+    }
+    resource "google_compute_url_map" "admin" {}
+    resource "google_sql_database_instance" "main" {}
+"""
+
+
+def test_where_each_names_the_next_the_way_is_followed_from_the_service() -> None:
+    [way] = ways(graph_of({"main.tf": GOOGLE}))
+    assert names(way) == (
+        ["google_dns_record_set.shop"],
+        [
+            "google_compute_backend_service.shop",
+            "google_compute_global_forwarding_rule.shop",
+            "google_compute_region_network_endpoint_group.shop",
+            "google_compute_target_https_proxy.shop",
+            "google_compute_url_map.shop",
+        ],
+        "google_cloud_run_v2_service.shop",
+        ["google_sql_database_instance.main"],
+    )
+
+
+def test_of_which_most_is_known_comes_first() -> None:
+    files = {"a/main.tf": 'resource "aws_lambda_function" "alone" {}', **SHOP}
+    found = first_look(graph_of(files), None, NOW).ways
+    assert [each.service.address for each in found] == ["aws_ecs_service.shop", "aws_lambda_function.alone"]
+
+
 def test_what_no_request_comes_to_has_no_way() -> None:
     graph = graph_of({"a/main.tf": 'resource "aws_vpc" "this" {}\ndata "aws_ecs_service" "theirs" {}'})
     assert list(ways(graph)) == []
