@@ -32,7 +32,7 @@ from butai.blueprints.paths import names_by
 from butai.blueprints.task_terms import OneOff
 from butai.blueprints.validate import BlueprintError, check_against_root, parse
 from butai.blueprints.variables import VariableError, variables_for
-from butai.blueprints.views import BlueprintView, KnownRepository, as_known, view
+from butai.blueprints.views import BlueprintView, KnownRepository, as_known, engine_of, view
 from butai.datafolder import DataFolder
 from butai.db import Database
 from butai.errors import ButaiError, NotFoundError, RefusedError, WrongUseError, did_you_mean
@@ -197,10 +197,13 @@ class Blueprints:
         """The repositories that blueprints lie in, each with a ref once, and by which blueprints it is used."""
         with self._database.reading() as session:
             rows = store.all_of(session)
-        used: dict[tuple[str, str], list[str]] = {}
+        used: dict[tuple[str, str], list[store.BlueprintRow]] = {}
         for row in rows:
-            used.setdefault((row.repository, row.ref), []).append(row.name)
-        return [KnownRepository(self._repositories.at(where), ref, names) for (where, ref), names in used.items()]
+            used.setdefault((row.repository, row.ref), []).append(row)
+        return [
+            KnownRepository(self._repositories.at(where), ref, [each.name for each in theirs], engine_of(theirs))
+            for (where, ref), theirs in used.items()
+        ]
 
     def fetch_all(self, max_age_s: float) -> None:
         """Bring the mirrors of all blueprints up to date, of those that are older than that."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,16 +38,26 @@ class BlueprintView(BaseModel):
 
 @dataclass(frozen=True)
 class KnownRepository:
-    """A repository that blueprints lie in, at a ref; `used_by`: their names."""
+    """A repository that blueprints lie in, at a ref; `used_by`: their names.
+
+    `engine`: `terraform` or `tofu` where all that name one name this; else empty.
+    """
 
     repository: Repository
     ref: str
     used_by: Sequence[str]
+    engine: str = ""
 
 
 def as_known(row: BlueprintRow) -> Blueprint:
     """What a row's `butai.yaml` says."""
     return _parsed(row.butai_yaml)
+
+
+def engine_of(rows: Iterable[BlueprintRow]) -> str:
+    """The engine that blueprints name, if all that name one name the same; else nothing."""
+    named = {each.engine.name for each in map(as_known, rows)} - {None}
+    return str(named.pop()) if len(named) == 1 else ""
 
 
 def view(row: BlueprintRow) -> BlueprintView:

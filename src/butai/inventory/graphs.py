@@ -76,45 +76,48 @@ class Graphs:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._repositories: dict[tuple[str, str], _OneRepository] = {}
+        self._repositories: dict[tuple[str, str, str], _OneRepository] = {}
         self._others: _Few[Read] = _Few(_OLD_COMMITS)
         self._pictures: _Few[Picture] = _Few(_PICTURES)
 
-    def newest(self, repository: Repository, ref: str, commit: str) -> Read:
-        """A ref's newest commit: only files that no commit before it had are parsed. Raises GitError."""
-        one = self._one(repository, ref)
+    def newest(self, repository: Repository, ref: str, commit: str, engine: str = "") -> Read:
+        """A ref's newest commit: only files that no commit before it had are parsed. Raises GitError.
+
+        `engine`: the one that it is read for, as in `read_graph`.
+        """
+        one = self._one(repository, ref, engine)
         with one.lock:
             if one.newest is None or one.newest.commit != commit:
-                one.newest = _read(repository, commit, one.files, one.memory)
+                one.newest = _read(repository, commit, engine, one.files, one.memory)
             return one.newest
 
-    def other(self, repository: Repository, ref: str, commit: str) -> Read:
+    def other(self, repository: Repository, ref: str, commit: str, engine: str = "") -> Read:
         """Any commit. Raises GitError."""
-        one = self._one(repository, ref)
+        one = self._one(repository, ref, engine)
         if one.newest is not None and one.newest.commit == commit:
             return one.newest
-        key = (repository.location, commit)
+        key = (repository.location, commit, engine)
         found = self._others.get(key)
         # The files of the newest commit stay known: reading is given a copy, which it may cut down.
-        return found or self._others.keep(key, _read(repository, commit, dict(one.files), one.memory.copy()))
+        return found or self._others.keep(key, _read(repository, commit, engine, dict(one.files), one.memory.copy()))
 
-    def known(self, repository: Repository, ref: str) -> Read | None:
+    def known(self, repository: Repository, ref: str, engine: str = "") -> Read | None:
         """The newest commit, if it was read: nothing is read for it."""
-        return self._one(repository, ref).newest
+        return self._one(repository, ref, engine).newest
 
     def picture(self, read: Read, view: View) -> Picture:
         """A view's picture; one that was drawn for the same graph is not drawn again, whichever commit it is of."""
         key = (read.graph.digest, view.drawing)
         return self._pictures.get(key) or self._pictures.keep(key, draw(read.graph, read.groups, view))
 
-    def _one(self, repository: Repository, ref: str) -> _OneRepository:
+    def _one(self, repository: Repository, ref: str, engine: str) -> _OneRepository:
         with self._lock:
             return self._repositories.setdefault(
-                (repository.location, ref), _OneRepository(threading.Lock(), {}, Memory())
+                (repository.location, ref, engine), _OneRepository(threading.Lock(), {}, Memory())
             )
 
 
-def _read(repository: Repository, commit: str, files: Cache, memory: Memory) -> Read:
+def _read(repository: Repository, commit: str, engine: str, files: Cache, memory: Memory) -> Read:
     with git_commit(repository, commit, repository_name(repository.location)) as source:
-        graph = read_graph(source, files, memory=memory)
+        graph = read_graph(source, files, engine, memory)
     return Read(commit, graph)

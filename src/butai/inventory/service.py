@@ -48,13 +48,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class _Known:
-    """A repository at a ref, under its name here."""
+    """A repository at a ref, under its name here. `engine`: the one that its blueprints name, if they agree."""
 
     name: str
     repository: Repository
     ref: str
     blueprints: Sequence[str]
     added: bool
+    engine: str = ""
 
 
 class Inventory:
@@ -141,7 +142,7 @@ class Inventory:
         if not re.fullmatch(r"[0-9a-f]{7,64}", commit):
             raise WrongUseError(text("`{commit}` is no commit.", commit=plain(commit)), code="bad-commit")
         full = commit if is_commit(commit) and known.repository.has(commit) else known.repository.resolve(commit)
-        return self._graphs.other(known.repository, known.ref, full)
+        return self._graphs.other(known.repository, known.ref, full, known.engine)
 
     def blueprints_of(self, name: str) -> Sequence[str]:
         """The names of the blueprints that lie in a repository."""
@@ -210,7 +211,7 @@ class Inventory:
     # --- within -----------------------------------------------------------------------------------------------------
 
     def _newest(self, known: _Known) -> Read:
-        return self._graphs.newest(known.repository, known.ref, self._commit(known))
+        return self._graphs.newest(known.repository, known.ref, self._commit(known), known.engine)
 
     def _commit(self, known: _Known) -> str:
         if not known.repository.fetched_at():
@@ -243,7 +244,7 @@ class Inventory:
         except ButaiError as error:
             failure = error.what
         fetched = self._mirrors.fetched(known.repository)
-        read = self._graphs.known(known.repository, known.ref)
+        read = self._graphs.known(known.repository, known.ref, known.engine)
         return RepositoryView(
             name=known.name,
             location=redact(known.repository.location),
@@ -263,11 +264,12 @@ class Inventory:
         found: list[_Known] = []
         for row in added:
             theirs = used.pop((row.location, row.ref), None)
-            blueprints = theirs.used_by if theirs else ()
-            found.append(_Known(row.name, self._repositories.at(row.location), row.ref, blueprints, added=True))
+            at = self._repositories.at(row.location)
+            blueprints, engine = (theirs.used_by, theirs.engine) if theirs else ((), "")
+            found.append(_Known(row.name, at, row.ref, blueprints, added=True, engine=engine))
         for _, each in sorted(used.items()):
             name = free_name(repository_name(each.repository.location), {known.name for known in found})
-            found.append(_Known(name, each.repository, each.ref, each.used_by, added=False))
+            found.append(_Known(name, each.repository, each.ref, each.used_by, added=False, engine=each.engine))
         return sorted(found, key=lambda each: each.name)
 
     def _named(self, name: str) -> _Known:

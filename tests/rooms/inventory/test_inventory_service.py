@@ -20,7 +20,7 @@ from butai.settings import Settings
 from butai.terraform.hcl_blocks import Parsed
 from butai.terraform.hcl_syntax import parse_hcl
 from support.repository import WorkingTree
-from support.tiny_team import TinyTeam
+from support.tiny_team import YAML, TinyTeam
 
 FILES = {
     "live/main.tf": 'resource "aws_sqs_queue" "calls" {\n  name = var.name\n}\nvariable "name" {}\n',
@@ -61,6 +61,22 @@ def test_the_repositories_of_blueprints_are_there_by_themselves(butai: Butai, tm
         butai.inventory.remove("infra")
     with pytest.raises(RefusedError, match="already, as `infra`"):
         add(butai, team.infra)
+
+
+def test_twins_are_read_as_the_engine_of_the_blueprints_would(butai: Butai, tmp_path: Path) -> None:
+    team = TinyTeam(tmp_path / "team", yaml=f"{YAML}engine: terraform\n")
+    team.infra.commit({"staging/more.tf": 'resource "x_y" "tf" {}', "staging/more.tofu": 'resource "x_y" "tofu" {}'})
+    add(butai, team.infra, name="before")
+
+    def found(name: str) -> set[str]:
+        return {"staging:x_y.tf", "staging:x_y.tofu"} & butai.inventory.read(name).graph.nodes.keys()
+
+    assert found("before") == {"staging:x_y.tofu"}, "no engine is named"
+    butai.blueprints.add(str(team.infra.path), root="staging")
+    assert found("before") == {"staging:x_y.tf"}
+    team.infra.commit({"staging/butai.yaml": f"{YAML}engine: tofu\n".replace("name: tiny", "name: other")})
+    butai.blueprints.add(str(team.infra.path), root="staging")
+    assert found("before") == {"staging:x_y.tofu"}, "two blueprints name two"
 
 
 def test_two_refs_of_one_repository_are_two_and_two_of_one_name_are_told_apart(butai: Butai, tmp_path: Path) -> None:
