@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from butai.client import Api, connect
+from butai.errors import WrongUseError
 from butai.settings import Settings
 from butai.terminal import JsonFlag, print_json, say, table
 
@@ -44,6 +45,8 @@ def add(
     json: JsonFlag = False,
 ) -> None:
     """Add a repository: it is only read, and nothing in it is run."""
+    if not repository.strip():
+        raise WrongUseError("Which repository?", next="Give a git URL or a path.", where="REPOSITORY")
     path = Path(repository).expanduser()
     where = str(path.absolute()) if path.exists() else repository
     found = api().post("/api/v1/inventory", {"repository": where, "ref": ref, "name": name})

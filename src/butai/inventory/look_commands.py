@@ -15,7 +15,7 @@ NodeOption = Annotated[str, typer.Option("--node", metavar="NODE", help="One nod
 def past(name: RepositoryArgument, node: NodeOption = "", json: JsonFlag = False) -> None:
     """What git tells: who knows what today, what changes most, what changes together."""
     path = f"/api/v1/inventory/{name}/past"
-    found = api().get(f"{path}/node", id=node) if node else api().get(path, wait=True)
+    found = api().get(f"{path}/node", id=node, wait=True) if node else api().get(path, wait=True)
     if json:
         print_json(found)
     elif node:

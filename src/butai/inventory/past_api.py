@@ -31,10 +31,11 @@ def show_past(service: Service, name: str, wait: bool = False) -> RepositoryPast
 
 
 @router.get("/{name}/past/node")
-def show_node_past(service: Service, name: str, id: str) -> ThingPast:
-    """How one node came about and who knows it."""
-    found = service.of_node(name, id)
+def show_node_past(service: Service, name: str, id: str, wait: bool = False) -> ThingPast:
+    """How one node came about and who knows it. `wait`: until that is read, which takes seconds."""
+    found = service.of_node(name, id, wait=wait)
     if found is None:
+        service.check_is_there(name, id)
         raise NotFoundError(
             text("Git's history of `{name}` is not known, or not yet.", name=plain(id)), code="no-history"
         )

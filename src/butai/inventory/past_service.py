@@ -29,10 +29,14 @@ class Pasts:
             self._told[name] = figures.now // DAY_S, told
         return told
 
-    def of_node(self, name: str, id_: str, commit: str = "") -> ThingPast | None:
-        """A node's at the newest commit; none where it is not known, or not yet."""
+    def of_node(self, name: str, id_: str, commit: str = "", *, wait: bool = False) -> ThingPast | None:
+        """A node's at the newest commit; none where it is not known, or not yet. `wait`: until it is read."""
         repository, read = self._inventory.mirror(name), self._inventory.read(name)
         if commit and commit != read.commit:
             return None
-        figures = self._past.figures(repository, read.commit, read.graph)
+        figures = self._past.figures(repository, read.commit, read.graph, wait=wait)
         return thing_past(id_, figures.block(id_)) if figures and id_ in figures.history.blocks else None
+
+    def check_is_there(self, name: str, id_: str) -> None:
+        """Raises NotFoundError for what is no node of a repository."""
+        self._inventory.about(name, id_)

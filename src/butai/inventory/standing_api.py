@@ -30,4 +30,7 @@ def show_environments(service: Service, name: str) -> list[StandingView]:
 @router.get("/{name}/environments/node")
 def show_node(service: Service, name: str, id: str) -> list[NodeStanding]:
     """What states hold of one node."""
-    return service.of_node(name, id)
+    found = service.of_node(name, id)
+    if not found:
+        service.check_is_there(name, id)
+    return found

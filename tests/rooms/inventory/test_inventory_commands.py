@@ -57,6 +57,7 @@ def test_a_repository_is_added_listed_shown_and_removed(run: Run, infra: Working
     told, said = run("show", "infra")[::-1]
     assert "1 roots, 0 modules, 1 resources" in told and str(infra.path) in said
     assert '"resources": 1' in run("show", "infra", "--json")[0]
+    assert isinstance(CliRunner().invoke(commands.app, ["add", " "]).exception, WrongUseError)
     run("remove", "infra")
     assert run("list", "--json")[0].strip() == "[]"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,9 @@ def test_git_tells_who_knows_what_and_keeps_it(butai: Butai, client: TestClient)
     assert node["changes"] >= 1 and node["people"]
     page = client.get("/inventory/infra/past").text
     assert node["people"][0]["name"] in page
+    assert re.search(
+        r'<svg class="weeks".*?Commits by week: \d+ in \d+ weeks.*?<rect class="meant"[^>]* height="60.0"/>', page
+    )
     assert list(butai.data.history.glob("*.json")), "the next commit's history is read from here on"
 
 
@@ -207,4 +211,9 @@ def test_what_is_unknown_is_said(client: TestClient) -> None:
     assert client.get("/api/v1/inventory/nothing/past").status_code == 404
     assert client.get("/api/v1/inventory/infra/environments").json() == []
     assert "nobody told where a state of its roots lies" in client.get("/inventory/infra/environments").text
-    assert client.get("/api/v1/inventory/infra/past/node", params={"id": "staging:nothing"}).status_code == 404
+    for of in ("past", "environments"):
+        refused = client.get(f"/api/v1/inventory/infra/{of}/node", params={"id": "staging:terraform_data.imag"})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (404, "no-such-node")
+    known = {"id": "staging:terraform_data.image"}
+    assert client.get("/api/v1/inventory/infra/environments/node", params=known).json() == []
+    assert client.get("/api/v1/inventory/infra/past/node", params={**known, "wait": True}).json()["changes"] >= 1
