@@ -20,68 +20,85 @@ from butai.terraform.hcl_literals import UNKNOWN
 _NO_VALUES = frozenset({Kind.MOVED, Kind.IMPORT, Kind.REMOVED, Kind.SETTINGS})
 _META = frozenset({"depends_on", "provider", "providers", "lifecycle"})
 _OF_CALLS = frozenset({"source", "version", "count", "for_each", "providers", "depends_on"})
+# Of a module that more roots read, what depends on the root is unknown.
+_MOST_ROOTS = 16
+# In what depends on where a module is, and in nothing else that is common: `path.module`, `templatefile("...")`.
+_LOOKS = ("path", "file")
 
 
 class Values:
     """The values of one graph.
 
     A module's variables have what all its calls hand in alike, and are unknown where those differ; without a call they have
-    what the folder's own variable files and defaults give them. `files`: the repository's. `workspace`: what
-    `terraform.workspace` is, if that is said.
+    what the folder's own variable files and defaults give them. What a module of several roots reads is known where it is the
+    same from all. `files`: the repository's. `workspace`: what `terraform.workspace` is, if that is said.
     """
 
     def __init__(self, graph: Graph, files: CodeFiles | None = None, workspace: str | None = None) -> None:
         self._graph, self._files, self._workspace = graph, files, workspace
-        self._scopes: dict[str, ModuleScope] = {}
+        self._scopes: dict[str, list[ModuleScope]] = {}
         self._making: set[str] = set()
 
     def of(self, node: Node) -> dict[str, Any]:
         """The value of each expression by its name, JSON's types; UNKNOWN where it depends on the world or an instance."""
         if node.kind in _NO_VALUES or node.module not in self._graph.modules:
             return {}
-        scope = self._scope(node.module)
+        scope = self._scopes_of(node.module)[0]
         if node.kind is Kind.VARIABLE:
             return {} if scope.is_sensitive(node.name) else {"value": _plain(scope.variable(node.name))}
         found = {name: each for name, each in node.expressions() if name.split(".")[0] not in _META}
-        return {name: _plain(scope.evaluate(each.text)) for name, each in found.items()}
+        return {name: self._evaluated(node.module, each.text) for name, each in found.items()}
 
     def one(self, node: Node, text: str) -> Any:
         """The value of one expression that is written in a node's folder."""
-        return _plain(self._scope(node.module).evaluate(text))
+        return self._evaluated(node.module, text)
 
-    def _scope(self, folder: str) -> ModuleScope:
+    def _evaluated(self, folder: str, text: str) -> Any:
+        """What it is from every root that reads the folder; UNKNOWN where they differ."""
+        first, *others = self._scopes_of(folder)
+        found = _plain(first.evaluate(text))
+        if found is UNKNOWN or any(not _same(_plain(each.evaluate(text)), found) for each in others):
+            return UNKNOWN
+        return found
+
+    def _scopes_of(self, folder: str) -> list[ModuleScope]:
         if folder not in self._scopes:
             self._scopes[folder] = self._made(self._graph.modules[folder])
         return self._scopes[folder]
 
-    def _made(self, module: Module) -> ModuleScope:
+    def _made(self, module: Module) -> list[ModuleScope]:
         nodes = [each for each in self._graph.in_module(module.folder) if each.block is not None]
         declared = {each.name: _declaration(each) for each in nodes if each.kind is Kind.VARIABLE}
         calls = self._calls.get(module.folder, [])
         # Variable files are read beside a root alone.
         values = {} if calls else dict(given(module))
-        root, path = self._place(module.folder)
         for name, value in self._inputs(module.folder, calls).items():
             if value is not None:
                 values[name] = value
             elif name in declared:
                 declared[name] = replace(declared[name], default=None)
-        return evaluate_module(
-            declared,
-            values,
-            {each.name: each.expression.text for each in nodes if each.kind is Kind.LOCAL and each.expression},
-            read=self._files.read if self._files else None,
-            files=self._files.files if self._files else None,
-            root=root,
-            module=path,
-            workspace=self._workspace,
-        )
+        written = {each.name: each.expression.text for each in nodes if each.kind is Kind.LOCAL and each.expression}
+        return [
+            evaluate_module(
+                declared,
+                values,
+                written,
+                read=self._files.read if self._files and root is not None else None,
+                files=self._files.files if self._files and root is not None else None,
+                root=root or ".",
+                module=None if root is None else posixpath.relpath(module.folder, root),
+                workspace=self._workspace,
+            )
+            for root in self._places(module.folder, nodes)
+        ]
 
-    def _place(self, folder: str) -> tuple[str, str | None]:
-        """The root that reads a folder, and what `path.module` is there; none where several roots do."""
-        roots = self._roots(folder, set())
-        root = next(iter(roots), folder)
-        return root, posixpath.relpath(folder, root) if len(roots) == 1 else None
+    def _places(self, folder: str, nodes: Sequence[Node]) -> Sequence[str | None]:
+        """The roots from which a folder is to be looked at; none where that changes nothing, or they are too many."""
+        roots = sorted(self._roots(folder, set())) or [folder]
+        if len(roots) == 1:
+            return roots
+        looks = any(word in each.text for node in nodes for _, each in node.expressions() for word in _LOOKS)
+        return roots if looks and len(roots) <= _MOST_ROOTS else [None]
 
     def _roots(self, folder: str, seen: set[str]) -> set[str]:
         seen.add(folder)
@@ -100,7 +117,7 @@ class Values:
         expression = call.block.attributes.get(name) if call.block else None
         if expression is None or call.module in self._making:
             return None
-        value = _plain(self._scope(call.module).evaluate(expression.text))
+        value = self._evaluated(call.module, expression.text)
         return None if value is UNKNOWN else _written(value)
 
     @cached_property
@@ -139,6 +156,11 @@ def _declaration(node: Node) -> Declaration:
 def _written(value: Any) -> str:
     """A value as an expression that comes to it."""
     return json.dumps(value, sort_keys=True).replace("${", "$${").replace("%{", "%%{")
+
+
+def _same(one: Any, other: Any) -> bool:
+    # Python takes 1 and true for equal.
+    return one is other or (one is not UNKNOWN and _written(one) == _written(other))
 
 
 def _plain(value: Any) -> Any:

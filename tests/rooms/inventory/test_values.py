@@ -87,13 +87,16 @@ SHARED = """
       both = "${var.size} ${var.words}"
       here = path.module
       menu = file("${path.module}/menu.txt")
+      beside = file("beside.txt")
     }
 """
 CALLS = 'module "one" {\n  source = "../modules/one"\n  size = "%s"\n}\n'
 
 
-def _in_module(files: dict[str, str], address: str) -> Any:
-    content = WrittenBeside({"modules/one/menu.txt": b"soup"})
+def _in_module(files: dict[str, str], address: str, **beside: bytes) -> Any:
+    content = WrittenBeside(
+        {"modules/one/menu.txt": b"soup", **{f"{root}/beside.txt": each for root, each in beside.items()}}
+    )
     graph = graph_of({"modules/one/main.tf": SHARED, **files})
     return Values(graph, content).of(graph.nodes[f"modules/one:{address}"])["value"]
 
@@ -108,6 +111,23 @@ def test_a_module_has_what_its_call_hands_in_and_nothing_of_its_own_variable_fil
 def test_where_calls_differ_it_is_unknown() -> None:
     files = {"live/main.tf": CALLS % "large", "test/main.tf": CALLS % "small"}
     assert _in_module(files, "local.both") is UNKNOWN
-    assert _in_module(files, "local.here") is UNKNOWN, "two roots: it would have to be the same from both"
     same = {"live/main.tf": CALLS % "large", "test/main.tf": CALLS % "large"}
     assert _in_module(same, "local.both") == "large of its own"
+
+
+def test_what_a_module_of_several_roots_reads_is_known_where_it_is_the_same_from_all() -> None:
+    """The place that the engine gives it differs with the root's depth, the file that it reads there does not."""
+    alike = {"live/main.tf": CALLS % "large", "test/main.tf": CALLS % "small"}
+    assert _in_module(alike, "local.here") == "../modules/one"
+    deeper = {"live/main.tf": CALLS % "large", "more/test/main.tf": CALLS.replace("../", "../../") % "large"}
+    assert _in_module(deeper, "local.here") is UNKNOWN
+    assert _in_module(deeper, "local.menu") == "soup"
+    many = {f"live/{number}/main.tf": deeper["more/test/main.tf"] for number in range(17)}
+    assert _in_module(many, "local.menu") is UNKNOWN, "too many to look from all"
+
+
+def test_a_file_beside_the_root_is_another_one_from_each_root() -> None:
+    files = {"live/main.tf": CALLS % "large", "test/main.tf": CALLS % "large"}
+    assert _in_module(files, "local.beside", live=b"large", test=b"small") is UNKNOWN
+    assert _in_module(files, "local.beside", live=b"large", test=b"large") == "large"
+    assert _in_module(files, "local.beside", live=b"large") is UNKNOWN, "the engine fails in the other"
