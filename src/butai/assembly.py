@@ -156,7 +156,9 @@ class Butai:
         jobs[RunKind.ROLL_BACK] = jobs[RunKind.IMPORT_STATE] = StateJob(
             self.states, now, lambda key: self.environments.remote(self.environments.by_id(key))
         )
-        roots = RootPreparation(Repositories(self.data.git), self.engines, preparation.keys, self.told_states.document)
+        roots = RootPreparation(
+            Repositories(self.data.git), self.engines, os.environ, preparation.keys, self.told_states.document
+        )
         jobs[RunKind.DRIFT_CHECK] = DriftJob(preparation, roots, self.runs, now)
         jobs[RunKind.ENGINE_CHECK] = CheckJob(preparation, acceleration, self.blueprints, self.runs, now)
         ready = Readiness(self.database, self.states, self.runs)

@@ -234,6 +234,14 @@ def test_commands_look_and_tell_and_one_that_failed_says_why(live: Live, monkeyp
     assert failed["drift"] == before, "what the last one that came to its end found"
     assert "No value for required variable" in live.client.get("/inventory/infra/environments").text
 
+    run("states", "infra", "--root", "live", "--secret", "word=env:WORD")
+    run("drift", "infra", code=1)
+    assert "BUTAI_SECRET_WORD" in live.standing()["check"]["why"]
+    monkeypatch.setenv("BUTAI_SECRET_WORD", WORD)
+    assert "aws_ssm_parameter.gone: deleted outside" in run("drift", "infra", code=5)
+    known = live.client.get(f"{API}/states").text
+    assert '"word":"env:WORD"' in known and WORD not in known
+
     live.moto.client("s3").delete_object(Bucket="states", Key="live/words")
     run("drift", "infra", code=1)
     assert "There is no state at" in live.standing()["check"]["what"]

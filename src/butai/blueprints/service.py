@@ -21,6 +21,7 @@ from butai.blueprints.model import (
     NAME,
     NAME_OF_BLUEPRINT_MAX_LENGTH,
     PATTERN_WORDS,
+    SECRET,
     Blueprint,
     Service,
     image_for,
@@ -48,6 +49,8 @@ from butai.text import text
 
 __all__ = [
     "FILE_NAME",
+    "PATTERN_WORDS",
+    "SECRET",
     "AtCommit",
     "Behind",
     "Blueprint",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,7 +28,7 @@ class RootCheck:
     """What a check looks at. `repository`: its location; `folder`: the root's (`.` for the top); `place`: where its state lies.
 
     `accesses`: as whom the state is read, the first that may; the engine then goes as that one. None: as the worker is.
-    `workspace`: whose state it is, empty for `default`. `var_files`: paths from the folder.
+    `workspace`: whose state it is, empty for `default`. `var_files`: paths from the folder. `secrets`: references by variable.
     """
 
     repository: str
@@ -38,6 +38,7 @@ class RootCheck:
     accesses: tuple[Access, ...] = ()
     workspace: str = ""
     var_files: tuple[str, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
     def as_params(self) -> dict[str, Any]:
         """As a run's parameters have it. No secret is in it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from butai.environments.engines import Engines
 from butai.environments.place import block_apart, state_apart
 from butai.environments.prepare import BACKEND_FILE
 from butai.environments.root_checks import RootCheck
+from butai.environments.secrets import read_secrets
 from butai.errors import ButaiError, NotFoundError
 from butai.git.export import export
 from butai.git.repository import Repositories
@@ -44,6 +45,7 @@ class RootPreparation:
 
     repositories: Repositories
     engines: Engines
+    environ: Mapping[str, str]
     keys: EngineKeys
     read: ReadState
 
@@ -64,6 +66,7 @@ class RootPreparation:
         engine = self.engines.for_root(module, lock.read_text(errors="replace") if lock.is_file() else "")
         write_private(path / BACKEND_FILE, block_apart(folder.path).encode())
         extra = {
+            **read_secrets(wanted.secrets, access or Access(""), self.environ),
             **(self.keys.variables(access) if access else {}),
             **({"TF_WORKSPACE": wanted.workspace} if wanted.workspace else {}),
         }

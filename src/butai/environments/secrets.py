@@ -46,7 +46,7 @@ def _missing(variable: str, reference: str, why: str) -> MissingPartError:
     return MissingPartError(
         text("The secret for `{variable}` cannot be read from `{reference}`.", variable=variable, reference=reference),
         why=why,
-        next=text("Make it there, or correct `secrets` in butai.yaml. Nothing was changed."),
+        next=text("Make it there, or correct the reference. Nothing was changed."),
         where=f"secrets.{variable}",
         code="secret-missing",
     )

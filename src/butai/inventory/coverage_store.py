@@ -16,9 +16,10 @@ class InventoryState(Base):
     """A state that Butai does not keep. `place`: as `places.checked` gives it; no secret is in it.
 
     `root`: the folder whose state it is, as somebody said; else empty. `region`, `profile`, `role`: as whom it is read, where
-    that is not as the blueprints say. `var_files`: what the root's variables are set by, as paths from its folder. What was
-    in it when it was read last (`read_at`) is `instances`, compressed; `failure` why it could not be read since.
-    `environment_id`: of what runs are that look for its drift; none before the first.
+    that is not as the blueprints say. `var_files`: what the root's variables are set by, as paths from its folder; `secrets`:
+    where those are read that must not be in a file, by variable, as references. What was in it when it was read last
+    (`read_at`) is `instances`, compressed; `failure` why it could not be read since. `environment_id`: of what runs are that
+    look for its drift; none before the first.
     """
 
     __tablename__ = "inventory_states"
@@ -33,6 +34,7 @@ class InventoryState(Base):
     profile: Mapped[str] = mapped_column(String(128), default="")
     role: Mapped[str] = mapped_column(String(250), default="")
     var_files: Mapped[list[str]] = mapped_column(JSON, default=list)
+    secrets: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
     read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     instances: Mapped[bytes | None] = mapped_column(LargeBinary)
     failure: Mapped[dict[str, Any] | None] = mapped_column(JSON)

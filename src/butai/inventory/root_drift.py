@@ -103,6 +103,7 @@ class RootDrift:
             accesses=tuple(known.accesses(self.told.accesses(name))),
             workspace=workspace_at(read.graph, root, known.place),
             var_files=known.var_files,
+            secrets=known.secrets,
         )
 
     def _labels(self, name: str) -> Mapping[str, str]:

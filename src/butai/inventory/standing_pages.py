@@ -36,12 +36,14 @@ def add_state(
     profile: Field = "",
     role: Field = "",
     var_files: Field = "",
+    secrets: Field = "",
 ) -> Response:
     """Tell of a state, and whose it is; with an error the form is shown again."""
     said = {"place": place, "root": root, "region": region, "profile": profile, "role": role}
     form = {key: value.strip() for key, value in said.items()}
-    body = PlaceRequest(**form, var_files=var_files.split())
-    form["var_files"] = var_files
+    references = {name: reference for name, _, reference in (each.partition("=") for each in secrets.split())}
+    body = PlaceRequest(**form, var_files=var_files.split(), secrets=references)
+    form |= {"var_files": var_files, "secrets": secrets}
     return _do(request, name, lambda: told_api.told(request).add(name, body), form)
 
 

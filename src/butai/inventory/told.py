@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,14 +11,14 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 
 from butai.aws.session import Access
-from butai.blueprints.service import Blueprints
+from butai.blueprints.service import PATTERN_WORDS, SECRET, Blueprints
 from butai.db import Database
-from butai.errors import NotFoundError, RefusedError, WrongUseError
+from butai.errors import NotFoundError, RefusedError, WrongUseError, did_you_mean
 from butai.inventory import coverage_store as store
 from butai.inventory import places
 from butai.inventory.backends import root_of, written
 from butai.inventory.graphs import Read
-from butai.inventory.model import Graph
+from butai.inventory.model import Graph, Kind
 from butai.inventory.naming import root_named
 from butai.inventory.service import Inventory
 from butai.inventory.told_states import ToldState, ToldStates
@@ -111,8 +112,10 @@ class Told:
     def _more(self, name: str, request: PlaceRequest, read: Read, root: str) -> dict[str, Any]:
         if request.profile and request.role:
             raise WrongUseError(text("Either a profile or a role."), where="role")
+        for variable, reference in request.secrets.items():
+            _check_secret(read.graph, root, variable, reference)
         files = [self._var_file(name, read.commit, root, each) for each in request.var_files]
-        return {"region": request.region, "profile": request.profile, "role": request.role, "var_files": files}
+        return {**request.model_dump(include={"region", "profile", "role", "secrets"}), "var_files": files}
 
     def _var_file(self, name: str, commit: str, root: str, file: str) -> str:
         """The file's path from its root. Raises NotFoundError where the commit has none there."""
@@ -125,6 +128,23 @@ class Told:
             next=text("Say its path from the root's folder, such as `prod.tfvars`."),
             where="var_files",
             code="bad-var-file",
+        )
+
+
+def _check_secret(graph: Graph, root: str, variable: str, reference: str) -> None:
+    if not re.fullmatch(SECRET, reference):
+        raise WrongUseError(
+            text("The secret for `{variable}` {problem}.", variable=plain(variable), problem=PATTERN_WORDS[SECRET]),
+            where="secrets",
+            code="bad-secret",
+        )
+    known = [each.name for each in graph.in_module(root) if each.kind is Kind.VARIABLE]
+    if root and variable not in known:
+        raise NotFoundError(
+            text("The root has no variable `{name}`.", name=plain(variable)),
+            next=did_you_mean(variable, known),
+            where="secrets",
+            code="unknown-variable",
         )
 
 
@@ -159,6 +179,7 @@ def _view(graph: Graph, each: ToldState) -> ToldView:
         profile=own.profile,
         role=own.role,
         var_files=[*each.var_files],
+        secrets={**each.secrets},
         read_at=each.read_at,
         instances=each.count,
         problem=failure.what if failure else "",

@@ -11,7 +11,7 @@ from butai.client import ApiError
 from butai.errors import Exit, NotFoundError, WrongUseError
 from butai.inventory.commands import RepositoryArgument, api
 from butai.patience import Patient
-from butai.terminal import JsonFlag, WaitFlag, print_json, say, table
+from butai.terminal import JsonFlag, WaitFlag, pairs, print_json, say, table
 from butai.terraform.text import plain
 
 LOOK_EVERY_S = 0.5
@@ -35,12 +35,17 @@ def states(
     var_file: Annotated[
         list[str], typer.Option(metavar="FILE", help="What sets the root's variables: a path from its folder.")
     ] = [],  # noqa: B006
+    secret: Annotated[
+        list[str],
+        typer.Option(metavar="NAME=REFERENCE", help="A secret variable: ssm:/path, or env:NAME of the worker."),
+    ] = [],  # noqa: B006
     read: Annotated[bool, typer.Option("--read", help="Read all of them again.")] = False,
     remove: Annotated[str, typer.Option(metavar="PLACE", help="Forget this one.")] = "",
     json: JsonFlag = False,
 ) -> None:
     """States that Butai does not keep: coverage counts them, and they stand beside the code as environments' do."""
-    more = {"root": root, "region": region, "profile": profile, "role": role, "var_files": var_file}
+    more: dict[str, object] = {"root": root, "region": region, "profile": profile, "role": role}
+    more |= {"var_files": var_file, "secrets": pairs(secret, "--secret")}
     telling = bool(add) or any(more.values())
     if telling + bool(remove) + read > 1:
         raise WrongUseError("One at a time: `--add` (or `--root`), `--remove`, `--read`.", where="--add")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime
@@ -35,6 +35,7 @@ class ToldState:
     root: str
     own: Access | None
     var_files: tuple[str, ...]
+    secrets: Mapping[str, str]
     read_at: datetime | None
     instances: tuple[StateInstance, ...]
     failure: ButaiError | None
@@ -96,6 +97,7 @@ class ToldStates:
             root=row.root,
             own=Access(row.region, row.profile, row.role) if named else None,
             var_files=tuple(row.var_files),
+            secrets=row.secrets,
             read_at=row.read_at,
             instances=self._instances(row),
             failure=_failure(row),

@@ -22,6 +22,10 @@ class PlaceRequest(BaseModel):
     profile: str = Field(default="", description="As whom, if that is not as the blueprints say.")
     role: str = Field(default="", description="ARN of a role to take on, instead of a profile.")
     var_files: list[str] = Field(default=[], description="What sets the root's variables: paths from its folder.")
+    secrets: dict[str, str] = Field(
+        default={},
+        description="Variable: where each look for drift reads its value, ssm:/path or env:NAME (of the worker).",
+    )
 
 
 class ToldView(BaseModel):
@@ -33,6 +37,7 @@ class ToldView(BaseModel):
     profile: str
     role: str
     var_files: list[str]
+    secrets: dict[str, str] = Field(description="References, never values.")
     read_at: datetime | None = Field(description="None where it could never be read.")
     instances: int = Field(description="What it manages.")
     problem: Words = Field(default="", description="Why it could not be read since.")

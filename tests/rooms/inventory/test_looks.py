@@ -163,11 +163,18 @@ def test_whose_state_it_is_follows_from_the_code_and_what_cannot_be_is_refused(
         ({"place": "/x", "root": "live", "var_files": ["../../x"]}, "bad-var-file"),
         ({"place": "/x", "root": "live", "var_files": ["/etc/passwd"]}, "bad-var-file"),
         ({"place": "/x", "profile": "p", "role": "r"}, "wrong-use"),
+        ({"place": "/x", "root": "live", "secrets": {"kind": "the-word-itself"}}, "bad-secret"),
+        ({"place": "/x", "root": "live", "secrets": {"knid": "env:KIND"}}, "unknown-variable"),
     ):
         refused = client.post(path, json=body)
         assert (refused.status_code in (404, 422), refused.json()["error"]["code"]) == (True, code), body
+        assert "the-word-itself" not in refused.text
     assert client.post(path, json={"place": "/x", "root": "live", "var_files": ["none.tfvars"]}).status_code >= 400
     assert client.get(path).json() == []
+
+    form = {"place": "/x", "root": "live", "secrets": "kind=env:KIND knid=ssm:/kind"}
+    again = client.post("/inventory/infra/environments/states", data=form).text
+    assert form["secrets"] in again and "Did you mean <code>kind</code>" in again
 
     elsewhere = tmp_path / "unknown.tfstate"
     elsewhere.write_bytes(document(queue("nobodys")))
