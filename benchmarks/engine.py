@@ -38,6 +38,7 @@ AIMS = {
     "no change, 8: wall": 1 / 8,
     "create of 8 against one: wall": 1.3,
 }
+AIMS |= {f"{name}, {ALIKE}": aim for name, aim in AIMS.items() if not name.startswith("create")}
 RESULTS = Path(__file__).parent / "results" / "engine.json"
 Taken = dict[str, dict[int, list[Figures]]]
 

@@ -125,7 +125,7 @@ class Side:
 
     def processes(self) -> list[psutil.Process]:
         """Everything that counts, now."""
-        engines = [each for each in psutil.Process().children() if "terraform" in each.name()]
+        engines = [each for each in _children(psutil.Process()) if "terraform" in _name(each)]
         return [*engines, *(each for engine in engines for each in _children(engine))]
 
     def _terraform(self, folder: Path, arguments: list[str], more: dict[str, str]) -> None:
@@ -211,6 +211,14 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
         return process.children()
     except psutil.NoSuchProcess:
         return []
+
+
+def _name(process: psutil.Process) -> str:
+    """Empty of one that has just ended."""
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return ""
 
 
 @contextmanager
