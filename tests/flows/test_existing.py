@@ -149,7 +149,8 @@ def test_what_is_throttled_is_asked_again(moto: Moto, monkeypatch: pytest.Monkey
     ecs = moto.client("ecs")
     for number in range(6):
         ecs.create_cluster(clusterName=f"c{number}")
-    throttle = Throttle(moto.endpoint, rate=20.0, burst=2)
+    # Slow enough that a busy machine asks faster.
+    throttle = Throttle(moto.endpoint, rate=5.0, burst=1)
     monkeypatch.setenv("AWS_ENDPOINT_URL", throttle.url)
     found = look("aws_ecs_cluster", "aws_ecs_service", "aws_ecs_task_definition")
     throttle.close()
