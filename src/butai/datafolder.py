@@ -58,14 +58,18 @@ class FolderLock:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process holds the lock in this file; nobody does where there is none."""
-    if not path.exists():
-        return False
-    lock = FolderLock(path)
+    """Whether a process holds the lock in this file; nobody does where there is none. Many may look at once."""
     try:
-        return not lock.try_take()
+        handle = os.open(path, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
     finally:
-        lock.release()
+        os.close(handle)
+    return False
 
 
 class DataFolder:
