@@ -61,8 +61,15 @@ def numbers(messages: list[str]) -> list[int]:
     return [json.loads(each.split("data: ")[1])["seq"] for each in messages if each.startswith("event: line")]
 
 
-async def hear(there: Live, log: RunLog, after: int = 0, slow_s: float = 0.0, tongue: Tongue = ENGLISH) -> list[str]:
-    found = []
+async def hear(
+    there: Live,
+    log: RunLog,
+    after: int = 0,
+    slow_s: float = 0.0,
+    tongue: Tongue = ENGLISH,
+    found: list[str] | None = None,
+) -> list[str]:
+    found = [] if found is None else found
     async for words in there.stream(log.run_id, after, tongue):
         found.append(words)
         await asyncio.sleep(slow_s)
@@ -107,9 +114,12 @@ def test_nothing_is_kept_when_nobody_listens(database: Database, log: RunLog) ->
 def test_a_database_that_is_away_is_waited_for(database: Database, log: RunLog) -> None:
     async def scene() -> list[str]:
         there = Live(Runs(database, lambda: NOW))
-        listener = asyncio.create_task(hear(there, log))
+        heard: list[str] = []
+        listener = asyncio.create_task(hear(there, log, found=heard))
         await asyncio.to_thread(log.say, Step.APPLY, "one")
-        await asyncio.sleep(0.05)
+        # What is not in memory yet would be read out of the database, whose absence ends the answer.
+        while not numbers(heard):
+            await asyncio.sleep(0.01)
         with database.session() as session:
             session.execute(sql("ALTER TABLE run_events RENAME TO away"))
         await asyncio.sleep(0.1)
