@@ -14,7 +14,7 @@ from butai.inventory.reading import Entry, is_terraforms, no_collecting
 from butai.text import text
 
 # A link to a link to a link.
-_MOST_LINKS = 10
+MOST_LINKS = 10
 
 
 @contextmanager
@@ -68,7 +68,7 @@ class GitCommit:
         return posixpath.normpath(posixpath.join(posixpath.dirname(link.path), target))
 
     def _followed(self, blob: Blob) -> Blob | None:
-        for _ in range(_MOST_LINKS):
+        for _ in range(MOST_LINKS):
             if blob.mode != LINK:
                 return blob
             path = self._leads(blob)

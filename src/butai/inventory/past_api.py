@@ -7,8 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from butai.errors import NotFoundError
+from butai.inventory.api import inventory
 from butai.inventory.past_service import Pasts
 from butai.inventory.past_views import RepositoryPast, ThingPast
+from butai.inventory.service import Inventory
 from butai.terraform.text import plain
 from butai.text import text
 
@@ -22,6 +24,7 @@ def pasts(request: Request) -> Pasts:
 
 
 Service = Annotated[Pasts, Depends(pasts)]
+Known = Annotated[Inventory, Depends(inventory)]
 
 
 @router.get("/{name}/past")
@@ -31,11 +34,12 @@ def show_past(service: Service, name: str, wait: bool = False) -> RepositoryPast
 
 
 @router.get("/{name}/past/node")
-def show_node_past(service: Service, name: str, id: str, wait: bool = False) -> ThingPast:
+def show_node_past(service: Service, known: Known, name: str, id: str, wait: bool = False) -> ThingPast:
     """How one node came about and who knows it. `wait`: until that is read, which takes seconds."""
     found = service.of_node(name, id, wait=wait)
     if found is None:
-        service.check_is_there(name, id)
+        # What is no node is told as such.
+        known.about(name, id)
         raise NotFoundError(
             text("Git's history of `{name}` is not known, or not yet.", name=plain(id)), code="no-history"
         )

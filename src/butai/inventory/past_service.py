@@ -36,7 +36,3 @@ class Pasts:
             return None
         figures = self._past.figures(repository, read.commit, read.graph, wait=wait)
         return thing_past(id_, figures.block(id_)) if figures and id_ in figures.history.blocks else None
-
-    def check_is_there(self, name: str, id_: str) -> None:
-        """Raises NotFoundError for what is no node of a repository."""
-        self._inventory.about(name, id_)

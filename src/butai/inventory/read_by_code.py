@@ -12,11 +12,11 @@ from typing import Final, Protocol
 from butai.errors import ButaiError
 from butai.git.repository import Repository
 from butai.git.tree import LINK, SUBMODULE, Entry, entries_of
+from butai.inventory.git_source import MOST_LINKS
+from butai.inventory.reading import LARGE
 from butai.terraform.evaluation.scope import NotTold
 
-_LARGEST: Final = 5_000_000
 _MOST_FILES: Final = 20_000
-_MOST_LINKS: Final = 10
 # A file that lies elsewhere: what is in the repository only names it.
 _POINTER: Final = b"version https://git-lfs.github.com/spec/"
 _NO_CODE: Final = frozenset({".git", ".terraform"})
@@ -44,7 +44,7 @@ class FolderFiles:
         try:
             if not real.exists():
                 return None
-            if not real.is_file() or real.stat().st_size > _LARGEST:
+            if not real.is_file() or real.stat().st_size > LARGE:
                 raise NotTold
             return _whole(real.read_bytes())
         except OSError as error:
@@ -100,7 +100,7 @@ class CommitFiles:
             if any(each.startswith(f"{real}/") for each in self._blobs):
                 raise NotTold
             return None
-        if blob.size > _LARGEST:
+        if blob.size > LARGE:
             raise NotTold
         return _whole(self._content(real))
 
@@ -118,7 +118,7 @@ class CommitFiles:
 
     def _real(self, path: str) -> str:
         """Where a path leads over links."""
-        for _ in range(_MOST_LINKS):
+        for _ in range(MOST_LINKS):
             special = next((each for each in _ways(path) if each in self._special), None)
             if special is None:
                 return path

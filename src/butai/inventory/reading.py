@@ -31,7 +31,7 @@ _CONFIGURATION: Final = (".tf", ".tofu", ".tf.json", ".tofu.json")
 _VARIABLES: Final = (".tfvars", ".tfvars.json")
 _TESTS: Final = (".tftest.hcl", ".tftest.json", ".tofutest.hcl", ".tofutest.json")
 _TERRAGRUNTS: Final = "terragrunt.hcl"
-_LARGE: Final = 5_000_000
+LARGE: Final = 5_000_000
 
 Cache = MutableMapping[str, Parsed]
 """What was read before, by git's name for the file's content and whether it is JSON: a folder and its commits share it."""
@@ -126,7 +126,7 @@ class WorkingFolder:
         """Any file's content, for its lines; none where it is not there, lies outside or is very large."""
         real = (self.path / path).resolve()
         try:
-            fits = real.is_relative_to(self.path) and real.is_file() and real.stat().st_size <= _LARGE
+            fits = real.is_relative_to(self.path) and real.is_file() and real.stat().st_size <= LARGE
             return real.read_bytes() if fits else None
         except (OSError, ValueError):
             return None
@@ -233,7 +233,7 @@ def _name_in_git(content: bytes) -> str:
 
 
 def _large(entry: Entry) -> list[Problem]:
-    if _LARGE < entry.size <= LARGEST:
+    if LARGE < entry.size <= LARGEST:
         return [
             Problem(entry.real, 0, text("this file has {size} MB: reading it takes long", size=entry.size // 10**6))
         ]

@@ -61,10 +61,6 @@ class Standings:
                 found.append(NodeStanding(**vars(each.whose), instances=views, drift=drift))
         return found
 
-    def check_is_there(self, name: str, id_: str) -> None:
-        """Raises NotFoundError for what is no node of a repository's newest commit."""
-        self._inventory.about(name, id_)
-
     def _states(self, name: str, graph: Graph) -> Iterator[_State]:
         theirs = self._inventory.blueprints_of(name)
         roots = {each.name: each.root or TOP for each in self._blueprints.list() if each.name in theirs}

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
+from butai.inventory.api import inventory
+from butai.inventory.service import Inventory
 from butai.inventory.standing import Standings
 from butai.inventory.standing_views import NodeStanding, StandingView
 
@@ -19,6 +21,7 @@ def standings(request: Request) -> Standings:
 
 
 Service = Annotated[Standings, Depends(standings)]
+Known = Annotated[Inventory, Depends(inventory)]
 
 
 @router.get("/{name}/environments")
@@ -28,9 +31,10 @@ def show_environments(service: Service, name: str) -> list[StandingView]:
 
 
 @router.get("/{name}/environments/node")
-def show_node(service: Service, name: str, id: str) -> list[NodeStanding]:
+def show_node(service: Service, known: Known, name: str, id: str) -> list[NodeStanding]:
     """What states hold of one node."""
     found = service.of_node(name, id)
     if not found:
-        service.check_is_there(name, id)
+        # What is no node is told as such.
+        known.about(name, id)
     return found

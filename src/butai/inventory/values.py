@@ -83,13 +83,14 @@ class Values:
                 declared,
                 values,
                 written,
-                read=self._files.read if self._files and root is not None else None,
-                files=self._files.files if self._files and root is not None else None,
+                read=files.read if files else None,
+                files=files.files if files else None,
                 root=root or ".",
                 module=None if root is None else posixpath.relpath(module.folder, root),
                 workspace=self._workspace,
             )
             for root in self._places(module.folder, nodes)
+            for files in [None if root is None else self._files]
         ]
 
     def _places(self, folder: str, nodes: Sequence[Node]) -> Sequence[str | None]:
