@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ("boto3", "cryptography", "fastapi", "grpc", "jinja2", "sqlalchemy", "butai.terraform.evaluation")
+HEAVY = ("boto3", "cryptography", "fastapi", "hpack", "jinja2", "sqlalchemy", "butai.terraform.evaluation")
 PROGRAM = "import sys, butai.cli; print(*(name for name in sys.argv[1:] if name in sys.modules))"
 
 

@@ -16,9 +16,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-import grpc
-import grpc.aio
-
+from butai.terraform.accelerator.asking import Channel
+from butai.terraform.accelerator.connection import CallError, Status
 from butai.terraform.accelerator.protocol import REPEATABLE, SERVICES
 from butai.terraform.packages import ProviderBinary
 
@@ -28,7 +27,6 @@ END_S = 5.0
 LAST_BREATH_S = 0.5
 # The provider's own words are kept for a look, not for ever.
 LOG_AT_MOST = 8 * 1024 * 1024
-NO_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 _REATTACH = re.compile(rb"TF_REATTACH_PROVIDERS='(\{.*\})'")
 # A provider must not outlive its host: it would hold credentials, and nobody would end it. Linux tells a child when
 # its parent dies; elsewhere the host's next start ends what is left.
@@ -69,7 +67,7 @@ class Provider:
 
     binary: ProviderBinary
     process: asyncio.subprocess.Process
-    channel: grpc.aio.Channel
+    channel: Channel
     protocol: int
     folder: Path
     configured: bytes | None = None
@@ -77,7 +75,6 @@ class Provider:
     stops: int = 0
     used_at: float = field(default_factory=time.monotonic)
     in_flight: dict[int, InFlight] = field(default_factory=dict)
-    _asking: dict[str, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
     # Closed while a Stop is on its way: what came in then would be reached by it.
     _door: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -88,14 +85,14 @@ class Provider:
         return self.process.returncode is None
 
     async def call(self, method: str, request: bytes, *, asker: str = "") -> bytes:
-        """One call and its answer, as bytes. Raises grpc.aio.AioRpcError. Cancelling this cancels the call there."""
+        """One call and its answer, as bytes. Raises CallError. Cancelling this cancels the call there."""
         number = next(self._numbers)
         async with self._door:
             self.in_flight[number] = InFlight(asker, method)
         try:
             return await self._ask(method, request)
-        except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.UNAVAILABLE:
+        except CallError as error:
+            if error.status == Status.UNAVAILABLE:
                 await self._died_within(LAST_BREATH_S)
             raise
         finally:
@@ -108,9 +105,7 @@ class Provider:
             await asyncio.wait_for(self.process.wait(), seconds)
 
     async def _ask(self, method: str, request: bytes) -> bytes:
-        if method not in self._asking:
-            self._asking[method] = self.channel.unary_unary(f"/{SERVICES[self.protocol]}/{method}")
-        return await self._asking[method](request)
+        return await self.channel.call(f"/{SERVICES[self.protocol]}/{method}", request)
 
     async def stop_for(self, asker: str) -> bool:
         """The protocol's Stop: whatever goes on here gives up its waits. What comes later is not touched by it.
@@ -133,7 +128,7 @@ class Provider:
 
     async def end(self) -> None:
         """End its process; what it still does is given up."""
-        await self.channel.close()
+        self.channel.close()
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -166,8 +161,7 @@ async def start(
             process.kill()
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    channel = grpc.aio.insecure_channel(f"unix:{address}", options=NO_LIMIT)
-    return Provider(binary, process, channel, protocol, folder)
+    return Provider(binary, process, Channel(address), protocol, folder)
 
 
 def _quiet(binary: ProviderBinary) -> dict[str, str]:

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-import grpc.aio
-
+from butai.terraform.accelerator.connection import CallError
 from butai.terraform.accelerator.memory import Memory
 from butai.terraform.accelerator.pool import Identity, Pool, digest
 from butai.terraform.accelerator.protocol import (
@@ -78,7 +77,7 @@ class Connection:
     _stops: int = 0
 
     async def answer(self, method: str, request: bytes) -> bytes:
-        """The answer to one call. Raises grpc.aio.AioRpcError, ProviderError, StoppedError."""
+        """The answer to one call. Raises CallError, ProviderError, StoppedError."""
         if method in STATIC:
             return await self._describe(method, request)
         if method in CHECK_CONFIGURATION:
@@ -140,7 +139,7 @@ class Connection:
                 stops = provider.stops
                 try:
                     answered = await self._ask(provider, method, request)
-                except grpc.aio.AioRpcError:
+                except CallError:
                     if not self._hit(provider, stops, method):
                         raise
                 else:
@@ -208,7 +207,7 @@ class Connection:
         stopped: set[int] = set()
         while self._tasks:
             for provider in {id(each.provider): each.provider for each in self._tasks.values()}.values():
-                with contextlib.suppress(grpc.aio.AioRpcError):
+                with contextlib.suppress(CallError):
                     if id(provider) not in stopped and await provider.stop_for(self.guest.run):
                         stopped.add(id(provider))
             self._cancel(stopped, creations=time.monotonic() >= deadline)
