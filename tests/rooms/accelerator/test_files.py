@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from pathlib import Path
 
 import msgpack
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from butai.terraform.accelerator import pool as pools
+from butai.terraform.accelerator.protocol import may_name_one_of
 from butai.terraform.accelerator.wire import encoded
 from support.threads import in_a_loop
 from support.toy_stage import request, toy_binary, toy_stage
@@ -55,6 +59,17 @@ def test_what_names_a_file_is_checked_anew_for_the_file_may_have_changed(tmp_pat
             assert len(stage.calls("ValidateResourceConfig")) == 3
 
     in_a_loop(play())
+
+
+@given(st.text("ab./", min_size=1, max_size=8))
+def test_what_is_a_file_there_is_never_overlooked_by_the_quick_look(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "a" / "b").mkdir(parents=True)
+        for each in ("b", "a/a", "a/b/b"):
+            (Path(folder) / each).touch()
+        call = encoded(3, encoded(1, msgpack.packb({"of": [text]})))
+        is_file = not text.startswith("/") and (Path(folder) / text).is_file()
+        assert may_name_one_of(os.listdir(os.fsencode(folder)), call) or not is_file  # noqa: PTH208
 
 
 def test_a_configuration_that_names_a_file_keeps_to_that_folder(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ IDLE_S, IDLE_DESCRIBING_S = 300.0, 10.0
 ASKING_AT_ONCE, APPLYING_AT_ONCE = 40, 120
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Identity:
     """What a provider process is, before it is configured. `cwd`: the folder in which it looks for relative files.
 
@@ -42,12 +42,16 @@ class Identity:
     profiles: str = ""
 
     def __hash__(self) -> int:
-        return self._hash
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Identity) and self._key == other._key
 
     @cached_property
-    def _hash(self) -> int:
+    def _key(self) -> str:
         # Every call is looked up by this several times, and an environment is long.
-        return hash((self.binary, self.environment, self.cwd, self.describes, self.profiles))
+        who = [self.binary.source, self.binary.version, str(self.binary.path), self.binary.digest]
+        return digest([who, self.environment, self.cwd, self.describes, self.profiles])
 
     @cached_property
     def account(self) -> str:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgpack
@@ -131,6 +132,7 @@ def _key(entry: bytes) -> str:
     return last(entry, _MAP_KEY).decode()
 
 
+@lru_cache(64)
 def configuration(request: bytes) -> bytes:
     """What a Configure sets, without what the engine says it can do itself: that differs between planning and applying."""
     try:
@@ -164,6 +166,11 @@ def is_creation(request: bytes) -> bool:
         return last(last(request, 2), 1) in {b"", b"\xc0"}
     except WireError:
         return True
+
+
+def may_name_one_of(entries: Iterable[bytes], request: bytes) -> bool:
+    """Whether a call could hold a path that begins in a folder with these entries: a quick look before `relative_paths`."""
+    return b"./" in request or any(each in request for each in entries)
 
 
 def relative_paths(request: bytes) -> set[str]:

@@ -25,6 +25,7 @@ from butai.terraform.accelerator.protocol import (
     configuration,
     has_errors,
     is_creation,
+    may_name_one_of,
     needs_configuration,
     relative_paths,
 )
@@ -173,7 +174,7 @@ class Connection:
             raise ProviderError("a second process could not be configured as the first one was")
         return found
 
-    @property
+    @cached_property
     def _describing(self) -> Identity:
         return replace(self.guest.identity, describes=True)
 
@@ -182,12 +183,18 @@ class Connection:
         """What it was configured with, as far as that matters; empty before."""
         return configuration(self.configuration[1]) if self.configuration else b""
 
-    @property
+    @cached_property
     def _own_identity(self) -> Identity:
         return replace(self.guest.identity, cwd=self.guest.root)
 
     def _files(self, request: bytes) -> bool:
         """Whether a call names a file by its place in the run's folder, where a shared process would not look."""
+        try:
+            entries = os.listdir(os.fsencode(self.guest.root))  # noqa: PTH208 - as bytes, as they stand in a call
+        except OSError:
+            return False
+        if not may_name_one_of(entries, request):
+            return False
         # Not by Path, which takes longer than the question: there are dozens of texts in a call.
         return any(os.path.isfile(f"{self.guest.root}/{each}") for each in relative_paths(request))  # noqa: PTH113
 
