@@ -33,9 +33,9 @@ Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 
 
 def schema() -> bytes:
-    """What it says of itself."""
+    """What it says of itself: the states of all its types have version 2."""
     return encoded(1, b"provider") + b"".join(
-        encoded(number, encoded(1, name.encode()) + encoded(2, b"block of " + name.encode()))
+        encoded(number, encoded(1, name.encode()) + encoded(2, b"\x08\x02" + encoded(2, b"block of " + name.encode())))
         for number in (2, 3)
         for name in SCHEMA_NAMES
     )

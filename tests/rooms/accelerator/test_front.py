@@ -11,6 +11,7 @@ import grpc.aio
 import pytest
 
 from butai.terraform.accelerator.protocol import names
+from butai.terraform.accelerator.wire import encoded
 from support.threads import in_a_loop
 from support.toy_plugin import RANDOM, SCHEMA_NAMES, random_answer, schema
 from support.toy_stage import configure, request, toy_stage
@@ -156,6 +157,45 @@ def test_what_was_found_wrong_is_checked_again(tmp_path: Path) -> None:
             for _ in range(2):
                 assert await client.ask("ValidateResourceConfig", request(planned="wrong")) != b""
             assert len(stage.calls("ValidateResourceConfig")) == 2
+
+    in_a_loop(play())
+
+
+def _state(version: int, more: bytes = b"") -> bytes:
+    """An UpgradeResourceState."""
+    return encoded(1, b"toy_big") + bytes([0x10, version]) + encoded(3, encoded(1, b'{"id":"secret-1"}')) + more
+
+
+def test_a_state_as_the_provider_writes_it_is_asked_once_whoever_asks(tmp_path: Path) -> None:
+    upgrade = "UpgradeResourceState"
+
+    async def play() -> None:
+        async with toy_stage(tmp_path) as stage:
+            one = await (await stage.client()).configured("a")
+            for times in (1, 2):
+                await one.ask(upgrade, _state(2))
+                assert len(stage.calls(upgrade)) == times, "nobody knows yet which version it writes"
+            await one.ask("GetSchema")
+            answer = await one.ask(upgrade, _state(2))
+            other = await (await stage.client("other", names=frozenset({"toy_big"}))).configured("b")
+            assert [await each.ask(upgrade, _state(2)) for each in (one, other)] == [answer] * 2
+            assert answer.startswith(_state(2)) and len(stage.calls(upgrade)) == 3
+            assert await one.ask(upgrade, _state(2, b"\x20\x01")) != answer
+
+    in_a_loop(play())
+    assert not any(b"secret-1" in each.read_bytes() for each in (tmp_path / "descriptions").iterdir())
+
+
+def test_an_old_state_and_one_with_something_to_say_of_it_are_asked_each_time(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with toy_stage(tmp_path) as stage:
+            client = await (await stage.client()).configured("a")
+            await client.ask("GetSchema")
+            for asked in (_state(1), _state(3), _state(2, encoded(2, b"\x08\x02")), b"\xff"):
+                before = len(stage.calls("UpgradeResourceState"))
+                for _ in range(2):
+                    await client.ask("UpgradeResourceState", asked)
+                assert len(stage.calls("UpgradeResourceState")) == before + 2
 
     in_a_loop(play())
 

@@ -13,11 +13,13 @@ from butai.terraform.accelerator.protocol import (
     configuration,
     has_errors,
     is_creation,
+    is_current,
     misses,
     names,
     parse_call,
     relative_paths,
     trimmed,
+    versions,
     words,
 )
 from butai.terraform.accelerator.wire import encoded, fields
@@ -75,6 +77,23 @@ def test_what_is_no_schema_is_not_trimmed(given_bytes: bytes, keep: frozenset[st
 def test_a_name_that_is_no_text_leaves_the_schema_whole() -> None:
     schema = encoded(2, encoded(1, b"\xff\xfe")) + encoded(2, encoded(1, b"aws_vpc"))
     assert trimmed(schema, frozenset()) == schema
+
+
+@given(st.dictionaries(NAMES, st.integers(0, 126)), ENTRIES)
+def test_versions_are_those_of_resource_types_alone(known: dict[str, int], others: list[Entry]) -> None:
+    described = [
+        encoded(
+            2,
+            encoded(1, name.encode()) + encoded(2, (b"\x08" + bytes([version]) if version else b"") + encoded(2, b"b")),
+        )
+        for name, version in known.items()
+    ]
+    schema = b"".join(described) + _schema([each for each in others if each[0] != 2])
+    assert versions(schema) == known
+    for name, version in known.items():
+        asked = encoded(1, name.encode()) + b"\x10" + bytes([version])
+        assert is_current(asked, known) and not is_current(asked + b"\x10" + bytes([version + 1]), known)
+    assert not is_current(encoded(1, b"no such type"), known) and not is_current(b"\x0a", known)
 
 
 @given(ENTRIES)

@@ -13,12 +13,49 @@ from contextlib import suppress
 from pathlib import Path
 
 from butai.datafolder import write_private
-from butai.terraform.accelerator.protocol import SCHEMA, diagnostics_of, has_errors, misses, names, trimmed
-from butai.terraform.accelerator.wire import WireError
+from butai.terraform.accelerator.protocol import (
+    SCHEMA,
+    diagnostics_of,
+    has_errors,
+    is_current,
+    misses,
+    names,
+    trimmed,
+    versions,
+)
+from butai.terraform.accelerator.wire import WireError, values
 
 Ask = Callable[[], Awaitable[bytes]]
-_TRIMMED_AT_MOST = 64
-_RIGHT_AT_MOST = 20_000
+_MB = 2**20
+# What one more answer takes beside its bytes.
+_EACH = 200
+
+
+class _Recent:
+    """The answers that were used last, `at_most` so many bytes of them."""
+
+    def __init__(self, at_most: int) -> None:
+        self._at_most, self._bytes = at_most, 0
+        self._answers: OrderedDict[str, bytes] = OrderedDict()
+
+    def get(self, key: str) -> bytes | None:
+        """One that is still there."""
+        if key in self._answers:
+            self._answers.move_to_end(key)
+        return self._answers.get(key)
+
+    def keep(self, key: str, answer: bytes) -> bytes:
+        """One more; gives it back."""
+        self._bytes += len(answer) + _EACH - self._size(key)
+        self._answers[key] = answer
+        while self._bytes > self._at_most and self._answers:
+            oldest = next(iter(self._answers))
+            self._bytes -= self._size(oldest)
+            del self._answers[oldest]
+        return answer
+
+    def _size(self, key: str) -> int:
+        return len(self._answers[key]) + _EACH if key in self._answers else 0
 
 
 class Memory:
@@ -29,8 +66,9 @@ class Memory:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._known: dict[str, bytes] = {}
         self._names: dict[str, frozenset[str]] = {}
-        self._trimmed: OrderedDict[tuple[str, frozenset[str]], bytes] = OrderedDict()
-        self._right: OrderedDict[str, None] = OrderedDict()
+        self._schemas: dict[str, str] = {}
+        self._versions: dict[str, dict[str, int]] = {}
+        self._trimmed, self._right, self._states = _Recent(64 * _MB), _Recent(4 * _MB), _Recent(16 * _MB)
         self._flights: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def description(
@@ -45,6 +83,7 @@ class Memory:
                     return answer
                 self._known[key] = answer
                 if method in SCHEMA:
+                    self._schemas[binary] = key
                     self._write(key, answer)
         return self._trim(key, keep) if method in SCHEMA and keep is not None else self._known[key]
 
@@ -72,15 +111,31 @@ class Memory:
         `who`: the program, all that it sees of its environment, and its own configuration. Only digests are kept.
         """
         key = _key(who, method, request)
-        if key in self._right:
-            self._right.move_to_end(key)
-            return b""
+        if (known := self._right.get(key)) is not None:
+            return known
         answer = await ask()
-        if not answer:
-            self._right[key] = None
-            if len(self._right) > _RIGHT_AT_MOST:
-                self._right.popitem(last=False)
-        return answer
+        return answer or self._right.keep(key, answer)
+
+    async def current(self, binary: str, method: str, request: bytes, ask: Ask) -> bytes:
+        """What a program makes of a state that has the version that it writes: the same, whoever asks. `binary`: its digest.
+
+        A state of an older version is upgraded by the program, which may look at the cloud for it. A state may hold secrets,
+        so it is in memory alone.
+        """
+        if not is_current(request, self._versions_of(binary)):
+            return await ask()
+        key = _key(binary, method, request)
+        if (known := self._states.get(key)) is not None:
+            return known
+        answer = await ask()
+        return answer if values(answer, diagnostics_of(method)) else self._states.keep(key, answer)
+
+    def _versions_of(self, binary: str) -> dict[str, int]:
+        if binary not in self._schemas:
+            return {}
+        if binary not in self._versions:
+            self._versions[binary] = versions(self._known[self._schemas[binary]])
+        return self._versions[binary]
 
     def _trim(self, key: str, keep: frozenset[str]) -> bytes:
         whole = self._known[key]
@@ -92,12 +147,9 @@ class Memory:
         if misses(self._names[key], keep):
             return whole
         used = self._names[key] & keep
-        if (key, used) not in self._trimmed:
-            self._trimmed[key, used] = trimmed(whole, used)
-        self._trimmed.move_to_end((key, used))
-        while len(self._trimmed) > _TRIMMED_AT_MOST:
-            self._trimmed.popitem(last=False)
-        return self._trimmed[key, used]
+        of = f"{key} {' '.join(sorted(used))}"
+        known = self._trimmed.get(of)
+        return self._trimmed.keep(of, trimmed(whole, used)) if known is None else known
 
     def _write(self, key: str, content: bytes) -> None:
         """On a full disk it is asked again at the next start, no more."""

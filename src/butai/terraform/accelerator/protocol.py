@@ -6,7 +6,7 @@ Source: docs/plugin-protocol/tfplugin5.proto and tfplugin6.proto of Terraform. E
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +14,7 @@ from typing import Any
 
 import msgpack
 
-from butai.terraform.accelerator.wire import LENGTH, VARINT, WireError, fields, last, values
+from butai.terraform.accelerator.wire import LENGTH, WireError, fields, last, number, values
 
 SERVICES = {5: "tfplugin5.Provider", 6: "tfplugin6.Provider"}
 
@@ -38,10 +38,12 @@ CHECK_WRITTEN = frozenset(
         "ValidateEphemeralResourceConfig",
     }
 )
+# A state as the provider now writes it, from one as it wrote it before.
+UPGRADE = "UpgradeResourceState"
 # They change nothing, so they may be asked again.
 REPEATABLE = CHECK_WRITTEN | frozenset(
     {
-        "UpgradeResourceState",
+        UPGRADE,
         "UpgradeResourceIdentity",
         "ReadResource",
         "PlanResourceChange",
@@ -57,7 +59,8 @@ _UNCONFIGURED = re.compile(r"Get|Prepare|Validate|Upgrade|CallFunction$|MoveReso
 
 # Fields of GetProviderSchema.Response that are maps from a name to a description; the same in both versions.
 _MAPS = frozenset({2, 3, 7, 8, 9, 10, 11})
-_MAP_KEY = 1
+_MAP_KEY, _MAP_VALUE = 1, 2
+_RESOURCES = 2
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _NAMED = re.compile(r"\b(?:resource|data|ephemeral)\s+\"?([\w-]+)|\bprovider::[\w-]+::([\w-]+)")
 _SURELY = "="
@@ -128,6 +131,26 @@ def names(schema: bytes) -> frozenset[str]:
     return frozenset(_key(schema[each.value : each.end]) for each in found)
 
 
+def versions(schema: bytes) -> dict[str, int]:
+    """The version of each resource type's state, as an answer describes it; empty where it cannot be read."""
+    found = {}
+    with suppress(WireError, UnicodeDecodeError):
+        for each in fields(schema):
+            if (each.number, each.kind) == (_RESOURCES, LENGTH):
+                entry = schema[each.value : each.end]
+                found[_key(entry)] = number(last(entry, _MAP_VALUE), 1)
+    return found
+
+
+def is_current(request: bytes, of: Mapping[str, int]) -> bool:
+    """Whether an UpgradeResourceState holds a state of the version that its type has."""
+    try:
+        kind, version = last(request, 1).decode(), number(request, 2)
+    except (WireError, UnicodeDecodeError):
+        return False
+    return of.get(kind) == version
+
+
 def _key(entry: bytes) -> str:
     return last(entry, _MAP_KEY).decode()
 
@@ -155,8 +178,7 @@ def has_errors(answer: bytes, number: int = OF_CONFIGURE) -> bool:
 
 
 def _severity(diagnostic: bytes) -> int:
-    found = [diagnostic[each.value] for each in fields(diagnostic) if (each.number, each.kind) == (_SEVERITY, VARINT)]
-    return found[-1] if found else 0
+    return number(diagnostic, _SEVERITY)
 
 
 def is_creation(request: bytes) -> bool:

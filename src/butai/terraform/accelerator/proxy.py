@@ -22,6 +22,7 @@ from butai.terraform.accelerator.protocol import (
     REPEATABLE,
     STATIC,
     STOP,
+    UPGRADE,
     configuration,
     has_errors,
     is_creation,
@@ -88,6 +89,8 @@ class Connection:
         if method in STOP:
             self._stop()
             return b""
+        if method == UPGRADE:
+            return await self._upgrade(method, request)
         files = self._files(request)
         if method in CHECK_WRITTEN and not (self._apart or files):
             return await self._check_written(method, request)
@@ -114,6 +117,12 @@ class Connection:
 
         who = f"{self._checker} {hashlib.sha256(self.bound).hexdigest()}"
         return await self.memory.found_right(who, method, request, ask)
+
+    async def _upgrade(self, method: str, request: bytes) -> bytes:
+        async def ask() -> bytes:
+            return await self._forward(method, request, files=False)
+
+        return await self.memory.current(self.guest.identity.binary.digest, method, request, ask)
 
     @cached_property
     def _checker(self) -> str:

@@ -58,6 +58,12 @@ def last(message: bytes, number: int) -> bytes:
     return (values(message, number) or [b""])[-1]
 
 
+def number(message: bytes, field: int) -> int:
+    """The value that counts of a field that is a number set at most once; 0 where it is not set."""
+    found = [each for each in fields(message) if (each.number, each.kind) == (field, VARINT)]
+    return _varint(message, found[-1].value)[0] if found else 0
+
+
 def encoded(number: int, value: bytes) -> bytes:
     """A field with bytes, a text or a message as its value."""
     return _as_varint(number << 3 | LENGTH) + _as_varint(len(value)) + value
