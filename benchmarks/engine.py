@@ -5,9 +5,9 @@
 BENCH_AT_ONCE (1,4,8,16), BENCH_ROUNDS (3) and BENCH_ROUNDS_8 (5, the update of 8) say how much. Each figure is taken twice:
 as it is, and with 80 ms and a limit of 50 a second for every call to AWS. Every environment has its name in `default_tags`,
 as most teams have it, and so a provider process of its own; "one configuration" is eight environments without that.
-Both sides start from a folder in which `init` was done; local states; the emulated AWS is counted on neither side, but what
-it takes of the two cores is in both walls. CPU and memory of the shared side include the provider host and its providers.
-Memory is measured in rounds of its own: looking at it takes time.
+Both sides start from a folder in which `init` was done, and take turns; local states; the emulated AWS is counted on neither
+side, but what it takes of the two cores is in both walls. CPU and memory of the shared side include the provider host and its
+providers. Memory is measured in rounds of its own: looking at it takes time.
 """
 
 from __future__ import annotations
@@ -70,43 +70,48 @@ def _found(
 ) -> dict[str, dict[str, dict[int, dict[str, float]]]]:
     """The medians of both sides in a cloud of their own, by side, what was done, and how many at once."""
     with tempfile.TemporaryDirectory(prefix="butai-bench-") as folder, cloud(Path(folder) / "aws", *waits) as endpoint:
-        sides = _sides(Path(folder), endpoint, provider)
-        return {side.name: _medians(_measured(side, world, at_once)) for side in sides}
+        bare, shared = (
+            Bare(Path(folder) / "bare", endpoint, provider),
+            Shared(Path(folder) / "shared", endpoint, provider),
+        )
+        with bare, shared:
+            taken = _measured([bare, shared], world, at_once)
+        return {name: _medians(of) for name, of in taken.items()}
 
 
 def _told_apart(ratios: Mapping[str, float]) -> dict[str, float]:
     return {f"{name}, {ALIKE}": each for name, each in ratios.items() if name.startswith(("update", "no change"))}
 
 
-def _sides(folder: Path, endpoint: str, provider: str) -> list[Side]:
-    return [Bare(folder / "bare", endpoint, provider), Shared(folder / "shared", endpoint, provider)]
-
-
-def _measured(side: Side, world: str, at_once: Sequence[int]) -> Taken:
-    taken: Taken = defaultdict(lambda: defaultdict(list))
-    with side:
-        for many in at_once:
-            for number in range(ROUNDS):
-                _round(side, world, many, number, taken)
+def _measured(sides: Sequence[Side], world: str, at_once: Sequence[int]) -> dict[str, Taken]:
+    taken: dict[str, Taken] = {side.name: defaultdict(lambda: defaultdict(list)) for side in sides}
+    for many in at_once:
+        for number in range(ROUNDS):
+            _round(sides, world, many, number, taken)
     return taken
 
 
-def _round(side: Side, world: str, many: int, number: int, taken: Taken) -> None:
-    """The life of so many environments; the update of 8 more often, and once more with an eye on memory."""
-    names = [f"{side.name[0]}{many}x{number}x{index}" for index in range(many)]
+def _round(sides: Sequence[Side], world: str, many: int, number: int, taken: dict[str, Taken]) -> None:
+    """The life of so many environments; the update of 8 more often, and once more with an eye on memory.
 
-    def note(what: str, figures: Figures) -> None:
-        taken[what][many].append(figures)
-        print(f"{world:>20} {side.name:7} {many:3} at once  {what:10} {figures}", flush=True)
+    Both sides do each step before the next one: how fast a machine is changes within minutes.
+    """
 
-    note("create", side.run(names, "apply", "first"))
+    def both(what: str, command: str, image: str, *, watch: bool = False) -> None:
+        for side in sides:
+            names = [f"{side.name[0]}{many}x{number}x{index}" for index in range(many)]
+            figures = side.run(names, command, image, watch=watch)
+            taken[side.name][what][many].append(figures)
+            print(f"{world:>20} {side.name:7} {many:3} at once  {what:10} {figures}", flush=True)
+
+    both("create", "apply", "first")
     updates = ROUNDS_8 if many == 8 and number == 0 else 1
     for turn in range(updates):
-        note("update", side.run(names, "apply", f"second-{turn}"))
-    note("no change", side.run(names, "plan", f"second-{updates - 1}"))
+        both("update", "apply", f"second-{turn}")
+    both("no change", "plan", f"second-{updates - 1}")
     if number == 0:
-        note("memory", side.run(names, "apply", "third", watch=True))
-    note("destroy", side.run(names, "destroy", "first"))
+        both("memory", "apply", "third", watch=True)
+    both("destroy", "destroy", "first")
 
 
 def _medians(taken: Taken) -> dict[str, dict[int, dict[str, float]]]:
