@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -27,10 +29,11 @@ BURNS = (
 @contextmanager
 def engine(folder: RunFolder, program: str) -> Iterator[subprocess.Popen[bytes]]:
     folder.path.mkdir()
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
         folder.write_engine(process.pid)
         yield process
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def look(folder: RunFolder) -> Seen:
