@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+from hpack import Encoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -196,6 +197,46 @@ def test_what_goes_wrong_in_an_answer_ends_the_call_and_not_the_connection(tmp_p
                 with pytest.raises(grpc.aio.AioRpcError) as raised:
                     await called(asked)
                 assert (raised.value.code(), raised.value.details()) == (code, words)
+
+    in_a_loop(play())
+
+
+def test_an_errors_words_may_be_long_and_wide(tmp_path: Path) -> None:
+    words = "多すぎ " * 30_000
+
+    async def answer(_: bytes) -> bytes:
+        raise CallError(Status.UNKNOWN, words)
+
+    async def play() -> None:
+        async with served(tmp_path, answer) as path:
+            channel = Channel(str(path))
+            for _ in range(2):
+                with pytest.raises(CallError) as raised:
+                    await channel.call(PATH, b"")
+                assert (raised.value.status, raised.value.message) == (Status.UNKNOWN, words)
+            channel.close()
+
+    in_a_loop(play())
+
+
+@pytest.mark.parametrize(
+    ("told", "body"),
+    [({"grpc-status": "0"}, frames.message(b"a") * 2), ({"grpc-status": "fine"}, b""), ({}, frames.message(b"a"))],
+)
+def test_an_answer_that_is_none_ends_its_call_and_no_other(told: dict[str, str], body: bytes) -> None:
+    async def play() -> None:
+        end, wire = ClientEnd(), Wire()
+        end.connection_made(wire)
+        calls = [asyncio.ensure_future(end.call(PATH, b"")) for _ in range(2)]
+        await asyncio.sleep(0)
+        block = Encoder().encode([(":status", "200"), *told.items()])
+        end.data_received(frames.frame(frames.DATA, 0, 1, body) + frames.headers(1, block, end=True))
+        with pytest.raises(CallError) as raised:
+            await calls[0]
+        assert raised.value.status == Status.INTERNAL and not wire.closing and not calls[1].done()
+        right = frames.headers(3, frames.DONE, end=True)
+        end.data_received(frames.frame(frames.DATA, 0, 3, frames.message(b"right")) + right)
+        assert await calls[1] == b"right"
 
     in_a_loop(play())
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from butai.terraform.accelerator import frames
 from butai.terraform.accelerator.connection import CallError, End, Status
+from butai.terraform.accelerator.frames import FrameError
 
 
 @dataclass(slots=True)
@@ -21,11 +22,15 @@ class _Asking:
             self.answer.set_exception(CallError(status, message))
 
     def end(self, told: dict[str, str]) -> None:
-        status, words = frames.outcome(told) or (Status.INTERNAL, "the answer ended without a status")
+        try:
+            status, words = frames.outcome(told) or (Status.INTERNAL, "the answer ended without a status")
+            answer = b"" if status else frames.the_message(self.body)
+        except FrameError as error:
+            status, words = Status.INTERNAL, f"the answer is none: {error}"
         if status:
             self.fail(status, words)
         elif not self.answer.done():
-            self.answer.set_result(frames.the_message(self.body))
+            self.answer.set_result(answer)
 
 
 _RESETS = {

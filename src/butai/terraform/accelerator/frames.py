@@ -25,6 +25,8 @@ _HEAD = Struct(">IBI")
 _SETTING = Struct(">HI")
 _MESSAGE = Struct(">BI")
 _KNOWN_AT_MOST = 1024
+# An error's words are a header, and may be long: its call must end with them, not everybody's connection.
+_LONGEST_HEADERS = 16 * 1024 * 1024
 # By heart: what the same blocks said, of everybody whose blocks do not build on one another.
 _known: dict[bytes, dict[str, str]] = {}
 
@@ -116,7 +118,7 @@ class BlockReader:
     """Header blocks of one direction of one connection."""
 
     def __init__(self) -> None:
-        self._decoder = Decoder()
+        self._decoder = Decoder(_LONGEST_HEADERS)
 
     def read(self, block: bytes) -> dict[str, str]:
         """The headers in a block. Raises FrameError."""
