@@ -44,12 +44,17 @@ def mends(butai: Butai) -> Mends:
     return Mends(butai.database, butai.environments)
 
 
+def made_now(butai: Butai, run: int) -> list[str]:
+    """What is being changed at this moment."""
+    return [each.address for each in butai.runs.in_flight(run).changes]
+
+
 def stopped(butai: Butai) -> EnvironmentView:
     """An environment whose creation was stopped while its second resource was being made."""
     started = butai.environments.create(CreateRequest(name="qa-1", variables={"sleep_s": "60"}), by="mika")
     with in_background(lambda: carry(butai, started.run)):
         wait_for(
-            lambda: [each.address for each in butai.runs.in_flight(started.run.id).changes] == [SLOW],
+            lambda: made_now(butai, started.run.id) == [SLOW],
             why="the slow one is begun, and the others are over",
         )
         stopping(butai).stop(started.run.id, CancelRequest())
@@ -77,7 +82,7 @@ def test_the_question_says_what_a_stop_meets_and_the_end_says_what_it_left(butai
     started = butai.environments.create(CreateRequest(name="qa-1", variables={"sleep_s": "60"}), by="mika")
     assert butai.runs.in_flight(started.run.id).going is False, "it waits: nothing can be half made"
     with in_background(lambda: carry(butai, started.run)):
-        wait_for(lambda: butai.runs.in_flight(started.run.id).changes, why="the slow one is begun")
+        wait_for(lambda: made_now(butai, started.run.id) == [SLOW], why="the slow one alone is being made")
         flight = butai.runs.in_flight(started.run.id)
         assert [(each.address, each.action, each.taints) for each in flight.changes] == [(SLOW, "create", True)]
         assert (flight.going, flight.begun, flight.hard) == (True, True, False)
