@@ -10,6 +10,7 @@ import grpc
 import grpc.aio
 import pytest
 
+from butai.terraform.accelerator.memory import Memory
 from butai.terraform.accelerator.protocol import names
 from butai.terraform.accelerator.wire import encoded
 from support.threads import in_a_loop
@@ -198,6 +199,27 @@ def test_an_old_state_and_one_with_something_to_say_of_it_are_asked_each_time(tm
                 assert len(stage.calls("UpgradeResourceState")) == before + 2
 
     in_a_loop(play())
+
+
+def test_an_answer_on_a_state_that_cannot_be_read_is_passed_on_and_not_kept(tmp_path: Path) -> None:
+    asked = 0
+
+    async def unreadable() -> bytes:
+        nonlocal asked
+        asked += 1
+        return b"\x0a\xff"
+
+    async def play() -> None:
+        memory = Memory(tmp_path / "descriptions")
+        await memory.description("program", "GetSchema", b"", described)
+        for _ in range(2):
+            assert await memory.current("program", "UpgradeResourceState", _state(2), unreadable) == b"\x0a\xff"
+
+    async def described() -> bytes:
+        return schema()
+
+    in_a_loop(play())
+    assert asked == 2
 
 
 def test_an_answer_that_cannot_be_kept_is_given_all_the_same(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from butai.datafolder import write_private
 from butai.terraform.accelerator.protocol import (
     SCHEMA,
     diagnostics_of,
+    has_diagnostics,
     has_errors,
     is_current,
     misses,
@@ -23,7 +24,7 @@ from butai.terraform.accelerator.protocol import (
     trimmed,
     versions,
 )
-from butai.terraform.accelerator.wire import WireError, values
+from butai.terraform.accelerator.wire import WireError
 
 Ask = Callable[[], Awaitable[bytes]]
 _MB = 2**20
@@ -128,7 +129,7 @@ class Memory:
         if (known := self._states.get(key)) is not None:
             return known
         answer = await ask()
-        return answer if values(answer, diagnostics_of(method)) else self._states.keep(key, answer)
+        return answer if has_diagnostics(answer, diagnostics_of(method)) else self._states.keep(key, answer)
 
     def _versions_of(self, binary: str) -> dict[str, int]:
         if binary not in self._schemas:

@@ -189,6 +189,14 @@ def is_creation(request: bytes) -> bool:
     except WireError:
         return True
 
+def has_diagnostics(answer: bytes, number: int) -> bool:
+    """Whether there is anything in the field of its diagnostics. What cannot be read counts as if there were."""
+    try:
+        return bool(values(answer, number))
+    except WireError:
+        return True
+
+
 
 def may_name_one_of(entries: Iterable[bytes], request: bytes) -> bool:
     """Whether a call could hold a path that begins in a folder with these entries: a quick look before `relative_paths`."""
