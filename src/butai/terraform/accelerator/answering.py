@@ -24,7 +24,7 @@ class _Asked:
     task: asyncio.Task[None] | None = None
 
 
-class ServerEnd(End):
+class ServerEnd(End[_Asked]):
     """The end that answers. `find`: who answers a path, none where nobody does; `left`: called when the other end is gone.
 
     A call whose other end gives it up is cancelled, and all of them are when that is gone.
@@ -33,7 +33,6 @@ class ServerEnd(End):
     def __init__(self, find: Callable[[str], Answer | None], left: Callable[[], None]) -> None:
         super().__init__()
         self._find, self._left = find, left
-        self._calls: dict[int, _Asked] = {}
         self._preface = frames.PREFACE
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -50,9 +49,6 @@ class ServerEnd(End):
             raise FrameError("it begins otherwise")
         self._preface = self._preface[len(begin) :]
         return rest
-
-    def _is_open(self, stream: int) -> bool:
-        return stream in self._calls
 
     def _told(self, stream: int, told: dict[str, str], *, end: bool) -> None:
         if stream in self._calls:

@@ -40,12 +40,11 @@ _RESETS = {
 }
 
 
-class ClientEnd(End):
+class ClientEnd(End[_Asking]):
     """The end that asks."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._calls: dict[int, _Asking] = {}
         self._next = 1
 
     async def call(self, path: str, message: bytes) -> bytes:
@@ -71,9 +70,6 @@ class ClientEnd(End):
 
     def _greeting(self) -> bytes:
         return frames.PREFACE
-
-    def _is_open(self, stream: int) -> bool:
-        return stream in self._calls
 
     def _told(self, stream: int, told: dict[str, str], *, end: bool) -> None:
         if end and (asking := self._calls.get(stream)):

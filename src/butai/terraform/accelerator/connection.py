@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Generic, TypeVar
 
 from butai.terraform.accelerator import frames
 from butai.terraform.accelerator.frames import BlockReader, Frame, FrameError, FrameReader
@@ -21,7 +23,6 @@ _log = logging.getLogger(__name__)
 class Status(IntEnum):
     """How a call ended: those of gRPC's statuses that are given or looked at here."""
 
-    OK = 0
     CANCELLED = 1
     UNKNOWN = 2
     RESOURCE_EXHAUSTED = 8
@@ -47,12 +48,19 @@ class _Outgoing:
     window: int
 
 
-class End(asyncio.Protocol):
-    """What both ends do: take frames apart, and send messages no faster than the other end wants them."""
+Call = TypeVar("Call")
+
+
+class End(asyncio.Protocol, ABC, Generic[Call]):
+    """What both ends do: take frames apart, and send messages no faster than the other end wants them.
+
+    `Call`: what an end knows of a call that goes on.
+    """
 
     transport: asyncio.Transport
 
     def __init__(self) -> None:
+        self._calls: dict[int, Call] = {}
         self._reader, self._blocks = FrameReader(), BlockReader()
         self._window = self._initial = frames.WINDOW
         self._credits: dict[int, int] = {}
@@ -145,7 +153,7 @@ class End(asyncio.Protocol):
             self._window += by
         elif stream in self._outgoing:
             self._outgoing[stream].window += by
-        elif self._is_open(stream):
+        elif stream in self._calls:
             self._credits[stream] = self._credits.get(stream, 0) + by
         self._pump()
 
@@ -179,17 +187,17 @@ class End(asyncio.Protocol):
         self._outgoing.pop(stream, None)
         self._credits.pop(stream, None)
 
-    def _is_open(self, stream: int) -> bool:
-        raise NotImplementedError
-
+    @abstractmethod
     def _told(self, stream: int, told: dict[str, str], *, end: bool) -> None:
-        raise NotImplementedError
+        """Headers of a call came; `end`: and nothing more will."""
 
+    @abstractmethod
     def _message(self, stream: int, part: bytes, *, end: bool) -> None:
-        raise NotImplementedError
+        """A part of a call's message came; `end`: and nothing more will."""
 
+    @abstractmethod
     def _reset(self, stream: int, why: int) -> None:
-        raise NotImplementedError
+        """The other side gave a call up."""
 
     def _leave(self, last: int) -> None:
         """The other side takes no more calls than those up to `last`."""

@@ -130,7 +130,9 @@ class BlockReader:
         except HPACKError as error:
             raise FrameError(f"headers: {error}") from error
         # Without a table (as this side asks for) a block says the same whatever came before it.
-        if self._decoder.header_table_size == 0 and len(_known) < _KNOWN_AT_MOST:
+        if self._decoder.header_table_size == 0:
+            if len(_known) >= _KNOWN_AT_MOST:
+                _known.clear()
             _known[block] = found
         return found
 
