@@ -9,7 +9,7 @@ from butai.terraform.accelerator.answering import Answer, ServerEnd
 from butai.terraform.accelerator.connection import CallError, Status
 from butai.terraform.accelerator.memory import Memory
 from butai.terraform.accelerator.pool import Pool
-from butai.terraform.accelerator.protocol import STREAMING, Call, parse_call
+from butai.terraform.accelerator.protocol import STREAMING, Call, Configuration, parse_call
 from butai.terraform.accelerator.provider import ProviderError
 from butai.terraform.accelerator.proxy import Connection, Guest, StoppedError
 
@@ -27,7 +27,7 @@ class Front:
         self._pool, self._memory = pool, memory
         self._listener: asyncio.Server | None = None
         self._open: dict[Connection, ServerEnd] = {}
-        self._left: dict[bytes, tuple[str, bytes]] = {}
+        self._left: dict[bytes, Configuration] = {}
 
     async def open(self) -> None:
         """Listen."""
@@ -54,7 +54,7 @@ class Front:
         if connection.configuration:
             self._left[connection.bound] = connection.configuration
 
-    def _resumed(self) -> tuple[str, bytes]:
+    def _resumed(self) -> Configuration:
         """The configuration of a connection that asks without having been configured. Raises ProviderError.
 
         An engine closes a connection that it has not used for half an hour, and opens it again without configuring

@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import count
 from pathlib import Path
 
-from butai.terraform.accelerator.protocol import APPLY, configuration, has_errors
+from butai.terraform.accelerator.protocol import APPLY, Configuration, has_errors
 from butai.terraform.accelerator.provider import Provider, start
 from butai.terraform.environment import COLLECTION
 from butai.terraform.packages import ProviderBinary
@@ -120,21 +120,20 @@ class Pool:
             living = self._living(who)
             return _used(living[0] if living else await self._start(who))
 
-    async def configured(self, who: Identity, method: str, request: bytes) -> Provider:
+    async def configured(self, who: Identity, wanted: Configuration) -> Provider:
         """The process that was configured with exactly this; configured now, if there is none.
 
         One whose configuration failed is not kept: `answer` of what is returned says what was wrong.
         """
-        wanted = configuration(request)
         async with self._locks[who]:
             living = self._living(who)
             for each in living:
-                if each.configured == wanted:
+                if each.configured == wanted.meaning:
                     return _used(each)
             fresh = next((each for each in living if each.configured is None), None) or await self._start(who)
             try:
-                fresh.answer = await _used(fresh).call(method, request)
-                fresh.configured = wanted
+                fresh.answer = await _used(fresh).call(wanted.method, wanted.request)
+                fresh.configured = wanted.meaning
                 return fresh
             finally:
                 # One whose answer was not seen may become what was asked for at any time: it is nobody's from then on.

@@ -1,4 +1,4 @@
-"""What a proxy has to know of the plugin protocol, versions 5 and 6: names of calls, and three messages' fields.
+"""What a proxy has to know of the plugin protocol, versions 5 and 6: names of calls, and a few messages' fields.
 
 Source: docs/plugin-protocol/tfplugin5.proto and tfplugin6.proto of Terraform. Everything else passes through unread.
 """
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from typing import Any
 
 import msgpack
@@ -155,7 +155,19 @@ def _key(entry: bytes) -> str:
     return last(entry, _MAP_KEY).decode()
 
 
-@lru_cache(64)
+@dataclass(frozen=True)
+class Configuration:
+    """A Configure as it came."""
+
+    method: str
+    request: bytes
+
+    @cached_property
+    def meaning(self) -> bytes:
+        """What it sets, the same for planning and applying."""
+        return configuration(self.request)
+
+
 def configuration(request: bytes) -> bytes:
     """What a Configure sets, without what the engine says it can do itself: that differs between planning and applying."""
     try:
@@ -177,6 +189,14 @@ def has_errors(answer: bytes, number: int = OF_CONFIGURE) -> bool:
         return True
 
 
+def has_diagnostics(answer: bytes, number: int) -> bool:
+    """Whether there is anything in the field of its diagnostics. What cannot be read counts as if there were."""
+    try:
+        return bool(values(answer, number))
+    except WireError:
+        return True
+
+
 def _severity(diagnostic: bytes) -> int:
     return number(diagnostic, _SEVERITY)
 
@@ -188,14 +208,6 @@ def is_creation(request: bytes) -> bool:
         return last(last(request, 2), 1) in {b"", b"\xc0"}
     except WireError:
         return True
-
-def has_diagnostics(answer: bytes, number: int) -> bool:
-    """Whether there is anything in the field of its diagnostics. What cannot be read counts as if there were."""
-    try:
-        return bool(values(answer, number))
-    except WireError:
-        return True
-
 
 
 def may_name_one_of(entries: Iterable[bytes], request: bytes) -> bool:

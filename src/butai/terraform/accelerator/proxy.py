@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from butai.terraform.accelerator.connection import CallError
 from butai.terraform.accelerator.memory import Memory
@@ -23,7 +23,7 @@ from butai.terraform.accelerator.protocol import (
     STATIC,
     STOP,
     UPGRADE,
-    configuration,
+    Configuration,
     has_errors,
     is_creation,
     may_name_one_of,
@@ -69,9 +69,9 @@ class Connection:
     guest: Guest
     pool: Pool
     memory: Memory
-    resume: Callable[[], tuple[str, bytes]]
+    resume: Callable[[], Configuration]
     # What it was configured with: the provider is found again by it, should it have died.
-    configuration: tuple[str, bytes] | None = None
+    configuration: Configuration | None = None
     # Whether that names files of the run's folder.
     _apart: bool = False
     _tasks: dict[asyncio.Task[bytes], _Going] = field(default_factory=dict)
@@ -97,31 +97,26 @@ class Connection:
         return await self._forward(method, request, files=files)
 
     async def _describe(self, method: str, request: bytes) -> bytes:
-        async def ask() -> bytes:
-            return await (await self.pool.any(self._describing)).call(method, request)
-
+        ask = partial(self._ask_describing, method, request)
         program = self.guest.identity.binary.digest
         return await self.memory.description(program, method, request, ask, keep=self.guest.names)
 
-    async def _check(self, method: str, request: bytes) -> bytes:
-        async def ask() -> bytes:
-            return await (await self.pool.any(self._describing)).call(method, request)
+    async def _ask_describing(self, method: str, request: bytes) -> bytes:
+        return await (await self.pool.any(self._describing)).call(method, request)
 
+    async def _check(self, method: str, request: bytes) -> bytes:
+        ask = partial(self._ask_describing, method, request)
         if self._files(request):
             return await (await self.pool.any(self._own_identity)).call(method, request)
         return await self.memory.checked(self._checker, method, request, ask)
 
     async def _check_written(self, method: str, request: bytes) -> bytes:
-        async def ask() -> bytes:
-            return await self._forward(method, request, files=False)
-
+        ask = partial(self._forward, method, request, files=False)
         who = f"{self._checker} {hashlib.sha256(self.bound).hexdigest()}"
         return await self.memory.found_right(who, method, request, ask)
 
     async def _upgrade(self, method: str, request: bytes) -> bytes:
-        async def ask() -> bytes:
-            return await self._forward(method, request, files=False)
-
+        ask = partial(self._forward, method, request, files=False)
         return await self.memory.current(self.guest.identity.binary.digest, method, request, ask)
 
     @cached_property
@@ -132,15 +127,16 @@ class Connection:
     async def _configure(self, method: str, request: bytes) -> bytes:
         self._apart = self._files(request)
         who = self._own_identity if self._apart else self.guest.identity
-        provider = await self.pool.configured(who, method, request)
-        self.configuration = None if has_errors(provider.answer) else (method, request)
+        wanted = Configuration(method, request)
+        provider = await self.pool.configured(who, wanted)
+        self.configuration = None if has_errors(provider.answer) else wanted
         return provider.answer
 
     async def _forward(self, method: str, request: bytes, *, files: bool) -> bytes:
         asked_at = self._stops
         if self.configuration is None and needs_configuration(method):
             self.configuration = self.resume()
-            self._apart = self._files(self.configuration[1])
+            self._apart = self._files(self.configuration.request)
         provider = await self._provider(files)
         async with self.pool.limits(self.guest.identity).of(method):
             if self._stops != asked_at:
@@ -178,7 +174,7 @@ class Connection:
         who = self._own_identity if own or self._apart else self.guest.identity
         if self.configuration is None:
             return await self.pool.any(who)
-        found = await self.pool.configured(who, *self.configuration)
+        found = await self.pool.configured(who, self.configuration)
         if has_errors(found.answer):
             raise ProviderError("a second process could not be configured as the first one was")
         return found
@@ -190,7 +186,7 @@ class Connection:
     @property
     def bound(self) -> bytes:
         """What it was configured with, as far as that matters; empty before."""
-        return configuration(self.configuration[1]) if self.configuration else b""
+        return self.configuration.meaning if self.configuration else b""
 
     @cached_property
     def _own_identity(self) -> Identity:
