@@ -6,7 +6,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from butai.terraform.accelerator.answering import Answer, ServerEnd
 from butai.terraform.accelerator.asking import Channel, ClientEnd
 from butai.terraform.accelerator.connection import CallError, Status
 from butai.terraform.accelerator.frames import FrameReader
+from support.pieces import pieces
 from support.threads import in_a_loop
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -254,9 +254,8 @@ async def _replayed(name: str, cuts: list[int]) -> tuple[list[tuple[str, bytes]]
 
     whole, end, wire = (RECORDED / name).read_bytes(), ServerEnd(find, lambda: None), Wire()
     end.connection_made(wire)
-    places = sorted({0, len(whole), *(each % len(whole) for each in cuts)})
-    for begin, stop in pairwise(places):
-        end.data_received(whole[begin:stop])
+    for piece in pieces(whole, cuts):
+        end.data_received(piece)
     await asyncio.sleep(0.01)
     return asked, wire
 

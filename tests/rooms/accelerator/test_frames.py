@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from butai.terraform.accelerator import frames
 from butai.terraform.accelerator.frames import BlockReader, FrameError, FrameReader
+from support.pieces import pieces
 
 RECORDED = Path(__file__).parent / "recorded"
 NAMES = ("terraform-plans", "terraform-applies", "provider-answers")
@@ -26,8 +26,8 @@ one_frame = st.builds(
 
 
 def _in_pieces(whole: bytes, cuts: list[int]) -> list[frames.Frame]:
-    reader, places = FrameReader(), sorted({0, len(whole), *(each % (len(whole) + 1) for each in cuts)})
-    return [each for begin, end in pairwise(places) for each in reader.feed(whole[begin:end])]
+    reader = FrameReader()
+    return [frame for piece in pieces(whole, cuts) for frame in reader.feed(piece)]
 
 
 @given(st.lists(one_frame), st.lists(st.integers(0, 5000)))
